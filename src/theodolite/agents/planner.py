@@ -1,0 +1,142 @@
+"""The offline planner: enumerates testable claims and spends the budget on what agents may know.
+
+It sees what any agent sees: looks at the discovery split, pre-run refusals, and one bit a claim of closed rounds
+(:func:`theodolite.store.agent_view`). It reads no p-value, no effect and no gate of a confirmation block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from theodolite.claims import Author, Claim, Covariate, Direction, Hypothesis, Named, Relation
+from theodolite.data import DISCOVERY
+from theodolite.experiments import CampaignRun, Look, Registrar
+from theodolite.gates import StreamExhausted
+from theodolite.store import AgentView, agent_view
+
+__all__ = ["Candidate", "Planner"]
+
+RETIRE_AFTER = 6
+"""Tries of a family without support after which the planner leaves it."""
+
+_ADJUSTMENT = tuple(sorted((Covariate.MEAN, Covariate.VARIANCE, Covariate.DROPOUT)))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A claim that the discovery split suggests.
+
+    Attributes
+    ----------
+    hypothesis
+        What would be proposed.
+    shape, reference
+        What decides its power.
+    family
+        The instrument.
+    strength
+        Discovery effect over its standard error under no association; only an order of interest.
+    """
+
+    hypothesis: Hypothesis
+    shape: str
+    reference: str
+    family: str
+    strength: float
+
+
+class Planner:
+    """Proposes hypotheses for one round; deterministic given the ledger."""
+
+    name = "offline planner 1"
+
+    def propose(self, run: CampaignRun, looks: Sequence[Look], slots: int) -> list[Hypothesis]:
+        """Return up to ``slots`` hypotheses, strongest first, the budget shared between instruments.
+
+        Each instrument may fill an equal share of the slots; what one cannot use goes to the others. The order is by
+        strength, because early places in the error stream have the larger levels.
+        """
+        view = agent_view(run.ledger, run.setting.campaign_id)
+        pool = self._ranked(run, looks, view)
+        chosen = self._share(pool, slots)
+        registrar = Registrar(run.setting, run.ledger, run.power, run.block)
+        proposals: list[Hypothesis] = []
+        for candidate in chosen:
+            try:
+                level = registrar.level(len(proposals))
+            except StreamExhausted:
+                break
+            if run.power.sufficient(candidate.shape, candidate.reference, run.block, level.provisional_alpha):
+                proposals.append(candidate.hypothesis)
+                if len(proposals) == slots:
+                    break
+        return proposals
+
+    def _ranked(self, run: CampaignRun, looks: Sequence[Look], view: AgentView) -> list[Candidate]:
+        retired = self.retired(view)
+        closed = set(view.tried_hypotheses) | {refusal.hypothesis_id for refusal in view.refusals}
+        best: dict[str, Candidate] = {}
+        supported = {bit.claim_key for bit in view.bits if bit.supported}
+        for candidate in self._candidates(run, looks):
+            key = candidate.hypothesis.claim.key
+            if candidate.hypothesis.id in closed or candidate.family in retired or key in supported:
+                continue
+            if key not in best or candidate.strength > best[key].strength:
+                best[key] = candidate
+        return sorted(best.values(), key=lambda item: (-item.strength, item.hypothesis.id))
+
+    @staticmethod
+    def retired(view: AgentView) -> set[str]:
+        """Return the families with many tries in closed rounds and no support."""
+        tries: dict[str, list[bool]] = {}
+        for bit in view.bits:
+            tries.setdefault(bit.family, []).append(bit.supported)
+        return {family for family, bits in tries.items() if len(bits) >= RETIRE_AFTER and not any(bits)}
+
+    @staticmethod
+    def _share(pool: list[Candidate], slots: int) -> list[Candidate]:
+        """Order the pool so that every prefix of ``slots`` gives each family its equal share where it can use it."""
+        families = sorted({candidate.family for candidate in pool})
+        quota = -(-slots // max(len(families), 1))
+        within, beyond = [], []
+        used = dict.fromkeys(families, 0)
+        for candidate in pool:
+            used[candidate.family] += 1
+            (within if used[candidate.family] <= quota else beyond).append(candidate)
+        return within + beyond
+
+    def _candidates(self, run: CampaignRun, looks: Sequence[Look]) -> Iterator[Candidate]:
+        setting = run.setting
+        model = Named(name=setting.model.name, sha256=setting.model.sha256)
+        context = Named(name=setting.cells.name, sha256=setting.cells.sha256)
+        universe = len(setting.genes(DISCOVERY))
+        testable = setting.testability(run.block)
+        for look in looks:
+            for reference_id, (effect, n) in look.effects.items():
+                if not testable[reference_id].testable:
+                    continue
+                reference = setting.references[reference_id]
+                tool = look.tool
+                # Closeness is a one-sided claim; the sign of an axis is arbitrary, so either end of it will do.
+                signed = abs(effect) if tool.relation is Relation.SEPARATES else effect
+                greater = effect >= 0 or tool.relation is Relation.RANKS_ABOVE
+                error = math.sqrt((universe + 1) / (12 * max(n, 1) * max(universe - n, 1)))
+                hypothesis = Hypothesis(
+                    claim=Claim(
+                        object=tool.object,
+                        relation=tool.relation,
+                        reference=reference.named,
+                        model=model,
+                        context=context,
+                        adjustment=_ADJUSTMENT,
+                    ),
+                    locus=look.params.locus(),
+                    direction=Direction.GREATER if greater else Direction.LESS,
+                    tool=f"{tool.name}@{tool.version}",
+                    rationale=f"on the discovery genes the effect is {effect:+.3f} over {n} genes of the reference",
+                    parents=(look.id,),
+                    author=Author.PLANNER,
+                )
+                yield Candidate(hypothesis, tool.shape.shape, reference_id, tool.name, signed / error)

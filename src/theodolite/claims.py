@@ -1,0 +1,237 @@
+"""The vocabulary of claims: what is claimed, where, under which identity, and how a claim may end.
+
+A claim's identity is the typed tuple (object, relation, reference, model, context, adjustment); layer, metric, seed,
+threshold and wording are not part of it, so that a paraphrase can never become a new claim. A hypothesis is a claim at
+a locus. The stream of errors counts hypotheses; credit is earned once a claim key.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from theodolite.canonical import digest
+
+__all__ = [
+    "Author",
+    "Claim",
+    "Covariate",
+    "Direction",
+    "Hypothesis",
+    "Locus",
+    "LocusKind",
+    "Named",
+    "Relation",
+    "Tag",
+    "Verdict",
+]
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,79}$")]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Named(_Record):
+    """A thing known by a name to people and by a content hash to the ledger."""
+
+    name: Name
+    sha256: Sha256
+
+
+class Relation(StrEnum):
+    """What the object is claimed to do with the reference; a closed list."""
+
+    SEPARATES = "separates"
+    """The object's values of the reference's genes lie apart from those of the other genes."""
+    RANKS_ABOVE = "ranks_above"
+    """The object ranks the reference's gene pairs above the other pairs."""
+
+
+class Covariate(StrEnum):
+    """What a claim is adjusted for; computed from counts of the same cells, never from the model."""
+
+    MEAN = "mean_expression"
+    VARIANCE = "variance"
+    DROPOUT = "dropout"
+
+
+class Direction(StrEnum):
+    """Which tail is evidence; chosen on discovery units and locked in the plan. No part of the identity."""
+
+    GREATER = "greater"
+    LESS = "less"
+
+
+class LocusKind(StrEnum):
+    """The closed list of places in a model at which a claim can be made."""
+
+    ANY = "any"
+    LAYER = "layer"
+    HEAD = "head"
+    AXIS = "axis"
+    WINDOW = "window"
+
+
+_INDEX_LENGTH = {LocusKind.ANY: 0, LocusKind.LAYER: 0, LocusKind.HEAD: 1, LocusKind.AXIS: 1, LocusKind.WINDOW: 2}
+
+
+class Locus(_Record):
+    """A place in the model.
+
+    Attributes
+    ----------
+    kind
+        One of :class:`LocusKind`.
+    layer
+        Residual stream after ``layer`` blocks (0 is the embedding) for axes and windows; the block, counted from 1,
+        for attention. None only for ``any``.
+    index
+        ``(head,)``, ``(axis,)`` or ``(first axis, last axis)``, counted from 1; empty for ``any`` and ``layer``.
+    """
+
+    kind: LocusKind
+    layer: int | None = None
+    index: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Locus:
+        wanted = _INDEX_LENGTH[self.kind]
+        if len(self.index) != wanted:
+            raise ValueError(f"a locus of kind {self.kind.value!r} has {wanted} indices, got {self.index!r}")
+        if (self.layer is None) != (self.kind is LocusKind.ANY):
+            raise ValueError(f"a locus of kind {self.kind.value!r} has layer {self.layer!r}; only 'any' has no layer")
+        if self.layer is not None and self.layer < 0:
+            raise ValueError(f"layer is {self.layer!r}; layers are counted from 0 (the embedding)")
+        if any(item < 1 for item in self.index) or list(self.index) != sorted(self.index):
+            raise ValueError(f"locus index {self.index!r} must be counted from 1 and ascend")
+        return self
+
+    def __str__(self) -> str:
+        match self.kind:
+            case LocusKind.ANY:
+                return "any layer"
+            case LocusKind.LAYER:
+                return f"layer {self.layer}"
+            case LocusKind.HEAD:
+                return f"layer {self.layer} head {self.index[0]}"
+            case LocusKind.AXIS:
+                return f"layer {self.layer} axis {self.index[0]}"
+            case LocusKind.WINDOW:
+                return f"layer {self.layer} axes {self.index[0]}-{self.index[1]}"
+
+
+class Claim(_Record):
+    """The typed tuple that a claim's identity is made of.
+
+    Attributes
+    ----------
+    object
+        What of the model is read, by the name that the measuring tool declares (``axis_coordinate``).
+    relation
+        What it is claimed to do.
+    reference
+        The gene set or pair list, by content hash.
+    model, context
+        The model (by weights) and the cells (by content) that it read.
+    adjustment
+        The covariates held fixed, sorted.
+    """
+
+    object: Name
+    relation: Relation
+    reference: Named
+    model: Named
+    context: Named
+    adjustment: tuple[Covariate, ...] = ()
+
+    @model_validator(mode="after")
+    def _sorted_adjustment(self) -> Claim:
+        if list(self.adjustment) != sorted(set(self.adjustment)):
+            raise ValueError(f"adjustment {self.adjustment!r} must be sorted and free of repeats")
+        return self
+
+    @property
+    def key(self) -> str:
+        """``claim_key``: SHA-256 of the typed tuple, names left out wherever a content hash stands for them."""
+        return digest(
+            {
+                "object": self.object,
+                "relation": self.relation,
+                "reference": self.reference.sha256,
+                "model": self.model.sha256,
+                "context": self.context.sha256,
+                "adjustment": list(self.adjustment),
+            }
+        )
+
+
+class Author(StrEnum):
+    """Who proposed a hypothesis."""
+
+    PLANNER = "planner"
+    EXECUTOR = "executor"
+    PERSON = "person"
+
+
+class Hypothesis(_Record):
+    """A claim at a locus, with the reason it was proposed and the rows that led to it.
+
+    Attributes
+    ----------
+    claim, locus
+        The identity.
+    direction
+        The tail that counts as evidence, from discovery units.
+    tool
+        ``name@version`` of the tool that will measure it.
+    rationale
+        Why it was proposed, in one sentence; never read by a gate.
+    parents
+        Ids of ledger entries (looks, hypotheses) that it rests on.
+    author
+        Who proposed it.
+    """
+
+    claim: Claim
+    locus: Locus
+    direction: Direction
+    tool: str
+    rationale: str = Field(max_length=2000)
+    parents: tuple[str, ...] = ()
+    author: Author = Author.PLANNER
+
+    @property
+    def id(self) -> str:
+        """``hypothesis_id``: SHA-256 of (claim key, locus)."""
+        return digest([self.claim.key, self.locus.model_dump(mode="json")])
+
+
+class Verdict(StrEnum):
+    """How a hypothesis may end."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+    ERROR = "error"
+
+    @property
+    def rank(self) -> int:
+        """Order of §0b rule 14: {supported, refuted} > inconclusive > invalid; an error has no result."""
+        return {"supported": 2, "refuted": 2, "inconclusive": 1, "invalid": 0, "error": 0}[self.value]
+
+
+class Tag(StrEnum):
+    """What qualifies a verdict without changing it."""
+
+    REUSED_HOLD_OUT = "[reused hold-out]"
+    THESE_CELLS = "[these cells]"
+    ONE_BLOCK = "[one block]"
+
+
+ReviewerCap = Literal["none", "inconclusive", "invalid"]

@@ -1,0 +1,56 @@
+"""Cells, references, gene families, splits and planted worlds."""
+
+from __future__ import annotations
+
+from theodolite.data.cells import CellSet, GeneStatistics, UnitKind
+from theodolite.data.counts import CellDataError, CellErrorCode, validate_counts
+from theodolite.data.families import FamilyTableError, GeneFamilies, load_families, read_families
+from theodolite.data.h5ad import load_h5ad
+from theodolite.data.pbmc import load_pbmc
+from theodolite.data.permutations import PermutedReferences, permute_gene_names
+from theodolite.data.references import Reference, ReferenceTableError, load_programs, member_pairs, read_programs
+from theodolite.data.splits import (
+    CONFIRMATION,
+    DEFAULT_SPLIT_SEED,
+    DISCOVERY,
+    Split,
+    SplitError,
+    UnitTable,
+    make_split,
+)
+from theodolite.data.testable import Testability, choose_k, testability
+from theodolite.data.worlds import PlantedCells, planted_cells
+
+__all__ = [
+    "CONFIRMATION",
+    "DEFAULT_SPLIT_SEED",
+    "DISCOVERY",
+    "CellDataError",
+    "CellErrorCode",
+    "CellSet",
+    "FamilyTableError",
+    "GeneFamilies",
+    "GeneStatistics",
+    "PermutedReferences",
+    "PlantedCells",
+    "Reference",
+    "ReferenceTableError",
+    "Split",
+    "SplitError",
+    "Testability",
+    "UnitKind",
+    "UnitTable",
+    "choose_k",
+    "load_families",
+    "load_h5ad",
+    "load_pbmc",
+    "load_programs",
+    "make_split",
+    "member_pairs",
+    "permute_gene_names",
+    "planted_cells",
+    "read_families",
+    "read_programs",
+    "testability",
+    "validate_counts",
+]

@@ -1,0 +1,150 @@
+"""Validation of count matrices: every way in which a matrix is not counts has a name and a remedy."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+__all__ = ["CellDataError", "CellErrorCode", "named_columns", "validate_counts"]
+
+_INTEGER_TOLERANCE = 1e-6
+# log1p of counts per 10,000 cannot exceed log1p(1e4) = 9.21; per million 13.82.
+_LARGEST_LOG_VALUE = 14.0
+
+
+class CellErrorCode(StrEnum):
+    """What can be wrong with cells; a closed list."""
+
+    NOT_FINITE = "not_finite"
+    NEGATIVE = "negative"
+    NOT_INTEGER = "not_integer"
+    TOO_LARGE = "too_large"
+    DUPLICATE_GENES = "duplicate_genes"
+    DUPLICATE_CELLS = "duplicate_cells"
+    MISSING_LABELS = "missing_labels"
+    MISSING_LAYER = "missing_layer"
+    MISSING_FILE = "missing_file"
+    WRONG_SHAPE = "wrong_shape"
+    EMPTY_CELLS = "empty_cells"
+    EMPTY = "empty"
+
+
+class CellDataError(ValueError):
+    """Cells that cannot be used as they are.
+
+    Attributes
+    ----------
+    code
+        Which of the closed list of faults.
+    """
+
+    def __init__(self, code: CellErrorCode, message: str) -> None:
+        super().__init__(f"{code.value}: {message}")
+        self.code = code
+
+
+def _refuse_repeats(code: CellErrorCode, what: str, names: Sequence[str], remedy: str) -> None:
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
+    if repeated:
+        shown = ", ".join(map(repr, repeated[:5])) + (" ..." if len(repeated) > 5 else "")
+        raise CellDataError(code, f"{len(repeated)} {what} occur more than once ({shown}); {remedy}")
+
+
+def _name_of_the_transformation(values: np.ndarray[Any, Any]) -> tuple[str, str]:
+    if (values < 0).any():
+        return "scaled values (z-scores)", "name the layer that holds counts; z-scores cannot be turned back"
+    if values.max() <= _LARGEST_LOG_VALUE:
+        return "log-normalised values", "name the layer that holds counts (often 'raw' or 'counts')"
+    return "normalised values (per cell total)", "name the layer that holds counts (often 'raw' or 'counts')"
+
+
+def validate_counts(matrix: Any, genes: Sequence[str], cells: Sequence[str]) -> sparse.csr_array:
+    """Check that a matrix holds counts and return it in canonical form.
+
+    Parameters
+    ----------
+    matrix
+        Dense array or SciPy sparse matrix of shape (cells, genes); floats are admitted when they are whole.
+    genes, cells
+        Column and row names.
+
+    Returns
+    -------
+    sparse.csr_array
+        int32, indices sorted, no stored zeros.
+
+    Raises
+    ------
+    CellDataError
+        ``empty``, ``wrong_shape``, ``duplicate_genes``, ``duplicate_cells``, ``not_finite``, ``not_integer`` (the
+        message says whether the values look scaled, log-normalised or normalised), ``negative``, ``too_large`` or
+        ``empty_cells``.
+    """
+    counts = sparse.csr_array(matrix)
+    if not len(genes) or not len(cells):
+        raise CellDataError(CellErrorCode.EMPTY, f"{len(cells)} cells and {len(genes)} genes; check the filters")
+    if counts.shape != (len(cells), len(genes)):
+        raise CellDataError(
+            CellErrorCode.WRONG_SHAPE,
+            f"matrix of shape {counts.shape} for {len(cells)} cells and {len(genes)} genes; cells are rows",
+        )
+    _refuse_repeats(
+        CellErrorCode.DUPLICATE_GENES, "gene names", genes, "sum the columns or keep one of each, then name it once"
+    )
+    _refuse_repeats(
+        CellErrorCode.DUPLICATE_CELLS,
+        "cell names",
+        cells,
+        "prefix each barcode with its sample",
+    )
+    values = counts.data
+    if (bad := int((~np.isfinite(values)).sum())) > 0:
+        raise CellDataError(CellErrorCode.NOT_FINITE, f"{bad} values are NaN or infinite; counts never are")
+    fractional = np.abs(values - np.rint(values)) > _INTEGER_TOLERANCE
+    if fractional.any():
+        kind, remedy = _name_of_the_transformation(values)
+        raise CellDataError(
+            CellErrorCode.NOT_INTEGER,
+            f"counts are expected, but {int(fractional.sum())} of {values.size} non-zero values are not whole numbers "
+            f"(such as {float(values[fractional][0])!r}); these look like {kind}; {remedy}",
+        )
+    if (values < 0).any():
+        raise CellDataError(
+            CellErrorCode.NEGATIVE, f"{int((values < 0).sum())} counts are negative (lowest {float(values.min())!r})"
+        )
+    if values.size and values.max() > np.iinfo(np.int32).max:
+        raise CellDataError(CellErrorCode.TOO_LARGE, f"the largest count is {float(values.max())!r}, above 2**31 - 1")
+    counts = sparse.csr_array(
+        (np.rint(values).astype(np.int32), counts.indices.copy(), counts.indptr.copy()), shape=counts.shape
+    )
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    without = np.flatnonzero(np.diff(counts.indptr) == 0)
+    if without.size:
+        raise CellDataError(
+            CellErrorCode.EMPTY_CELLS,
+            f"{without.size} cells have no count at all (first {cells[without[0]]!r}); filter them out",
+        )
+    return counts
+
+
+def named_columns(columns: Iterable[str], available: Sequence[str]) -> None:
+    """Refuse columns of cell annotation that a table does not have.
+
+    Raises
+    ------
+    CellDataError
+        ``missing_labels``, naming what is missing and what there is.
+    """
+    missing = [column for column in columns if column not in available]
+    if missing:
+        raise CellDataError(
+            CellErrorCode.MISSING_LABELS,
+            f"no column {', '.join(map(repr, missing))} among the cells' labels; "
+            f"there is {', '.join(map(repr, available)) or 'none'}",
+        )

@@ -1,0 +1,22 @@
+"""Permutations that no later numpy changes.
+
+The raw output of a bit generator and of a seed sequence is the only random stream that numpy promises to keep (NEP 19).
+What a ledger has locked (a split, shuffled cells, permuted names) is drawn from it alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["seeded_bits", "stable_permutation"]
+
+
+def seeded_bits(seed: int, stream: int) -> np.random.PCG64:
+    """Return the bit generator of one purpose (``stream``) under a seed that is not negative."""
+    return np.random.PCG64(np.random.SeedSequence([seed, stream]))
+
+
+def stable_permutation(bits: np.random.PCG64, n: int) -> NDArray[np.intp]:
+    """Return a uniform permutation of 0 ... n - 1: the order of n random 64-bit keys."""
+    return np.argsort(bits.random_raw(n), kind="stable")

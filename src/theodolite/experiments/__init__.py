@@ -1,0 +1,34 @@
+"""Experiments: from a campaign file to judged rows."""
+
+from __future__ import annotations
+
+from theodolite.experiments.campaign import TEMPLATE, CampaignError, CampaignSpec, load_campaign
+from theodolite.experiments.jobs import JobOutcome, JobSpec, Materials
+from theodolite.experiments.journal import Event, StepError
+from theodolite.experiments.opening import Look
+from theodolite.experiments.registration import Power, Refusal, Registrar
+from theodolite.experiments.rounds import CampaignRun
+from theodolite.experiments.runner import LocalRunner, Runner
+from theodolite.experiments.setting import Setting, Workspace, prepare
+
+__all__ = [
+    "TEMPLATE",
+    "CampaignError",
+    "CampaignRun",
+    "CampaignSpec",
+    "Event",
+    "JobOutcome",
+    "JobSpec",
+    "LocalRunner",
+    "Look",
+    "Materials",
+    "Power",
+    "Refusal",
+    "Registrar",
+    "Runner",
+    "Setting",
+    "StepError",
+    "Workspace",
+    "load_campaign",
+    "prepare",
+]

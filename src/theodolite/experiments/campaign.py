@@ -1,0 +1,248 @@
+"""The campaign file: what a person writes, checked before anything runs."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from theodolite.canonical import digest
+
+__all__ = ["TEMPLATE", "CampaignError", "CampaignSpec", "CellsSpec", "load_campaign"]
+
+
+class CampaignError(ValueError):
+    """A campaign file that cannot run; says line, value and what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CellsSpec(_Section):
+    """Which cells."""
+
+    source: str = Field(default="pbmc", description="'pbmc' (packaged) or the path of an .h5ad file with raw counts")
+    layer: str = Field(default="X", description="where the counts are: 'X', 'raw' or the name of a layer")
+    species: str = Field(default="human", description="species of the cells")
+    gene_column: str | None = Field(default=None, description="var column with the symbols; the index where not given")
+    labels: tuple[str, ...] = Field(default=(), description="obs columns to keep as labels")
+    donor: str | None = Field(default=None, description="obs column with donors, if there are any")
+    batch: str | None = Field(default=None, description="obs column with batches, if there are any")
+
+
+class ErrorSpec(_Section):
+    """The error stream that the campaign draws its levels from."""
+
+    stream: str = Field(default="main", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="name of the error budget")
+    q: float = Field(default=0.10, gt=0, lt=0.5, description="false-discovery rate of the whole stream")
+    n_max: int | None = Field(default=None, ge=1, le=10_000, description="tests the stream is planned for")
+
+
+class BudgetSpec(_Section):
+    """How much the campaign may do."""
+
+    experiments: int = Field(default=16, ge=1, le=5_000, description="hypotheses to register")
+    job_timeout_s: float = Field(default=600, gt=0, description="seconds after which one job is killed")
+
+
+class SesoiSpec(_Section):
+    """Smallest effect size of interest by measurement shape, in AUROC - 0.5."""
+
+    GeneScores: float = Field(default=0.20, gt=0, lt=0.5)
+    PairScores: float = Field(default=0.10, gt=0, lt=0.5)
+
+
+class SplitSpec(_Section):
+    """The partition of gene families and cell units."""
+
+    seed: int = Field(default=1, ge=0, description="seed of the partition; one partition serves all campaigns")
+
+
+class CampaignSpec(_Section):
+    """A campaign: which model, which cells, which references, which budget.
+
+    A campaign's identity is its content: the same file again continues the campaign, a changed one starts another,
+    which continues the error stream and the hold-out blocks of the ledger.
+    """
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="lower-case letters, digits and hyphens")
+    seed: int = Field(default=1, ge=0, description="root of every random number of the campaign")
+    model: str = Field(default="compact-pbmc", description="name of a packaged model or folder of a checkpoint")
+    cells: CellsSpec = CellsSpec()
+    references: str = Field(default="programs", description="'programs' (packaged) or the path of a YAML of gene sets")
+    tools: tuple[str, ...] = Field(
+        default=("geometry.axis_separation", "geometry.pair_proximity", "attention.edges"), min_length=1
+    )
+    budget: BudgetSpec = BudgetSpec()
+    round_size: int | None = Field(default=None, ge=1, description="slots a round; budget / blocks where not given")
+    error: ErrorSpec = ErrorSpec()
+    split: SplitSpec = SplitSpec()
+    sesoi: SesoiSpec = SesoiSpec()
+    spent_blocks: Literal["continue", "stop"] = Field(
+        default="continue", description="when no fresh hold-out block is left: go on, tagged, or stop"
+    )
+    threads: int = Field(default=2, ge=1, le=256, description="torch threads of a worker")
+
+    @field_validator("tools")
+    @classmethod
+    def _known_tools(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        from theodolite.tools import tools
+
+        known = {tool.name for tool in tools()}
+        for name in names:
+            if name not in known:
+                raise ValueError(f"no tool {name!r}; there are {', '.join(sorted(known))}")
+        if len(set(names)) != len(names):
+            raise ValueError(f"tools are listed twice in {list(names)!r}")
+        return names
+
+    @property
+    def n_max(self) -> int:
+        """Tests the error stream is planned for: as given, or ten times the budget, at most 10,000."""
+        return self.error.n_max or min(10 * self.budget.experiments, 10_000)
+
+    def campaign_id(self, contents: dict[str, str]) -> str:
+        """Return the id: the name and a prefix of the hash of the file and of what it points at.
+
+        Parameters
+        ----------
+        contents
+            Content hashes of model, cells and references, so that a changed input is another campaign.
+        """
+        return f"{self.name}-{digest([self.model_dump(mode='json'), contents])[:8]}"
+
+
+TEMPLATE = """\
+# A Theodolite campaign. Every key but `name` may be left out; the values below are the defaults.
+name: {name}            # lower-case letters, digits and hyphens
+seed: 1                 # root of every random number of the campaign
+
+model: compact-pbmc     # a packaged model (`theodolite models list`) or the folder of a checkpoint
+cells:
+  source: pbmc          # the packaged 700 blood cells, or the path of an .h5ad file with raw counts
+  # layer: X            # where the counts are: X, raw, or the name of a layer
+  # gene_column: symbol # var column with the gene symbols; the index where not given
+  # labels: [cell_type] # obs columns to keep
+  # donor: donor_id     # obs column with donors; or batch:, where there are no donors
+references: programs    # the packaged gene programs, or the path of a YAML file of gene sets
+
+tools:                  # instruments that may be used (`theodolite tools list`)
+  - geometry.axis_separation
+  - geometry.pair_proximity
+  - attention.edges
+
+budget:
+  experiments: 16       # hypotheses to register
+  job_timeout_s: 600    # a job that takes longer is killed and leaves an `error` row
+# round_size: 16        # hypotheses that are locked before any of them is judged
+
+error:
+  stream: main          # the error budget; a later campaign on the same ledger continues it
+  q: 0.10               # false-discovery rate of the whole stream
+  # n_max: 160          # tests the stream is planned for; locked by its first campaign
+
+split:
+  seed: 1               # which gene families are held out for confirmation
+
+sesoi:                  # smallest effects of interest, in AUROC - 0.5
+  GeneScores: 0.20
+  PairScores: 0.10
+
+spent_blocks: continue  # when no fresh hold-out block is left: continue (tagged) or stop
+threads: 2              # torch threads of the worker
+"""
+
+
+def _line_of(node: yaml.Node | None, path: tuple[str | int, ...]) -> int:
+    """Return the 1-based line at which a value sits, as deep as the file goes along the path."""
+    if node is None:
+        return 1
+    line = node.start_mark.line + 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == str(part):
+                    line, node = key.start_mark.line + 1, value
+                    break
+            else:
+                return line
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line
+
+
+def _allowed_keys(path: tuple[str | int, ...]) -> list[str]:
+    model: Any = CampaignSpec
+    for part in path:
+        field = model.model_fields.get(str(part))
+        annotation = getattr(field, "annotation", None)
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return list(model.model_fields)
+
+
+def _explain(error: Any, node: yaml.Node | None, path: Path) -> str:
+    location = tuple(error["loc"])
+    where = f"{path}, line {_line_of(node, location)}: {'.'.join(map(str, location)) or 'file'}"
+    match error["type"]:
+        case "extra_forbidden":
+            keys = _allowed_keys(location[:-1])
+            close = difflib.get_close_matches(str(location[-1]), keys, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            return f"{where} is no key of a campaign{hint} Allowed here: {', '.join(keys)}."
+        case "missing":
+            return f"{where} is missing; a campaign needs a name, such as `name: my-campaign`."
+        case _:
+            return f"{where} is {error['input']!r}: {error['msg'].removeprefix('Value error, ')}."
+
+
+def load_campaign(path: Path) -> CampaignSpec:
+    """Read and check a campaign file.
+
+    Raises
+    ------
+    CampaignError
+        With one line for each mistake: line, value and what is allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CampaignError(f"{path}: cannot be read ({error}); `theodolite init` writes a campaign file") from error
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise CampaignError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
+    if not isinstance(content, dict):
+        raise CampaignError(f"{path}: a campaign file is a list of `key: value` lines, found {content!r}")
+    repeated = _repeated_key(node)
+    if repeated is not None:
+        raise CampaignError(f"{path}, line {repeated[1]}: {repeated[0]!r} is given twice; keep one of them")
+    try:
+        return CampaignSpec.model_validate(content)
+    except ValidationError as error:
+        problems = "\n".join(_explain(item, node, path) for item in error.errors())
+        raise CampaignError(problems) from error
+
+
+def _repeated_key(node: yaml.Node | None) -> tuple[str, int] | None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                return key.value, key.start_mark.line + 1
+            seen.add(key.value)
+            inner = _repeated_key(value)
+            if inner is not None:
+                return inner
+    return None

@@ -1,0 +1,113 @@
+"""Jobs: the only way a tool runs, as pure data of names and content hashes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from theodolite.canonical import digest
+from theodolite.claims import Sha256
+from theodolite.experiments.campaign import CellsSpec
+
+__all__ = ["FIT_AXES", "JobOutcome", "JobSpec", "Materials"]
+
+FIT_AXES = "fit.axes"
+"""The built-in job that fits the axes of every layer on discovery genes."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class JobSpec(_Record):
+    """One run of one tool.
+
+    Attributes
+    ----------
+    tool, version, source_sha256
+        The instrument (or :data:`FIT_AXES`), its version and the hash of its source.
+    params
+        Its parameters.
+    model_sha256, cells_sha256, split_sha256
+        Hashes of what it reads.
+    split
+        The part whose genes it scores: ``discovery`` or a confirmation block.
+    variant
+        Which member of the evidence it is.
+    seed
+        Seed of whatever it draws.
+    fitted
+        Hash of the artefact with what was fitted on discovery genes.
+    """
+
+    tool: str
+    version: str
+    source_sha256: str
+    params: dict[str, int | str | None]
+    model_sha256: Sha256
+    cells_sha256: Sha256
+    split_sha256: Sha256
+    split: str
+    variant: str
+    seed: int
+    fitted: Sha256 | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the job: equal jobs run once."""
+        return digest(self.model_dump(mode="json"))
+
+
+class JobOutcome(_Record):
+    """How a job ended.
+
+    Attributes
+    ----------
+    job_sha256
+        The job.
+    status
+        ``done``; ``tool_error`` if the tool raised; ``timeout``, ``crash`` if its process was killed or died.
+    content_file
+        File with the measurement's bytes, for ``done``.
+    reason
+        Why it did not end well.
+    seconds
+        Wall time; kept in the operations tables, never in the chain.
+    """
+
+    job_sha256: str
+    status: Literal["done", "tool_error", "timeout", "crash"]
+    content_file: str | None = None
+    reason: str = ""
+    seconds: float = 0.0
+
+
+class Materials(_Record):
+    """Where a worker finds what the hashes of a job name; places, not identities.
+
+    Attributes
+    ----------
+    model
+        Packaged name or folder of the model.
+    cells
+        As in the campaign file.
+    split_file
+        JSON with the genes of every part of the split and their families.
+    artefacts
+        Folder of the artefact store.
+    results
+        Folder for result files, one a job.
+    cache
+        Folder for captures of model and cells.
+    threads
+        torch threads.
+    """
+
+    model: str
+    cells: CellsSpec
+    split_file: str
+    artefacts: str
+    results: str
+    cache: str
+    threads: int

@@ -1,0 +1,128 @@
+"""The journal of a campaign: rows under derived ids, written once, and jobs made from the campaign's hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from theodolite.experiments.jobs import JobOutcome, JobSpec
+from theodolite.experiments.registration import Power
+from theodolite.experiments.runner import Runner
+from theodolite.experiments.setting import Setting
+from theodolite.gates import CATALOGUE_VERSION
+from theodolite.measurements import GeneScores, Measurement, PairScores
+from theodolite.store import Entry, EntryKind, Ledger, entry_id, slot_id
+from theodolite.tools import Tool
+
+__all__ = ["Event", "Journal", "StepError", "judged_shape", "with_labels"]
+
+
+class StepError(RuntimeError):
+    """A step that every test depends on failed; the campaign cannot go on."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Progress for people.
+
+    Attributes
+    ----------
+    phase
+        What is being done.
+    done, total
+        How far.
+    detail
+        The item in words.
+    """
+
+    phase: str
+    done: int
+    total: int
+    detail: str = ""
+
+
+class Journal:
+    """A campaign's setting and ledger with what every step needs of them."""
+
+    def __init__(
+        self, setting: Setting, ledger: Ledger, runner: Runner, notify: Callable[[Event], None] | None = None
+    ) -> None:
+        self.setting = setting
+        self.ledger = ledger
+        self.power = Power(setting)
+        self._runner = runner
+        self._notify = notify or (lambda event: None)
+
+    def subject(self, round_number: int, slot: int) -> str:
+        """Return the subject under which a slot's rows stand."""
+        return slot_id(self.setting.campaign_id, round_number, slot)
+
+    def _put(
+        self, kind: EntryKind, subject: str, payload: dict[str, Any], round_number: int | None = None,
+        slot: int | None = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        identifier = entry_id(self.setting.campaign_id, kind, round=round_number, slot=slot, name=name)
+        self.ledger.append_once(kind, identifier, subject, payload)
+
+    def _entry(self, kind: EntryKind, round_number: int, slot: int) -> Entry | None:
+        return self.ledger.get(entry_id(self.setting.campaign_id, kind, round=round_number, slot=slot))
+
+    def _has(self, kind: EntryKind, round_number: int, slot: int) -> bool:
+        return self.ledger.has(entry_id(self.setting.campaign_id, kind, round=round_number, slot=slot))
+
+    def _time(self, subject: str, phase: str, seconds: float) -> None:
+        self.ledger.ops.record_timing(subject, phase, seconds)
+
+    @staticmethod
+    def _content(outcome: JobOutcome) -> bytes:
+        return Path(str(outcome.content_file)).read_bytes()
+
+    def _label(self, measurement: Measurement, reference_id: str) -> GeneScores | PairScores:
+        return with_labels(measurement, self.setting.references[reference_id].members)
+
+    def _tool_job(self, tool: Tool, params: dict[str, Any], split: str, variant: str) -> JobSpec:
+        fitted = self.setting.fitted[variant] if tool.fits else None
+        return self._job(tool.name, tool.version, tool.source_sha256, params, split, variant, fitted)
+
+    def _job(
+        self, tool: str, version: str, source: str, params: dict[str, Any], split: str, variant: str,
+        fitted: str | None = None,
+    ) -> JobSpec:  # fmt: skip
+        setting = self.setting
+        return JobSpec(
+            tool=tool,
+            version=version,
+            source_sha256=source,
+            params=params,
+            model_sha256=setting.model.sha256,
+            cells_sha256=setting.cells.sha256,
+            split_sha256=setting.split.sha256,
+            split=split,
+            variant=variant,
+            seed=setting.seed("job", tool),
+            fitted=fitted,
+        )
+
+
+
+def judged_shape(measurement: Measurement) -> GeneScores | PairScores:
+    """Return a measurement whose shape this catalogue judges.
+
+    Raises
+    ------
+    StepError
+        If it judges no claims on the shape.
+    """
+    if not isinstance(measurement, (GeneScores, PairScores)):
+        raise StepError(f"catalogue {CATALOGUE_VERSION} judges no claims on {measurement.shape}")
+    return measurement
+
+
+def with_labels(measurement: Measurement, members: Sequence[str | tuple[str, str]]) -> GeneScores | PairScores:
+    """Attach a reference's members, genes or pairs, to a measurement as its shape wants it."""
+    shown = judged_shape(measurement)
+    if isinstance(shown, GeneScores):
+        return shown.with_members(frozenset(member for member in members if isinstance(member, str)))
+    return shown.with_edges(frozenset(member for member in members if not isinstance(member, str)))

@@ -1,0 +1,210 @@
+"""Registration: a hypothesis becomes a locked plan, or is refused with a reason before anything is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from theodolite.claims import Covariate, Hypothesis
+from theodolite.experiments.setting import Setting
+from theodolite.experiments.wording import claim_text
+from theodolite.gates import (
+    CATALOGUE_VERSION,
+    DECISION_VERSION,
+    StreamExhausted,
+    blinded_spread_pairs,
+    blinded_spread_set,
+    draws_for,
+    level_rule,
+    minimum_detectable_effect,
+    power_gate,
+    preflight,
+)
+from theodolite.judgements import GateId
+from theodolite.plans import Block, LevelRule, NullName, Plan
+from theodolite.sources import Source, leaked_ancestors
+from theodolite.store import Ledger, block_retired, stream_state
+from theodolite.tools import ToolError, get_tool
+
+__all__ = ["Power", "Refusal", "RefusalCode", "Registrar"]
+
+RefusalCode = Literal[
+    "duplicate", "not_testable", "leak", "underpowered", "resolution", "exhausted", "invalid_locus", "hold_out"
+]
+
+_PANEL: tuple[NullName, ...] = ("family_block_swap", "stratified_labels")
+"""The nulls that every claim of catalogue 1 must beat, all of them."""
+
+_REFUSED_BY: dict[GateId, RefusalCode] = {
+    "G1": "not_testable",
+    "G2": "invalid_locus",
+    "G6": "resolution",
+    "G12b": "underpowered",
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a hypothesis was not registered; nothing is spent by it."""
+
+    code: RefusalCode
+    reason: str
+
+
+class Power:
+    """Blinded power: the spread of a null for a reference in a block, without any observed statistic."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._spreads: dict[tuple[str, str, str], float] = {}
+
+    def spread(self, shape: str, reference: str, block: str) -> float:
+        """Return the null standard deviation of AUROC - 0.5 for a reference in a block."""
+        key = (shape, reference, block)
+        if key not in self._spreads:
+            setting = self._setting
+            seed = setting.seed("blinded-power", reference)
+            labels = setting.labels(reference, block)
+            families = setting.split_families(block)
+            mean = setting.gene_statistic(Covariate.MEAN, block)
+            if shape == "GeneScores":
+                variance = setting.gene_statistic(Covariate.VARIANCE, block)
+                self._spreads[key] = blinded_spread_set(labels, families, mean, variance, seed)
+            else:
+                self._spreads[key] = blinded_spread_pairs(labels, families, mean, seed)
+        return self._spreads[key]
+
+    def minimum_detectable_effect(self, shape: str, reference: str, block: str, alpha: float) -> float:
+        """Return the effect that is found with power 0.90 at level ``alpha``."""
+        return minimum_detectable_effect(self.spread(shape, reference, block), alpha)
+
+    def sufficient(self, shape: str, reference: str, block: str, alpha: float) -> bool:
+        """Return whether a test at this level is worth its level (gate G12b)."""
+        detectable = self.minimum_detectable_effect(shape, reference, block, alpha)
+        return bool(power_gate(detectable, self._setting.sesoi(shape)).passed)
+
+
+class Registrar:
+    """Registers the hypotheses of one round against the state of the ledger at its start."""
+
+    def __init__(self, setting: Setting, ledger: Ledger, power: Power, block: str) -> None:
+        self._setting = setting
+        self._ledger = ledger
+        self._power = power
+        self._block = block
+        self._block_id = setting.split.block_id(block)
+
+    @cached_property
+    def block_reused(self) -> bool:
+        """Whether the block has been retired by an earlier round."""
+        return block_retired(self._ledger, self._block_id)
+
+    @property
+    def stream(self) -> str:
+        """The error stream of the round; reused blocks have one of their own."""
+        name = self._setting.spec.error.stream
+        return f"{name}/reused" if self.block_reused else name
+
+    @cached_property
+    def _state(self) -> tuple[int, int]:
+        spent, supported = stream_state(self._ledger, self.stream)
+        return spent, len(supported)
+
+    def level(self, earlier_in_round: int) -> LevelRule:
+        """Return the provisional level of the next test, if all ``earlier_in_round`` tests spend and none is supported.
+
+        Raises
+        ------
+        StreamExhausted
+            If the stream has no level left.
+        """
+        spent, supports = self._state
+        spec = self._setting.spec
+        return level_rule(
+            self.stream,
+            q=spec.error.q,
+            n_max=spec.n_max,
+            provisional_t=spent + earlier_in_round + 1,
+            supports_before=supports,
+        )
+
+    def register(
+        self, hypothesis: Hypothesis, *, round_number: int, slot: int, taken: Mapping[str, str], earlier: int
+    ) -> Plan | Refusal:
+        """Lock a plan or refuse.
+
+        Parameters
+        ----------
+        hypothesis
+            What was proposed.
+        round_number, slot
+            Where.
+        taken
+            Slot by hypothesis id, of everything that was registered before on this ledger.
+        earlier
+            Number of hypotheses registered before in this round.
+        """
+        setting = self._setting
+        if hypothesis.id in taken:
+            return Refusal(
+                "duplicate",
+                f"the same claim at the same locus was registered as {taken[hypothesis.id]}; "
+                "another metric, seed, direction or wording does not make it new",
+            )
+        instrument = get_tool(hypothesis.tool.partition("@")[0])
+        try:
+            params = setting.params_at(instrument, hypothesis.locus)
+        except ToolError as error:
+            return Refusal("invalid_locus", str(error))
+        reference = setting.references[hypothesis.claim.reference.name]
+        features = (
+            Source(f"model:{setting.model.name}", setting.model.sha256),
+            Source(f"cells:{setting.cells.name}", setting.cells.sha256),
+        )
+        leaked = leaked_ancestors(features, reference.source)
+        if leaked:
+            names = ", ".join(source.name for source in leaked)
+            return Refusal("leak", f"the reference {reference.title!r} derives from {names}, which the score reads too")
+        testable = setting.testability(self._block)[reference.id]
+        if not testable.testable:
+            return Refusal("not_testable", f"{testable.reason}; {testable.remedy}")
+        if self.block_reused and setting.spec.spent_blocks == "stop":
+            return Refusal("hold_out", "the hold-out block is spent and the campaign says `spent_blocks: stop`")
+        try:
+            level = self.level(earlier)
+        except StreamExhausted as error:
+            return Refusal("exhausted", str(error))
+        shape = instrument.shape.shape
+        detectable = self._power.minimum_detectable_effect(shape, reference.id, self._block, level.provisional_alpha)
+        plan = Plan(
+            hypothesis=hypothesis,
+            claim_text=claim_text(hypothesis.claim, hypothesis.locus, hypothesis.direction, reference.title),
+            campaign=setting.campaign_id,
+            round=round_number,
+            slot=slot,
+            estimand="AUROC - 0.5 of the adjusted score, reference against the rest, in the confirmation block",
+            statistic="auroc",
+            shape=shape,  # type: ignore[arg-type]
+            params=params.model_dump(mode="json"),
+            variants=("main", setting.untrained),
+            fitted=setting.fitted if instrument.fits else {},
+            reference_sha256=reference.sha256,
+            families_sha256=setting.families.sha256,
+            cells_sha256=setting.cells.sha256,
+            model_sha256=setting.model.sha256,
+            block=Block(id=self._block_id, split_sha256=setting.split.sha256, reused=self.block_reused),
+            level=level,
+            null_panel=_PANEL,
+            draws=draws_for(level.provisional_alpha),
+            seed=setting.seed("nulls", reference.id),
+            sesoi=setting.sesoi(shape),
+            minimum_detectable_effect=round(detectable, 6),
+            reference_in_block=testable.in_block,
+            families_in_block=testable.families,
+            catalogue=CATALOGUE_VERSION,
+            decision=DECISION_VERSION,
+        )
+        failed = next((gate for gate in preflight(plan) if gate.passed is False), None)
+        return plan if failed is None else Refusal(_REFUSED_BY[failed.gate], failed.sentence)

@@ -1,0 +1,154 @@
+"""Replay: every recorded level, decision and gate number is computed again from what came before it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from theodolite.canonical import canonical_json
+from theodolite.claims import Verdict
+from theodolite.experiments.journal import with_labels
+from theodolite.gates import CATALOGUE_VERSION, DECISION_VERSION, judge, settle, settle_failure, spends
+from theodolite.judgements import Judgement, Review, Settlement
+from theodolite.measurements import Variant, load_measurement
+from theodolite.plans import Plan
+from theodolite.store import ArtefactError, Entry, EntryKind, Ledger, Problem
+
+__all__ = ["TOLERANCE", "verify_decisions"]
+
+TOLERANCE = 1e-9
+"""Largest difference, absolute and relative, of a float recomputed from artefacts; counts and texts agree exactly."""
+
+
+class _Slot:
+    """What has been read of one slot so far."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.result: Entry | None = None
+        self.failure: Entry | None = None
+        self.judgement: Judgement | None = None
+        self.review: Review | None = None
+
+
+def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
+    """Recompute every level and verdict from recorded gate numbers, and with ``deep`` the numbers from artefacts.
+
+    Parameters
+    ----------
+    ledger
+        A ledger whose chain has been verified.
+    deep
+        Also judge every measurement again.
+
+    Returns
+    -------
+    list of Problem
+        One for each row that says something else than what it follows from; empty if all agree.
+    """
+    problems: list[Problem] = []
+    slots: dict[str, _Slot] = {}
+    references: dict[str, dict[str, Any]] = {}
+    spent: dict[str, int] = {}
+    supported: dict[str, set[str]] = {}
+    for entry in ledger.entries():
+
+        def wrong(what: str, entry: Entry = entry) -> None:
+            problems.append(Problem(entry.seq, entry.id, what))
+
+        match entry.kind:
+            case EntryKind.CAMPAIGN:
+                try:
+                    references[entry.subject] = json.loads(ledger.artefacts.get(str(entry.payload["artefact"])))
+                except ArtefactError as error:
+                    wrong(f"its references cannot be read: {error}")
+            case EntryKind.REGISTRATION:
+                plan = Plan.model_validate(entry.payload["plan"])
+                if plan.sha256 != entry.payload["prereg_sha256"]:
+                    wrong("the plan is not the one that its pre-registration hash names")
+                slots[entry.subject] = _Slot(plan)
+            case EntryKind.RESULT:
+                slots[entry.subject].result = entry
+            case EntryKind.FAILURE:
+                slots[entry.subject].failure = entry
+            case EntryKind.RECORD_REVIEW:
+                slots[entry.subject].review = Review.model_validate(entry.payload)
+            case EntryKind.JUDGEMENT:
+                slot = slots[entry.subject]
+                slot.judgement = Judgement.model_validate(entry.payload["judgement"])
+                if deep:
+                    for difference in _rejudge(ledger, slot, references):
+                        wrong(difference)
+            case EntryKind.VERDICT:
+                slot = slots[entry.subject]
+                stream = slot.plan.level.stream
+                recorded = Settlement.model_validate(entry.payload["settlement"])
+                if (recorded.catalogue, recorded.decision) != (CATALOGUE_VERSION, DECISION_VERSION):
+                    wrong(f"settled under catalogue {recorded.catalogue}, decision {recorded.decision}; not known here")
+                    continue
+                expected = _settle(slot, spent.get(stream, 0), len(supported.get(stream, set())))
+                for difference in _differences(entry.payload["settlement"], expected.model_dump(mode="json"), exact=True):
+                    wrong(f"its settlement does not follow from the rows before it: {difference}")
+                if recorded.t is not None:
+                    spent[stream] = recorded.t
+                if recorded.verdict is Verdict.SUPPORTED:
+                    supported.setdefault(stream, set()).add(str(entry.payload["claim_key"]))
+            case _:
+                pass
+    return problems
+
+
+def _settle(slot: _Slot, spent: int, supports: int) -> Settlement:
+    if slot.judgement is None:
+        observed = slot.failure is not None and bool(slot.failure.payload["observed"])
+        return settle_failure(slot.plan, spent + 1 if observed else None, supports_before=supports)
+    return settle(
+        slot.plan,
+        slot.judgement,
+        t=spent + 1 if spends(slot.judgement) else None,
+        supports_before=supports,
+        cap=slot.review.cap if slot.review is not None else "none",
+        block_reused=slot.plan.block.reused,
+    )
+
+
+def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, dict[str, Any]]) -> Iterator[str]:
+    plan, result = slot.plan, slot.result
+    if result is None or slot.judgement is None:
+        yield "judged without a result"
+        return
+    if plan.catalogue != CATALOGUE_VERSION:
+        yield f"judged under catalogue {plan.catalogue}; this is {CATALOGUE_VERSION}"
+        return
+    members = [
+        tuple(member) if isinstance(member, list) else member
+        for member in references[plan.campaign][plan.hypothesis.claim.reference.name]["members"]
+    ]
+    try:
+        measurements = {
+            Variant.parse(variant): with_labels(load_measurement(ledger.artefacts.get(sha)), members)
+            for variant, sha in result.payload["measurements"].items()
+        }
+    except ArtefactError as error:
+        yield f"a measurement cannot be read: {error}"
+        return
+    again = judge(plan, measurements, provenance_ok=result.payload["prereg_sha256"] == plan.sha256)
+    recorded = slot.judgement.model_dump(mode="json")
+    for difference in _differences(recorded, again.model_dump(mode="json"), exact=False):
+        yield f"judged again from its measurements: {difference}"
+
+
+def _differences(recorded: Any, expected: Any, *, exact: bool, path: str = "") -> Iterator[str]:
+    if isinstance(expected, dict) and isinstance(recorded, dict):
+        for key in sorted(set(recorded) | set(expected)):
+            yield from _differences(recorded.get(key), expected.get(key), exact=exact, path=f"{path}.{key}".lstrip("."))
+    elif isinstance(expected, list) and isinstance(recorded, list) and len(expected) == len(recorded):
+        for index, pair in enumerate(zip(recorded, expected, strict=True)):
+            yield from _differences(*pair, exact=exact, path=f"{path}[{index}]")
+    elif not exact and isinstance(expected, float) and isinstance(recorded, (float, int)):
+        if not math.isclose(recorded, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+            yield f"{path} is {recorded!r}, recomputed {expected!r}"
+    elif canonical_json(recorded) != canonical_json(expected):
+        yield f"{path} is {recorded!r}, recomputed {expected!r}"

@@ -1,0 +1,275 @@
+"""The steps of a round, each idempotent: what the ledger already holds is never done or paid for again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from theodolite.claims import Hypothesis, ReviewerCap
+from theodolite.experiments.jobs import JobOutcome
+from theodolite.experiments.journal import Event
+from theodolite.experiments.opening import Opening
+from theodolite.experiments.registration import Refusal, Registrar
+from theodolite.experiments.wording import claim_text
+from theodolite.gates import judge, settle, settle_failure, spends
+from theodolite.judgements import Judgement, Review
+from theodolite.measurements import Variant, load_measurement
+from theodolite.plans import Plan
+from theodolite.store import EntryKind, block_retired, entry_id, registered_ids, stream_state
+from theodolite.tools import get_tool
+
+__all__ = ["CampaignRun"]
+
+
+class CampaignRun(Opening):
+    """A campaign on its ledger. Methods are called by the loop in the order of the design; all may be repeated."""
+
+    def propose(self, round_number: int, slot: int, hypothesis: Hypothesis) -> None:
+        """Write a hypothesis as a row, before anything is decided about it."""
+        reference = self.setting.references[hypothesis.claim.reference.name]
+        self._put(
+            EntryKind.HYPOTHESIS,
+            self.subject(round_number, slot),
+            {
+                "hypothesis": hypothesis.model_dump(mode="json"),
+                "hypothesis_id": hypothesis.id,
+                "claim_key": hypothesis.claim.key,
+                "family": hypothesis.tool.partition("@")[0],
+                "claim_text": claim_text(hypothesis.claim, hypothesis.locus, hypothesis.direction, reference.title),
+                "round": round_number,
+                "slot": slot,
+            },
+            round_number,
+            slot,
+        )
+
+    def proposed(self, round_number: int) -> dict[int, Hypothesis]:
+        """Return the hypotheses of a round by slot."""
+        prefix = f"{self.setting.campaign_id}/r{round_number:02d}."
+        return {
+            int(entry.payload["slot"]): Hypothesis.model_validate(entry.payload["hypothesis"])
+            for entry in self.ledger.entries(kind=EntryKind.HYPOTHESIS, prefix=prefix)
+        }
+
+    def proposals_complete(self, round_number: int) -> bool:
+        """Return whether the round has gone past proposing: something of it is registered or refused."""
+        slots = self.proposed(round_number)
+        return any(
+            self._has(kind, round_number, slot) for slot in slots for kind in (EntryKind.REGISTRATION, EntryKind.REFUSAL)
+        )
+
+    def register(self, round_number: int) -> None:
+        """Lock a plan or write a refusal for every slot of the round, in order."""
+        registrar = Registrar(self.setting, self.ledger, self.power, self.block)
+        slots = self.proposed(round_number)
+        for done, (slot, hypothesis) in enumerate(sorted(slots.items())):
+            self._notify(Event("register", done, len(slots), hypothesis.claim.reference.name))
+            if self.plan(round_number, slot) is not None or self._has(EntryKind.REFUSAL, round_number, slot):
+                continue
+            earlier = sum(self.plan(round_number, before) is not None for before in slots if before < slot)
+            answer = registrar.register(
+                hypothesis, round_number=round_number, slot=slot, taken=registered_ids(self.ledger), earlier=earlier
+            )
+            if isinstance(answer, Refusal):
+                payload: dict[str, Any] = {
+                    "hypothesis_id": hypothesis.id,
+                    "claim_key": hypothesis.claim.key,
+                    "code": answer.code,
+                    "reason": answer.reason,
+                }
+                self._put(EntryKind.REFUSAL, self.subject(round_number, slot), payload, round_number, slot)
+            else:
+                payload = {"plan": answer.model_dump(mode="json"), "prereg_sha256": answer.sha256}
+                self._put(EntryKind.REGISTRATION, self.subject(round_number, slot), payload, round_number, slot)
+        self._notify(Event("register", len(slots), len(slots)))
+
+    def plan(self, round_number: int, slot: int) -> Plan | None:
+        """Return the locked plan of a slot, None if it was refused."""
+        entry = self._entry(EntryKind.REGISTRATION, round_number, slot)
+        return Plan.model_validate(entry.payload["plan"]) if entry is not None else None
+
+    def plans(self, round_number: int) -> dict[int, Plan]:
+        """Return the locked plans of a round by slot, in order."""
+        found = {slot: self.plan(round_number, slot) for slot in sorted(self.proposed(round_number))}
+        return {slot: plan for slot, plan in found.items() if plan is not None}
+
+    def review(self, round_number: int, slot: int, review: Review) -> None:
+        """Write a review of either stage."""
+        kind = EntryKind.PLAN_REVIEW if review.stage == 1 else EntryKind.RECORD_REVIEW
+        self._put(kind, self.subject(round_number, slot), review.model_dump(mode="json"), round_number, slot)
+
+    def reviewed(self, stage: int, round_number: int, slot: int) -> Review | None:
+        """Return the review of a stage, if there is one."""
+        kind = EntryKind.PLAN_REVIEW if stage == 1 else EntryKind.RECORD_REVIEW
+        entry = self._entry(kind, round_number, slot)
+        return Review.model_validate(entry.payload) if entry is not None else None
+
+    def run_jobs(self, round_number: int) -> None:
+        """Run the jobs of every plan of the round; a job that fails leaves a failure row."""
+        plans = self.plans(round_number)
+        for done, (slot, plan) in enumerate(plans.items()):
+            self._notify(Event("measure", done, len(plans), plan.claim_text))
+            if self._has(EntryKind.RESULT, round_number, slot) or self._has(EntryKind.FAILURE, round_number, slot):
+                continue
+            subject = self.subject(round_number, slot)
+            jobs = {
+                variant: self._tool_job(
+                    get_tool(plan.hypothesis.tool.partition("@")[0]), plan.params, plan.block.id.rpartition("/")[2], variant
+                )
+                for variant in plan.variants
+            }
+            measurements: dict[str, str] = {}
+            failure: JobOutcome | None = None
+            for variant, outcome in zip(jobs, self._runner.submit(jobs.values()), strict=True):
+                self._time(subject, f"measure {variant}", outcome.seconds)
+                if outcome.status != "done":
+                    failure = failure or outcome
+                else:
+                    measurements[variant] = self.ledger.artefacts.put(self._content(outcome))
+            common = {
+                "prereg_sha256": plan.sha256,
+                "jobs": {variant: job.sha256 for variant, job in jobs.items()},
+                "measurements": measurements,
+            }
+            if failure is None:
+                self._put(EntryKind.RESULT, subject, common, round_number, slot)
+            else:
+                payload = {
+                    **common,
+                    "phase": "measure",
+                    "code": failure.status,
+                    "reason": failure.reason,
+                    "observed": False,
+                }
+                self._put(EntryKind.FAILURE, subject, payload, round_number, slot)
+        self._notify(Event("measure", len(plans), len(plans)))
+
+    def judge(self, round_number: int) -> None:
+        """Let the gates judge every result of the round; levels are settled later, at record."""
+        plans = self.plans(round_number)
+        for done, (slot, plan) in enumerate(plans.items()):
+            self._notify(Event("judge", done, len(plans), plan.claim_text))
+            result = self._entry(EntryKind.RESULT, round_number, slot)
+            if result is None or self._has(EntryKind.JUDGEMENT, round_number, slot):
+                continue
+            measurements = {
+                Variant.parse(variant): self._label(
+                    load_measurement(self.ledger.artefacts.get(sha)), plan.hypothesis.claim.reference.name
+                )
+                for variant, sha in result.payload["measurements"].items()
+            }
+            judgement = judge(plan, measurements, provenance_ok=result.payload["prereg_sha256"] == plan.sha256)
+            self._put(
+                EntryKind.JUDGEMENT,
+                self.subject(round_number, slot),
+                {"prereg_sha256": plan.sha256, "judgement": judgement.model_dump(mode="json")},
+                round_number,
+                slot,
+            )
+        self._notify(Event("judge", len(plans), len(plans)))
+
+    def judgement(self, round_number: int, slot: int) -> Judgement | None:
+        """Return the judgement of a slot, None if it failed."""
+        entry = self._entry(EntryKind.JUDGEMENT, round_number, slot)
+        return Judgement.model_validate(entry.payload["judgement"]) if entry is not None else None
+
+    def result_prereg(self, round_number: int, slot: int) -> str | None:
+        """Return the pre-registration hash that a slot's result names."""
+        entry = self._entry(EntryKind.RESULT, round_number, slot)
+        return str(entry.payload["prereg_sha256"]) if entry is not None else None
+
+    def record(self, round_number: int) -> None:
+        """Settle levels and verdicts in registration order and write them."""
+        for slot, plan in self.plans(round_number).items():
+            if self._has(EntryKind.VERDICT, round_number, slot):
+                continue
+            subject = self.subject(round_number, slot)
+            spent, supported = stream_state(self.ledger, plan.level.stream)
+            judgement = self.judgement(round_number, slot)
+            if judgement is None:
+                failure = self._entry(EntryKind.FAILURE, round_number, slot)
+                observed = failure is not None and bool(failure.payload["observed"])
+                settlement = settle_failure(plan, spent + 1 if observed else None, supports_before=len(supported))
+            else:
+                second = self.reviewed(2, round_number, slot)
+                cap: ReviewerCap = second.cap if second is not None else "none"
+                settlement = settle(
+                    plan,
+                    judgement,
+                    t=spent + 1 if spends(judgement) else None,
+                    supports_before=len(supported),
+                    cap=cap,
+                    block_reused=plan.block.reused,
+                )
+            self._put(
+                EntryKind.VERDICT,
+                subject,
+                {
+                    "prereg_sha256": plan.sha256,
+                    "hypothesis_id": plan.hypothesis.id,
+                    "claim_key": plan.hypothesis.claim.key,
+                    "settlement": settlement.model_dump(mode="json"),
+                },
+                round_number,
+                slot,
+            )
+
+    def close_round(self, round_number: int) -> None:
+        """Tell agents one bit a claim, and retire the block if anything of the round is supported."""
+        campaign = self.setting.campaign_id
+        name = f"r{round_number:02d}"
+        if self.ledger.has(entry_id(campaign, EntryKind.ROUND, name=name)):
+            return
+        block = self.setting.split.block_id(self.block)
+        bits: dict[str, bool] = {}
+        streams = {self.setting.spec.error.stream}
+        for slot, plan in self.plans(round_number).items():
+            verdict = self._entry(EntryKind.VERDICT, round_number, slot)
+            if verdict is not None:
+                bits[plan.hypothesis.id] = verdict.payload["settlement"]["verdict"] == "supported"
+                streams = {plan.level.stream}
+        spent, supported = stream_state(self.ledger, streams.pop())
+        self._put(
+            EntryKind.ROUND,
+            campaign,
+            {
+                "round": round_number,
+                "bits": bits,
+                "block_id": block,
+                "retired": any(bits.values()),
+                "stream_t": spent,
+                "supports": len(supported),
+            },
+            name=name,
+        )
+
+    def rounds_closed(self) -> int:
+        """Return how many rounds of this campaign are closed."""
+        return sum(1 for _ in self.ledger.entries(kind=EntryKind.ROUND, subject=self.setting.campaign_id))
+
+    def registered(self) -> int:
+        """Return how many hypotheses this campaign has registered: its budget used."""
+        prefix = f"{self.setting.campaign_id}/"
+        return sum(1 for _ in self.ledger.entries(kind=EntryKind.REGISTRATION, prefix=prefix))
+
+    @property
+    def block(self) -> str:
+        """The hold-out block in use: the first that no round has retired, else the last."""
+        fresh = (name for name in self.setting.split.blocks if not self._retired(name))
+        return next(fresh, self.setting.split.blocks[-1])
+
+    def blocks_spent(self) -> bool:
+        """Return whether every hold-out block has been retired."""
+        return self._retired(self.block)
+
+    def _retired(self, block: str) -> bool:
+        return block_retired(self.ledger, self.setting.split.block_id(block))
+
+    def stop(self, reason: str, detail: str) -> None:
+        """Write why the campaign stopped; the first reason stands."""
+        if self.stopped() is None:
+            self._put(EntryKind.STOP, self.setting.campaign_id, {"reason": reason, "detail": detail})
+
+    def stopped(self) -> str | None:
+        """Return why the campaign stopped, None if it has not."""
+        entry = self.ledger.get(entry_id(self.setting.campaign_id, EntryKind.STOP))
+        return f"{entry.payload['reason']}: {entry.payload['detail']}" if entry is not None else None

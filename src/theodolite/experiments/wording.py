@@ -1,0 +1,38 @@
+"""Claims in words, made by code from the typed claim so that no agent chooses the wording of a result."""
+
+from __future__ import annotations
+
+from theodolite.claims import Claim, Direction, Locus
+
+__all__ = ["claim_text", "place"]
+
+
+def place(locus: Locus) -> str:
+    """Return where in the model a locus is, as a phrase."""
+    if locus.layer is None:
+        return "at some layer"
+    return "in the embedding" if locus.layer == 0 else f"after block {locus.layer}"
+
+
+def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> str:
+    """Return a claim as one sentence a biologist can read.
+
+    Parameters
+    ----------
+    claim, locus, direction
+        The typed claim and the tail that is evidence for it.
+    title
+        The reference in words (``mitochondrial proteins``).
+    """
+    model = claim.model.name
+    match claim.object:
+        case "axis_coordinate":
+            end = "upper" if direction is Direction.GREATER else "lower"
+            return f"{model} puts {title} at the {end} end of axis {locus.index[0]} {place(locus)}"
+        case "axis_window_proximity":
+            return f"{model} puts {title} close together on axes {locus.index[0]}-{locus.index[1]} {place(locus)}"
+        case "attention_weight":
+            head = f"head {locus.index[0]} of block {locus.layer}" if locus.index else f"block {locus.layer}"
+            return f"{model} lets {title} attend to one another in {head}"
+        case other:
+            return f"{model}: {other} {claim.relation.value.replace('_', ' ')} {title} ({locus})"

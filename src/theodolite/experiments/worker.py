@@ -1,0 +1,143 @@
+"""The worker process: reads jobs on standard input, writes result files, answers on standard output.
+
+It never sees the ledger. A result file appears whole or not at all, under the hash of its job, so that a job is done
+once however often its worker or its coordinator dies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from theodolite.canonical import digest
+from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials
+
+__all__ = ["Bench", "main", "write_atomically"]
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(handle.name, path)
+
+
+class Bench:
+    """Rebuilds workbenches from hashes and runs jobs on them; one model and one cell set a process."""
+
+    def __init__(self, materials: Materials) -> None:
+        from theodolite.experiments.inputs import load_cells
+        from theodolite.models.registry import load_model
+
+        self._materials = materials
+        self._cells = load_cells(materials.cells)
+        self._statistics = self._cells.gene_statistics()
+        self._model = load_model(materials.model)
+        self._split: dict[str, Any] = json.loads(Path(materials.split_file).read_text(encoding="utf-8"))
+        self._captures: dict[str, Any] = {}
+
+    def run(self, job: JobSpec) -> bytes:
+        """Run one job and return the bytes of its result.
+
+        Raises
+        ------
+        ToolError
+            If what the job names is not what this worker has, or the tool cannot measure.
+        """
+        from theodolite.experiments.workbench import axes_to_bytes, fit_layer_axes
+        from theodolite.tools import ToolError, get_tool
+
+        for what, wanted, found in (
+            ("model", job.model_sha256, self._model.sha256),
+            ("cells", job.cells_sha256, self._cells.sha256),
+            ("split", job.split_sha256, self._split["sha256"]),
+        ):
+            if wanted != found:
+                raise ToolError(f"the {what} changed: the job names {wanted[:12]}, this worker has {found[:12]}")
+        bench = self._workbench(job)
+        if job.tool == FIT_AXES:
+            return axes_to_bytes(fit_layer_axes(bench))
+        instrument = get_tool(job.tool)
+        if (instrument.version, instrument.source_sha256) != (job.version, job.source_sha256):
+            raise ToolError(f"{job.tool} changed since the job was made; start a new campaign")
+        return instrument.measure(bench, instrument.params(**job.params)).to_bytes()
+
+    def _workbench(self, job: JobSpec) -> Any:
+        from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, axes_from_bytes
+        from theodolite.store import ArtefactStore
+
+        taken = self._capture(job.variant)
+        genes = tuple(self._split["parts"][job.split])
+        position = {gene: column for column, gene in enumerate(self._cells.genes)}
+        covariates = self._statistics.matrix(COVARIATES)[[position[gene] for gene in genes]]
+        families = tuple(self._split["families"][gene] for gene in genes)
+        fitted = axes_from_bytes(ArtefactStore(Path(self._materials.artefacts)).get(job.fitted)) if job.fitted else ()
+        return GeneWorkbench(genes, families, covariates, taken, fitted)
+
+    def _capture(self, variant_text: str) -> Any:
+        from theodolite.measurements import Variant, VariantKind
+        from theodolite.models.capture import capture, load_capture, save_capture
+
+        if variant_text not in self._captures:
+            variant = Variant.parse(variant_text)
+            key = digest([self._model.sha256, self._cells.sha256, variant_text, "capture-1"])
+            path = Path(self._materials.cache) / f"{key}.safetensors"
+            if not path.is_file():
+                cells = self._cells
+                if variant.kind is VariantKind.SHUFFLED_INPUT:
+                    cells = cells.shuffled_within_gene(variant.seed)
+                model = self._model.variant(variant)
+                position = {gene: column for column, gene in enumerate(cells.genes)}
+                values = cells.log1p_cp10k()[:, [position[gene] for gene in model.genes]]
+                save_capture(path, capture(model, values))
+            self._captures[variant_text] = load_capture(path)
+        return self._captures[variant_text]
+
+
+def _exit_with_parent() -> None:
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(3)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> None:
+    """Serve jobs, one JSON line each, until standard input closes."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    _exit_with_parent()
+    materials = Materials.model_validate_json(sys.stdin.readline())
+    import torch
+
+    torch.set_num_threads(materials.threads)
+    bench: Bench | None = None
+    for line in sys.stdin:
+        job = JobSpec.model_validate_json(line)
+        answer: dict[str, str]
+        try:
+            bench = bench or Bench(materials)
+            write_atomically(Path(materials.results) / job.sha256, bench.run(job))
+            answer = {"status": "done"}
+        except Exception as error:  # noqa: BLE001  a worker reports whatever a tool raises and lives on
+            traceback.print_exc()
+            answer = {"status": "tool_error", "reason": f"{type(error).__name__}: {error}"[:2000]}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

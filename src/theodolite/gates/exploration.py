@@ -1,0 +1,58 @@
+"""Effects on discovery units: what an executor may look at. Exploratory; no null, no p, no verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.claims import Covariate
+from theodolite.gates.adjust import cross_fitted_residual, double_centred, midranks
+from theodolite.measurements import GeneScores, PairScores
+
+__all__ = ["exploratory_effects"]
+
+LEAST_GENES = 3
+"""A reference with fewer genes among the discovery genes shows nothing."""
+
+
+def _auroc(rank: NDArray[np.float64], label: NDArray[np.bool_]) -> float:
+    m, n = int(label.sum()), len(label)
+    return float((rank[label].sum() - m * (m + 1) / 2) / (m * (n - m)))
+
+
+def exploratory_effects(
+    measurement: GeneScores | PairScores, labels: Mapping[str, NDArray[np.bool_]], seed: int
+) -> dict[str, tuple[float, int]]:
+    """Return AUROC - 0.5 of each reference in a measurement, adjusted as the gates will adjust it.
+
+    Parameters
+    ----------
+    measurement
+        Scores of discovery genes.
+    labels
+        By reference: (n,) membership of genes, or (n, n) symmetric pairs of two families.
+    seed
+        Seed of the cross-fitting folds.
+
+    Returns
+    -------
+    dict
+        Effect and number of the reference's genes; references with fewer than 3 genes, or with all, are left out.
+    """
+    if isinstance(measurement, GeneScores):
+        columns = [measurement.covariate_names.index(covariate.value) for covariate in Covariate]
+        rank = midranks(
+            cross_fitted_residual(measurement.score, measurement.covariates[:, columns], measurement.families, seed)
+        )
+        flat = {name: (label, int(label.sum())) for name, label in labels.items()}
+    else:
+        candidates = np.triu(measurement.candidates())
+        rank = midranks(double_centred(measurement.score)[candidates])
+        flat = {name: (edges[candidates], int(edges.any(axis=1).sum())) for name, edges in labels.items()}
+    return {
+        name: (_auroc(rank, label) - 0.5, genes)
+        for name, (label, genes) in flat.items()
+        if genes >= LEAST_GENES and label.any() and not label.all()
+    }

@@ -1,0 +1,196 @@
+"""Contrasts: scores with labels attached, ranked once, and the evidence of each null against them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.gates.adjust import cross_fitted_residual, double_centred, midranks
+from theodolite.gates.effects import Items, gene_items, pair_items
+from theodolite.gates.evidence import exceedances, monte_carlo_p
+from theodolite.gates.kernels import derive_seed, pair_statistics, permutations, set_statistics
+from theodolite.gates.schemes import Scheme, expression_strata, family_block_swap, stratified_labels
+from theodolite.judgements import NullEvidence
+from theodolite.plans import NullName
+
+__all__ = ["Contrast", "Reach", "contrast_genes", "contrast_pairs", "evidence_against", "null_effects", "reach"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+_PROBE = 200
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A reference against the rest of its candidates.
+
+    Attributes
+    ----------
+    rank
+        Midranks, (n,) of genes or (n, n) of pairs.
+    first, second
+        Indices of the member genes, or of both ends of the reference pairs; ``second`` is None for genes.
+    candidates
+        Number of genes or pairs that were ranked.
+    label
+        Shape (n,): membership, or reference degree.
+    items
+        The same contrast sorted for bootstrap AUROCs.
+    schemes
+        The nulls by name.
+    """
+
+    rank: Floats
+    first: Ints
+    second: Ints | None
+    candidates: int
+    label: Ints
+    items: Items
+    schemes: dict[NullName, Scheme]
+
+    def to_effect(self, rank_sum: Floats) -> Floats:
+        """Turn rank sums into AUROC - 0.5 (Mann and Whitney)."""
+        m = len(self.first)
+        return (rank_sum - m * (m + 1) / 2.0) / (m * (self.candidates - m)) - 0.5
+
+    def observed(self) -> float:
+        """Return the rank sum of the reference as it is."""
+        ends = self.rank[self.first] if self.second is None else self.rank[self.first, self.second]
+        return float(ends.sum())
+
+    def draw(self, null: NullName, draws: int, seed: int) -> Floats:
+        """Return the rank sums under a null, shape (draws,)."""
+        scheme = self.schemes[null]
+        if self.second is None:
+            return set_statistics(self.rank, self.first, scheme, draws, seed)
+        return pair_statistics(self.rank, self.first, self.second, scheme, draws, seed)
+
+
+def _family_index(families: Sequence[str]) -> Ints:
+    return np.unique(np.array(families), return_inverse=True)[1].astype(np.int64)
+
+
+def contrast_genes(
+    score: Floats,
+    members: Bools,
+    families: Sequence[str],
+    mean: Floats,
+    variance: Floats,
+    *,
+    covariates: Floats | None = None,
+    seed: int = 0,
+) -> Contrast:
+    """Return the contrast of a gene set: ranks of scores, adjusted for ``covariates`` (n, k) if there are any.
+
+    Nulls: family blocks, and labels within mean-expression quintile x variance tercile. All arrays have shape (n,).
+    """
+    if covariates is not None:
+        score = cross_fitted_residual(score, covariates, families, seed)
+    return Contrast(
+        rank=midranks(score),
+        first=np.nonzero(members)[0].astype(np.int64),
+        second=None,
+        candidates=len(score),
+        label=members.astype(np.int64),
+        items=gene_items(score, members, _family_index(families)),
+        schemes={
+            "family_block_swap": family_block_swap(families),
+            "stratified_labels": stratified_labels(expression_strata(mean, variance, outer=5)),
+        },
+    )
+
+
+def _pair_ranks(score: Floats, candidates: Bools) -> Floats:
+    """Return the (n, n) midranks among the candidate pairs.
+
+    The stratified null can move a reference pair into a family, where there is no candidate. Such a pair gets the rank
+    that its score would have among the candidates, and the middle rank if that is higher: paralogues score high, and
+    whichever tail is tested a draw is never made less extreme by them, so p can only grow.
+    """
+    sorted_scores = np.sort(score[np.triu(candidates)])
+    below = np.searchsorted(sorted_scores, score, side="left")
+    through = np.searchsorted(sorted_scores, score, side="right")
+    rank = (below + through + 1) / 2.0
+    return np.where(candidates, rank, np.maximum(rank, (len(sorted_scores) + 1) / 2.0))
+
+
+def contrast_pairs(score: Floats, edges: Bools, families: Sequence[str], mean: Floats) -> Contrast:
+    """Return the contrast of a pair list: ranks of double-centred scores among pairs of two families.
+
+    Nulls: family blocks, and labels within mean-expression tercile x reference-degree tercile. ``score`` and ``edges``
+    are symmetric (n, n); ``edges`` holds no pair inside a family.
+    """
+    family = _family_index(families)
+    candidates = family[:, None] != family[None, :]
+    centred = double_centred(score)
+    first, second = np.nonzero(np.triu(edges))
+    degree = edges.sum(axis=1)
+    return Contrast(
+        rank=_pair_ranks(centred, candidates),
+        first=first.astype(np.int64),
+        second=second.astype(np.int64),
+        candidates=int(np.triu(candidates).sum()),
+        label=degree.astype(np.int64),
+        items=pair_items(centred, edges, family),
+        schemes={
+            "family_block_swap": family_block_swap(families),
+            "stratified_labels": stratified_labels(expression_strata(mean, degree.astype(np.float64), outer=3)),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a null gets from the labels as they are, known without any score.
+
+    Attributes
+    ----------
+    moved
+        Mean share of member genes (reference pairs) that a draw replaces by others.
+    log10_arrangements
+        Log10 of the number of distinct arrangements.
+    """
+
+    moved: float
+    log10_arrangements: float
+
+
+def reach(contrast: Contrast, null: NullName, seed: int) -> Reach:
+    """Return the reach of a null, the moved share from its first 200 draws."""
+    scheme = contrast.schemes[null]
+    images = permutations(scheme, _PROBE, seed)
+    if contrast.second is None:
+        kept = contrast.label.astype(bool)[images[:, contrast.first]]
+    else:
+        edges = np.zeros((scheme.n, scheme.n), dtype=bool)
+        edges[contrast.first, contrast.second] = edges[contrast.second, contrast.first] = True
+        kept = edges[images[:, contrast.first], images[:, contrast.second]]
+    return Reach(float(1.0 - kept.mean()), scheme.log10_arrangements(contrast.label))
+
+
+def null_effects(contrast: Contrast, null: NullName, draws: int, root: int) -> Floats:
+    """Return AUROC - 0.5 under the null, shape (draws,), from the plan's root seed."""
+    return contrast.to_effect(contrast.draw(null, draws, derive_seed(root, null)))
+
+
+def evidence_against(contrast: Contrast, null: NullName, draws: int, root: int) -> NullEvidence:
+    """Draw a null and count: the statistic is the rank sum, large values are evidence."""
+    seed = derive_seed(root, null)
+    sums = contrast.draw(null, draws, seed)
+    exceeding = exceedances(sums, contrast.observed())
+    far = reach(contrast, null, seed)
+    return NullEvidence(
+        null=null,
+        exceedances=exceeding,
+        draws=draws,
+        p=monte_carlo_p(exceeding, draws),
+        seed=seed,
+        moved=far.moved,
+        log10_arrangements=far.log10_arrangements,
+        spread=float(contrast.to_effect(sums).std()),
+    )

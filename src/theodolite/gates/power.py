@@ -1,0 +1,99 @@
+"""Power without looking: the spread of the statistic under the nulls, from random scores in place of the observed ones.
+
+Called before registration, when no confirmatory score exists. Random scores share part of their variance within a
+homology family, as paralogues do, so that the family null has the spread it will have in the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.gates.nulls import Contrast, contrast_genes, contrast_pairs, null_effects
+
+__all__ = ["FAMILY_SHARE", "POWER", "blinded_spread_pairs", "blinded_spread_set", "minimum_detectable_effect"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+POWER = 0.90
+FAMILY_SHARE = 0.5
+"""Share of the variance of a random score that genes of a family have in common."""
+_WORLDS = 8
+_DRAWS = 500
+_WINDOW = 3
+
+
+def minimum_detectable_effect(spread: float, alpha: float, power: float = POWER) -> float:
+    """Return the effect that a one-sided test at ``alpha`` finds with ``power``: ``(z_(1-alpha) + z_power) * spread``.
+
+    Parameters
+    ----------
+    spread
+        Standard deviation of the effect under the null, in the effect's unit.
+    alpha, power
+        Between 0 and 1.
+    """
+    normal = NormalDist()
+    return (normal.inv_cdf(1.0 - alpha) + normal.inv_cdf(power)) * spread
+
+
+def _random_rows(families: Sequence[str], width: int, rng: np.random.Generator) -> Floats:
+    """Return Gaussian rows of unit variance, shape (n, width), correlated by FAMILY_SHARE within families."""
+    names, family = np.unique(np.array(families), return_inverse=True)
+    shared = rng.standard_normal((len(names), width))[family]
+    own = rng.standard_normal((len(families), width))
+    return np.asarray(FAMILY_SHARE**0.5 * shared + (1.0 - FAMILY_SHARE) ** 0.5 * own)
+
+
+def _largest_spread(contrasts: Sequence[Contrast], seed: int) -> float:
+    """Return the larger of the nulls' spreads, each the root mean square over the random scores."""
+    variances = {
+        null: np.mean(
+            [null_effects(contrast, null, _DRAWS, seed + index).var() for index, contrast in enumerate(contrasts)]
+        )
+        for null in contrasts[0].schemes
+    }
+    return float(max(variances.values()) ** 0.5)
+
+
+def blinded_spread_set(members: Bools, families: Sequence[str], mean: Floats, variance: Floats, seed: int) -> float:
+    """Return the standard deviation of AUROC - 0.5 of a gene set under the wider of both nulls.
+
+    Parameters
+    ----------
+    members, mean, variance
+        Shape (n,): the reference in the block; mean expression and variance of the genes.
+    families
+        Family of each gene.
+    seed
+        Seed of the random scores and of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    worlds = [_random_rows(families, 1, rng)[:, 0] for _ in range(_WORLDS)]
+    return _largest_spread([contrast_genes(score, members, families, mean, variance) for score in worlds], seed)
+
+
+def blinded_spread_pairs(edges: Bools, families: Sequence[str], mean: Floats, seed: int) -> float:
+    """Return the standard deviation of AUROC - 0.5 of a pair list under the wider of both nulls.
+
+    The stand-in for a pair score is the proximity (negative Euclidean distance) of random Gaussian rows in a window of
+    three axes: few axes make the scores of pairs that share a gene depend on each other, as they do in a real window.
+
+    Parameters
+    ----------
+    edges
+        Shape (n, n), symmetric: the reference pairs in the block, none inside a family.
+    families, mean, seed
+        As for sets.
+    """
+    rng = np.random.default_rng(seed)
+    contrasts = []
+    for _ in range(_WORLDS):
+        rows = _random_rows(families, _WINDOW, rng)
+        score = -np.sqrt(((rows[:, None, :] - rows[None, :, :]) ** 2).sum(axis=2))
+        contrasts.append(contrast_pairs(score, edges, families, mean))
+    return _largest_spread(contrasts, seed)

@@ -1,0 +1,159 @@
+"""Permutation schemes: which genes may change places under a null.
+
+Both nulls of the panel are one mechanism. A scheme holds *units*, tuples of genes of equal length, and *cells*; a draw
+permutes the units of every cell among one another, and genes outside all cells stay where they are. Nulls that permute
+an exchangeable unit are exact for scores exchangeable in that unit, whatever the labels (Fisher; Phipson and Smyth
+2010 for the p-value).
+
+``family_block_swap`` moves whole homology families, because paralogues share scores and labels and every null that
+moves single genes rejects too often in their presence. ``stratified_labels`` moves single genes between genes of like
+expression, because highly expressed genes share scores and labels too. A verdict needs both.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import lgamma, log
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["SMALLEST_CELL", "Scheme", "expression_strata", "family_block_swap", "stratified_labels"]
+
+SMALLEST_CELL = 5
+"""Strata with fewer genes are merged into a neighbour: a cell of one or two genes hardly moves."""
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Units permuted within cells.
+
+    Attributes
+    ----------
+    name
+        Name of the null.
+    n
+        Number of genes.
+    size, count
+        Shape (c,): genes a unit and units, of each cell.
+    genes
+        The gene indices of all units, cell after cell, unit after unit.
+    """
+
+    name: str
+    n: int
+    size: Ints
+    count: Ints
+    genes: Ints
+
+    @classmethod
+    def build(cls, name: str, n: int, cells: Sequence[Sequence[Sequence[int]]]) -> Scheme:
+        """Make a scheme from nested lists: cells of units of gene indices. Cells of one unit are left out.
+
+        Raises
+        ------
+        ValueError
+            If the units of a cell differ in length or a gene occurs twice.
+        """
+        kept = [cell for cell in cells if len(cell) > 1]
+        for cell in kept:
+            if len({len(unit) for unit in cell}) != 1:
+                raise ValueError(f"a cell of {name!r} mixes units of {sorted({len(u) for u in cell})} genes")
+        flat = [gene for cell in kept for unit in cell for gene in unit]
+        if len(set(flat)) != len(flat):
+            raise ValueError(f"a gene occurs in two units of {name!r}; a permutation needs disjoint units")
+        return cls(
+            name,
+            n,
+            np.array([len(cell[0]) for cell in kept], dtype=np.int64),
+            np.array([len(cell) for cell in kept], dtype=np.int64),
+            np.array(flat, dtype=np.int64),
+        )
+
+    def cells(self) -> list[Ints]:
+        """Return one (units, genes a unit) matrix of gene indices a cell."""
+        ends = np.cumsum(self.size * self.count)
+        parts = np.split(self.genes, ends[:-1]) if len(ends) else []
+        return [part.reshape(-1, size) for part, size in zip(parts, self.size, strict=True)]
+
+    def log10_arrangements(self, label: NDArray[np.generic]) -> float:
+        """Return log10 of the number of distinct arrangements of ``label`` that the scheme reaches.
+
+        ``label`` (n,) is the membership of a set, for which the count (a multinomial coefficient a cell) is exact, or
+        the reference degree of a gene, for which it is a lower bound: an arrangement that leaves a graph as it is maps
+        every unit to one of the same degrees, so the stabiliser is no larger than the product of factorials divided by.
+        """
+        total = 0.0
+        for cell in self.cells():
+            patterns = Counter(map(tuple, np.asarray(label)[cell].tolist()))
+            total += lgamma(len(cell) + 1) - sum(lgamma(repeats + 1) for repeats in patterns.values())
+        return total / log(10.0)
+
+
+def family_block_swap(families: Sequence[str]) -> Scheme:
+    """Permute whole families among families of equal size; a family whose size no other has stays in place.
+
+    Genes of a family keep their order, so the scheme maps families onto families and a pair between two families never
+    lands inside one.
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for gene, family in enumerate(families):
+        members[family].append(gene)
+    by_size: dict[int, list[list[int]]] = defaultdict(list)
+    for unit in members.values():
+        by_size[len(unit)].append(unit)
+    return Scheme.build("family_block_swap", len(families), [by_size[size] for size in sorted(by_size)])
+
+
+def stratified_labels(strata: Sequence[tuple[int, int]]) -> Scheme:
+    """Permute single genes within strata; strata of fewer than :data:`SMALLEST_CELL` genes join a neighbour.
+
+    Parameters
+    ----------
+    strata
+        One (outer, inner) class a gene, for example (mean-expression quintile, variance tercile). A small stratum
+        joins the smaller of its neighbours with the same outer class, else the smaller neighbour in the outer one.
+    """
+    grid: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for gene, stratum in enumerate(strata):
+        grid[stratum].append(gene)
+    cells = [(key, grid[key]) for key in sorted(grid)]
+    while len(cells) > 1 and min(len(genes) for _, genes in cells) < SMALLEST_CELL:
+        small = min(range(len(cells)), key=lambda index: len(cells[index][1]))
+        near = [index for index in (small - 1, small + 1) if 0 <= index < len(cells)]
+        into = min(near, key=lambda index: (cells[index][0][0] != cells[small][0][0], len(cells[index][1])))
+        cells[into] = (cells[into][0], sorted(cells[into][1] + cells[small][1]))
+        del cells[small]
+    return Scheme.build("stratified_labels", len(strata), [[[gene] for gene in genes] for _, genes in cells])
+
+
+def _quantile_class(values: Floats, classes: int) -> Ints:
+    """Return the quantile class (0 to classes - 1) of each value; equal values share a class."""
+    cuts = np.quantile(values, np.arange(1, classes) / classes)
+    return np.searchsorted(cuts, values, side="left").astype(np.int64)
+
+
+def expression_strata(mean: Floats, second: Floats, *, outer: int) -> list[tuple[int, int]]:
+    """Return (class of mean expression, tercile of ``second`` within that class) of each gene.
+
+    Terciles are taken within the outer class: expression, variance and reference degree are correlated, and terciles
+    over all genes would leave most of the grid empty.
+
+    Parameters
+    ----------
+    mean, second
+        Shape (n,): mean expression; variance (set claims) or reference degree (pair claims).
+    outer
+        Classes of mean expression: 5 for set claims, 3 for pair claims.
+    """
+    outer_class = _quantile_class(mean, outer)
+    inner_class = np.zeros_like(outer_class)
+    for value in np.unique(outer_class):
+        inside = outer_class == value
+        inner_class[inside] = _quantile_class(second[inside], 3)
+    return list(zip(outer_class.tolist(), inner_class.tolist(), strict=True))

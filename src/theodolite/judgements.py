@@ -1,0 +1,193 @@
+"""What gates return: numbers with thresholds and a sentence each, and the evidence they were computed from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from theodolite.claims import ReviewerCap, Tag, Verdict
+
+__all__ = ["Effect", "GateId", "GateResult", "Judgement", "NullEvidence", "Objection", "Review", "Settlement"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+GateId = Literal[
+    "G0", "G1", "G2", "G3", "G4", "G5", "G6", "G7+", "G7-", "G8", "G9", "G10", "G11", "G12", "G12b", "G13", "G14",
+    "G15", "G16", "G17",
+]  # fmt: skip
+
+
+class GateResult(_Record):
+    """One gate's answer.
+
+    Attributes
+    ----------
+    gate, title
+        Id in the catalogue and its short name.
+    number, threshold
+        What was computed and what it was held against; None where the gate is exact and the sentence says it all.
+    passed
+        True, False, or None if the gate does not apply to this claim.
+    sentence
+        What it means, for a biologist.
+    """
+
+    gate: GateId
+    title: str
+    number: float | None
+    threshold: float | None
+    passed: bool | None
+    sentence: str
+
+
+class NullEvidence(_Record):
+    """One null of the panel.
+
+    Attributes
+    ----------
+    null
+        Its name.
+    exceedances, draws
+        b and B: draws at least as extreme as the observed statistic (ties count), and draws made.
+    p
+        ``(b + 1) / (B + 1)`` (Phipson and Smyth 2010).
+    seed
+        Seed of the draws.
+    moved
+        Mean share of the reference's units that a draw put elsewhere; near 0 means that the null is stuck.
+    log10_arrangements
+        Base-10 logarithm of the number of distinct arrangements the null can reach.
+    spread
+        Standard deviation of the statistic over the draws, in the unit of the effect.
+    """
+
+    null: str
+    exceedances: int = Field(ge=0)
+    draws: int = Field(ge=1)
+    p: float = Field(gt=0, le=1)
+    seed: int
+    moved: float = Field(ge=0, le=1)
+    log10_arrangements: float
+    spread: float = Field(ge=0)
+
+
+class Effect(_Record):
+    """An estimate with its 95 % interval; ``unit`` says what one unit is (``AUROC - 0.5``)."""
+
+    estimate: float
+    low: float
+    high: float
+    unit: str
+
+
+class Judgement(_Record):
+    """All that the gates computed for one test, before the stream settles its level.
+
+    Attributes
+    ----------
+    effect
+        The main effect, signed so that the claimed direction is positive.
+    baseline
+        Effect of the untrained model at the same locus, None where no baseline applies.
+    gain
+        Main minus baseline, paired; None where no baseline applies.
+    evidence
+        One entry a null.
+    p
+        The largest p of the panel.
+    gates
+        Results of every gate that does not wait for the level.
+    """
+
+    effect: Effect
+    baseline: Effect | None
+    gain: Effect | None
+    evidence: tuple[NullEvidence, ...]
+    p: float
+    gates: tuple[GateResult, ...]
+
+
+class Settlement(_Record):
+    """The verdict with everything that decided it at record.
+
+    Attributes
+    ----------
+    stream, t, supports_before, gamma, harmonic, alpha
+        Index in the stream, distinct keys supported before it, ``gamma_t``, ``H_t`` and the level; None when nothing
+        was spent.
+    gates
+        All gates, those that waited for the level included.
+    verdict, tags
+        How the hypothesis ended.
+    first_unmet
+        The first gate in catalogue order that did not pass; None if all did.
+    next_step
+        What a person could do next, in one sentence.
+    machine_verdict, cap
+        The verdict before the reviewer and the reviewer's cap.
+    """
+
+    stream: str
+    t: int | None
+    supports_before: int | None
+    gamma: float | None
+    harmonic: float | None
+    alpha: float | None
+    gates: tuple[GateResult, ...]
+    machine_verdict: Verdict
+    cap: ReviewerCap
+    verdict: Verdict
+    tags: tuple[Tag, ...]
+    first_unmet: GateId | None
+    next_step: str
+    catalogue: str
+    decision: str
+
+
+class Objection(_Record):
+    """A reviewer's objection from the closed menu.
+
+    Attributes
+    ----------
+    code
+        Which defect it alleges.
+    gate
+        The gate that the defect concerns.
+    evidence
+        The hash or ledger id it points at.
+    note
+        In one sentence.
+    """
+
+    code: Literal[
+        "label_leak",
+        "wrong_null",
+        "metric_switch",
+        "double_dipping",
+        "degenerate_statistic",
+        "sign_flip",
+        "too_few_draws",
+        "own_embedding_covariate",
+        "tie_artefact",
+        "wrong_unit",
+        "cherry_picked_locus",
+        "hash_mismatch",
+    ]
+    gate: GateId
+    evidence: str
+    note: str
+
+
+class Review(_Record):
+    """A review: stage 1 sees the plan only, stage 2 the machine record. It can lower a verdict, never raise one."""
+
+    stage: Literal[1, 2]
+    objections: tuple[Objection, ...]
+    likely_confound: str
+    predicted_verdict: Verdict
+    cap: ReviewerCap
+    reviewer: str

@@ -1,0 +1,89 @@
+"""What a campaign reads of a model: gene vectors and gene-pair attention, averaged over cells in one pass."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.models.protocol import FoundationModel
+
+__all__ = ["Capture", "capture", "load_capture", "save_capture"]
+
+CELLS_PER_STEP = 16
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Gene-level averages over cells.
+
+    Attributes
+    ----------
+    genes
+        Symbols, n of them.
+    hidden
+        Shape (layers + 1, n, width): residual stream at each gene's token, after the embedding and after each block.
+    attention
+        Shape (layers, heads, n, n): attention probability from row gene to column gene.
+    """
+
+    genes: tuple[str, ...]
+    hidden: NDArray[np.float32]
+    attention: NDArray[np.float32]
+
+
+def capture(
+    model: FoundationModel, values: NDArray[np.float32], progress: Callable[[int, int], None] | None = None
+) -> Capture:
+    """Average residual stream and attention over cells, streaming; memory does not grow with the number of cells.
+
+    Parameters
+    ----------
+    model
+        The model.
+    values
+        Shape (cells, genes), in the matrix that ``model.expects`` names, columns in the order of ``model.genes``.
+    progress
+        Called with cells done and cells in all.
+
+    Raises
+    ------
+    ValueError
+        If there are no cells or the columns do not match the model's genes.
+    """
+    n_cells, n_genes = values.shape
+    if n_cells == 0 or n_genes != len(model.genes):
+        raise ValueError(f"values have shape {values.shape}; the model needs cells x {len(model.genes)} genes")
+    hidden = np.zeros((model.n_layers + 1, n_genes, model.width), dtype=np.float64)
+    attention = np.zeros((model.n_layers, model.n_heads, n_genes, n_genes), dtype=np.float64)
+    for start in range(0, n_cells, CELLS_PER_STEP):
+        batch = values[start : start + CELLS_PER_STEP]
+        model.accumulate(batch, hidden, attention)
+        if progress is not None:
+            progress(min(start + CELLS_PER_STEP, n_cells), n_cells)
+    return Capture(model.genes, (hidden / n_cells).astype(np.float32), (attention / n_cells).astype(np.float32))
+
+
+def save_capture(path: Path, taken: Capture) -> None:
+    """Write a capture so that a reader sees all of it or nothing."""
+    from safetensors.numpy import save
+
+    content = save({"hidden": taken.hidden, "attention": taken.attention}, metadata={"genes": "\n".join(taken.genes)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as handle:
+        handle.write(content)
+    os.replace(handle.name, path)
+
+
+def load_capture(path: Path) -> Capture:
+    """Read a capture written by :func:`save_capture`."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as file:
+        genes = tuple(file.metadata()["genes"].split("\n"))
+        return Capture(genes, file.get_tensor("hidden"), file.get_tensor("attention"))

@@ -1,0 +1,76 @@
+"""What a coordinator needs to know of a model without loading it (and torch)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from theodolite.canonical import sha256_bytes
+
+__all__ = ["CheckpointError", "ModelFacts", "checkpoint_sha256", "model_facts"]
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; names file, tensor and remedy."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Name, content hash and size of a model.
+
+    Attributes
+    ----------
+    name, sha256
+        Name for people; hash of weights and configuration.
+    genes
+        Vocabulary.
+    n_layers, n_heads, width
+        Size.
+    """
+
+    name: str
+    sha256: str
+    genes: tuple[str, ...]
+    n_layers: int
+    n_heads: int
+    width: int
+
+
+def checkpoint_sha256(folder: Path) -> str:
+    """Return the content hash of a checkpoint: weights and configuration, without its log."""
+    parts = []
+    for name in ("config.json", "model.safetensors"):
+        file = folder / name
+        if not file.is_file():
+            raise CheckpointError(f"{folder} has no {name}; a checkpoint is config.json and model.safetensors")
+        parts.append(sha256_bytes(file.read_bytes()))
+    return sha256_bytes("".join(parts).encode())
+
+
+def model_facts(model: str) -> ModelFacts:
+    """Return the facts of a model given by packaged name or folder.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is none.
+    CheckpointError
+        If its configuration cannot be read.
+    """
+    from theodolite.models.registry import model_folder
+
+    folder = model_folder(model)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        facts = ModelFacts(
+            name=folder.name,
+            sha256=checkpoint_sha256(folder),
+            genes=tuple(config["genes"]),
+            n_layers=int(config["n_layers"]),
+            n_heads=int(config["n_heads"]),
+            width=int(config["width"]),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{folder / 'config.json'} is no configuration of a compact model: {error!r}") from error
+    return facts

@@ -1,0 +1,424 @@
+"""Training of the compact model: seeded, resumable to the bit, with a held-out score beside two baselines.
+
+Every step draws its cells, genes, masks and dropout from a seed of its own, derived from the run's seed and the step
+number, so that the state to save is weights, optimiser and step, and an interrupted run ends where an unbroken one
+does. The last weights are kept: the held-out cells choose nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import pickle
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from theodolite.models.baselines import ShrinkageRegression, gene_mean_mse, masked_mse
+from theodolite.models.compact import CompactConfig, CompactTransformer, save_checkpoint, write_atomically
+
+STATE_FILE = "training_state.pt"
+LOG_FILE = "train_log.jsonl"
+COMMAND_FILE = "command.txt"
+
+FINAL_RATE_SHARE = 0.02
+CLIP_NORM = 1.0
+EVALUATION_BATCH = 35
+
+Progress = Callable[[int, int, dict[str, Any]], None]
+
+
+class TrainingError(ValueError):
+    """A training run that cannot start or resume: the message names the value and the remedy."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to train; the defaults are the recipe of the shipped checkpoint.
+
+    Parameters
+    ----------
+    steps
+        Optimiser steps.
+    cells_per_step, genes_per_step
+        Cells drawn with replacement at each step, and genes drawn without replacement for each of them.
+    mask_share
+        Share of presented genes whose value is hidden, in training and in the held-out score.
+    learning_rate, warmup
+        Peak rate of AdamW, reached linearly over ``warmup`` steps; a cosine takes it to 2 % of the peak at the end.
+    weight_decay
+        Decoupled decay of matrices; biases, norms and the mask token are not decayed.
+    held_out_share
+        Share of cells, drawn by the seed, never trained on.
+    evaluation_masks
+        Fixed masks drawn for each held-out cell.
+    eval_every, save_every
+        Steps between held-out scores, and between writes of the training state.
+    seed
+        Seed of the split, the initial weights, the masks and every step.
+    threads
+        Torch threads; another number may change the last bits of the weights.
+    """
+
+    steps: int = 1800
+    cells_per_step: int = 16
+    genes_per_step: int = 384
+    mask_share: float = 0.15
+    learning_rate: float = 2e-3
+    warmup: int = 100
+    weight_decay: float = 0.01
+    held_out_share: float = 0.1
+    evaluation_masks: int = 8
+    eval_every: int = 100
+    save_every: int = 100
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse settings with which no run can end."""
+        for name in ("steps", "cells_per_step", "genes_per_step", "evaluation_masks", "eval_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise TrainingError(f"{name}={getattr(self, name)!r} must be at least 1")
+        for name in ("mask_share", "held_out_share"):
+            if not 0 < getattr(self, name) < 1:
+                raise TrainingError(f"{name}={getattr(self, name)!r} must be between 0 and 1")
+        if self.threads < 1 or self.seed < 0 or self.warmup < 0:
+            raise TrainingError(f"threads={self.threads!r}, seed={self.seed!r} or warmup={self.warmup!r} is too small")
+        if not self.learning_rate > 0:
+            raise TrainingError(f"learning_rate={self.learning_rate!r} must be positive")
+        if self.weight_decay < 0:
+            raise TrainingError(f"weight_decay={self.weight_decay!r} must not be negative")
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step counted from zero."""
+        warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        cosine = 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        return self.learning_rate * warm * (FINAL_RATE_SHARE + (1 - FINAL_RATE_SHARE) * cosine)
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """Outcome of a run; every error is over the hidden entries of the held-out cells, in log1p CP10K squared.
+
+    ``r2`` is one minus the error over that of the training cells' gene mean; ``r2_shrinkage`` is the same for the
+    covariance regression with the intensity tuned on training cells, ``r2_ledoit_wolf`` with the Ledoit-Wolf one.
+    ``history`` holds one row for each held-out score.
+    """
+
+    steps: int
+    r2: float
+    r2_shrinkage: float
+    r2_ledoit_wolf: float
+    shrinkage: float
+    model_mse: float
+    gene_mean_mse: float
+    n_training_cells: int
+    held_out_cells: tuple[int, ...]
+    history: tuple[dict[str, float], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values without the history, which has a file of its own."""
+        return {name: value for name, value in asdict(self).items() if name != "history"}
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The cells kept from training, with their fixed masks ``[K, cells, genes]``."""
+
+    training: npt.NDArray[np.float32]
+    values: npt.NDArray[np.float32]
+    cells: tuple[int, ...]
+    masks: npt.NDArray[np.bool_]
+
+
+def hold_out(values: npt.NDArray[np.float32], settings: TrainSettings) -> HeldOut:
+    """Split cells by the settings' seed and draw the fixed masks.
+
+    Raises
+    ------
+    TrainingError
+        When either side would be empty.
+    """
+    split_seed, mask_seed = np.random.SeedSequence([settings.seed, 1]).spawn(2)
+    n_held_out = round(len(values) * settings.held_out_share)
+    if not 0 < n_held_out < len(values):
+        raise TrainingError(
+            f"held_out_share={settings.held_out_share!r} of {len(values)} cells leaves one side empty: give more cells"
+        )
+    order = np.random.default_rng(split_seed).permutation(len(values))
+    cells = np.sort(order[:n_held_out])
+    training = values[np.sort(order[n_held_out:])]
+    shape = (settings.evaluation_masks, n_held_out, values.shape[1])
+    masks = np.random.default_rng(mask_seed).random(shape) < settings.mask_share
+    if not masks.any():
+        raise TrainingError(f"mask_share={settings.mask_share!r} hides no entry of {shape!r}: give a larger share")
+    return HeldOut(training, values[cells], tuple(int(cell) for cell in cells), masks)
+
+
+def predict_masked(
+    model: CompactTransformer, values: npt.NDArray[np.float32], masks: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float32]:
+    """Return the model's predictions ``[K, cells, genes]`` with all genes of the vocabulary presented."""
+    was_training = model.training
+    model.eval()
+    genes = torch.arange(values.shape[1])
+    predicted = np.empty(masks.shape, dtype=np.float32)
+    with torch.inference_mode():
+        for repeat in range(len(masks)):
+            for start in range(0, len(values), EVALUATION_BATCH):
+                batch = slice(start, start + EVALUATION_BATCH)
+                hidden = torch.from_numpy(masks[repeat, batch])
+                predicted[repeat, batch] = model(torch.from_numpy(values[batch]), genes, hidden).numpy()
+    model.train(was_training)
+    return predicted
+
+
+def train_compact(
+    values: npt.NDArray[np.float32],
+    genes: Sequence[str],
+    settings: TrainSettings,
+    config_options: Mapping[str, Any],
+    out: Path,
+    *,
+    resume: bool,
+    progress: Progress | None = None,
+    command: str | None = None,
+) -> TrainReport:
+    """Train a compact model and write its checkpoint, log, command and resumable state into ``out``.
+
+    Parameters
+    ----------
+    values
+        log1p CP10K, ``[cells, genes]``.
+    genes
+        Symbols of the columns.
+    settings
+        How to train.
+    config_options
+        Fields of :class:`CompactConfig` other than ``genes``; its defaults for the rest.
+    out
+        Folder of the checkpoint. An interrupted run leaves its state here.
+    resume
+        Continue from the state in ``out`` when there is one; otherwise start anew and replace it.
+    progress
+        Called with the steps done, all steps and the latest numbers after every step.
+    command
+        Written to ``command.txt``; by default the command that gives these settings on the packaged cells.
+
+    Raises
+    ------
+    TrainingError
+        When the values are unusable, or the state in ``out`` belongs to other settings, genes or cells.
+    """
+    values = np.ascontiguousarray(values, dtype=np.float32)
+    if values.ndim != 2 or values.shape[1] != len(genes):
+        raise TrainingError(f"values of shape {values.shape!r} do not fit {len(genes)} genes: give [cells, genes]")
+    if not np.isfinite(values).all():
+        raise TrainingError("values hold a number that is not finite: give log1p of counts per 10,000")
+    config = CompactConfig(genes=tuple(genes), **config_options)
+    cells = hold_out(values, settings)
+    out.mkdir(parents=True, exist_ok=True)
+    with _torch_threads(settings.threads):
+        run = _Run(config, settings, cells, _fingerprint(values, config, settings), out)
+        if resume:
+            run.restore()
+        run.advance(progress)
+        return run.finish(command or train_command(settings, config, out))
+
+
+def train_command(settings: TrainSettings, config: CompactConfig, out: Path) -> str:
+    """Return the command line that trains with these settings on the packaged cells.
+
+    Options at their defaults are left out, except the steps and the seed.
+    """
+    words = ["theodolite models train compact --cells pbmc", f"--steps {settings.steps}", f"--seed {settings.seed}"]
+    shape = CompactConfig(genes=config.genes)
+    for given, default in ((settings, TrainSettings()), (config, shape)):
+        for field in fields(given):
+            value = getattr(given, field.name)
+            if field.name not in ("steps", "seed", "genes") and value != getattr(default, field.name):
+                words.append(f"--{field.name.replace('_', '-')} {value}")
+    return " ".join([*words, f"--out {out.name}"])
+
+
+def _fingerprint(values: npt.NDArray[np.float32], config: CompactConfig, settings: TrainSettings) -> str:
+    """Return the digest of everything that the final weights depend on."""
+    schedule = {key: value for key, value in asdict(settings).items() if key != "save_every"}
+    digest = hashlib.sha256(json.dumps([schedule, config.to_dict()], sort_keys=True).encode())
+    digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _torch_threads(threads: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class _Run:
+    """One training run: weights, optimiser, step and history, and the cells it learns from."""
+
+    def __init__(
+        self, config: CompactConfig, settings: TrainSettings, cells: HeldOut, fingerprint: str, out: Path
+    ) -> None:
+        self.settings = settings
+        self.cells = cells
+        self.fingerprint = fingerprint
+        self.out = out
+        self.step = 0
+        self.history: list[dict[str, float]] = []
+        mean = torch.from_numpy(cells.training.mean(axis=0, dtype=np.float64).astype(np.float32))
+        sd = torch.from_numpy(cells.training.std(axis=0, dtype=np.float64).astype(np.float32))
+        sd[sd == 0] = 1.0
+        self.model = CompactTransformer(config, mean, sd, seed=settings.seed)
+        # Errors are scored in log1p CP10K, so that a gene counts in the loss as it counts in the score; the common
+        # factor keeps the gradients of any data set at the scale that the learning rate was chosen for.
+        self.weights = sd.square() / sd.square().mean()
+        matrices = [p for p in self.model.parameters() if p.ndim > 1]
+        vectors = [p for p in self.model.parameters() if p.ndim <= 1]
+        groups = [
+            {"params": matrices, "weight_decay": settings.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99))
+        self.training = torch.from_numpy(cells.training)
+        self.mean_mse = gene_mean_mse(cells.training, cells.values, cells.masks)
+
+    def restore(self) -> None:
+        """Continue from the saved state, if there is one."""
+        path = self.out / STATE_FILE
+        if not path.exists():
+            return
+        remedy = "train without resuming, or into another folder"
+        try:
+            state = torch.load(path, weights_only=True)
+            fingerprint = state["fingerprint"]
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            # Torch's own message proposes to load without its safety check, which is no remedy.
+            raise TrainingError(f"{path}: not a training state ({type(error).__name__}); {remedy}") from error
+        if fingerprint != self.fingerprint:
+            raise TrainingError(f"{path}: saved under other settings, genes or cells; {remedy}")
+        self.model.load_state_dict(state["weights"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+        self.history = state["history"]
+
+    def save(self) -> None:
+        """Write the state and the log, each atomically."""
+        state = {
+            "fingerprint": self.fingerprint,
+            "step": self.step,
+            "weights": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "history": self.history,
+        }
+        partial = self.out / (STATE_FILE + ".partial")
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self.out / STATE_FILE)
+        lines = [json.dumps(row) + "\n" for row in self.history]
+        write_atomically(self.out / LOG_FILE, "".join(lines).encode())
+
+    def advance(self, progress: Progress | None) -> None:
+        """Run the steps that are left, scoring and saving on the way."""
+        settings = self.settings
+        losses: list[float] = []
+        while self.step < settings.steps:
+            losses.append(self.take_step())
+            self.step += 1
+            latest: dict[str, Any] = {"loss": losses[-1]}
+            if self.step % settings.eval_every == 0 or self.step == settings.steps:
+                error = self.held_out_mse()
+                self.history.append(
+                    {
+                        "step": self.step,
+                        "learning_rate": settings.rate(self.step - 1),
+                        "loss": losses[-1],
+                        "held_out_mse": error,
+                        "gene_mean_mse": self.mean_mse,
+                        "r2": 1 - error / self.mean_mse,
+                    }
+                )
+                latest = dict(self.history[-1])
+            if self.step % settings.save_every == 0 or self.step == settings.steps:
+                self.save()
+            if progress is not None:
+                progress(self.step, settings.steps, latest)
+
+    def take_step(self) -> float:
+        """Take one optimiser step and return its loss, one for a model that predicts the gene mean."""
+        with torch.random.fork_rng(devices=[]):
+            seed = np.random.SeedSequence([self.settings.seed, 2, self.step]).generate_state(1, np.uint64)[0]
+            torch.manual_seed(int(seed >> np.uint64(1)))
+            loss = self.loss()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def loss(self) -> Tensor:
+        """Return the loss of freshly drawn cells, genes and masks."""
+        settings = self.settings
+        n_cells, n_genes = self.training.shape
+        chosen = torch.randint(n_cells, (settings.cells_per_step,))
+        presented = min(settings.genes_per_step, n_genes)
+        genes = torch.rand(settings.cells_per_step, n_genes).argsort(dim=1)[:, :presented]
+        hidden = torch.rand(genes.shape) < settings.mask_share
+        # A draw that hides nothing, possible with very few genes, would make the mean below undefined.
+        hidden[:, 0] |= ~hidden.any(dim=1)
+        values = self.training[chosen].gather(1, genes)
+        self.model.train()
+        errors = (self.model(values, genes, hidden) - values) / self.model.gene_sd[genes]
+        weighted: Tensor = errors.square() * self.weights[genes]
+        return weighted[hidden].mean()
+
+    def held_out_mse(self) -> float:
+        """Return the error over the hidden entries of the held-out cells."""
+        predicted = predict_masked(self.model, self.cells.values, self.cells.masks)
+        return masked_mse(predicted, self.cells.values, self.cells.masks)
+
+    def finish(self, command: str) -> TrainReport:
+        """Score the baselines, then write the checkpoint and the command."""
+        cells, settings = self.cells, self.settings
+        error = self.held_out_mse()
+        tuned = ShrinkageRegression.tune(cells.training, settings.mask_share, settings.seed)
+        automatic = ShrinkageRegression.fit(cells.training)
+        tuned_r2, automatic_r2 = (
+            1 - masked_mse(each.predict(cells.values, cells.masks), cells.values, cells.masks) / self.mean_mse
+            for each in (tuned, automatic)
+        )
+        report = TrainReport(
+            steps=self.step,
+            r2=1 - error / self.mean_mse,
+            r2_shrinkage=tuned_r2,
+            r2_ledoit_wolf=automatic_r2,
+            shrinkage=tuned.shrinkage,
+            model_mse=error,
+            gene_mean_mse=self.mean_mse,
+            n_training_cells=len(cells.training),
+            held_out_cells=cells.cells,
+            history=tuple(self.history),
+        )
+        extra = {"settings": asdict(settings), "report": report.to_dict(), "data_sha256": self.fingerprint}
+        self.model.eval()
+        save_checkpoint(self.out, self.model, extra)
+        write_atomically(self.out / COMMAND_FILE, (command + "\n").encode())
+        return report

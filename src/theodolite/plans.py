@@ -1,0 +1,138 @@
+"""The locked plan of a test: everything that decides a verdict, fixed before any confirmatory number exists."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from theodolite.canonical import digest
+from theodolite.claims import Hypothesis, Sha256
+
+__all__ = ["Block", "LevelRule", "NullName", "Plan"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+NullName = Literal["family_block_swap", "stratified_labels"]
+"""The nulls of catalogue 1. A verdict needs all of a plan's panel: the largest p counts."""
+
+
+class LevelRule(_Record):
+    """The error stream that the test draws its level from.
+
+    Attributes
+    ----------
+    stream
+        Name of the error budget. ``<name>`` for open blocks, ``<name>/reused`` for retired ones.
+    rule
+        ``r-lond``: level ``q * gamma_t * (R + 1) / H_t`` (statistics: Zrnic, Ramdas and Jordan 2021).
+    q
+        Target false-discovery rate of the stream.
+    n_max
+        Number of tests over which gamma sums to one.
+    provisional_t, provisional_alpha
+        Index and level if every earlier claim of the round spends and nothing of the round is supported; used for
+        resolution and power. The level at record is never smaller.
+    """
+
+    stream: str
+    rule: Literal["r-lond"]
+    q: float
+    n_max: int
+    provisional_t: int
+    provisional_alpha: float
+
+
+class Block(_Record):
+    """The confirmation units that the test will see.
+
+    Attributes
+    ----------
+    id
+        ``<split hash prefix>/block-1``.
+    split_sha256
+        Hash of the partition of families and cell units.
+    reused
+        True if the block was retired before this round: a support then carries ``[reused hold-out]``.
+    """
+
+    id: str
+    split_sha256: Sha256
+    reused: bool
+
+
+class Plan(_Record):
+    """What registration locks. ``sha256`` is the pre-registration hash that the result must name.
+
+    Attributes
+    ----------
+    hypothesis
+        Claim, locus, direction, tool.
+    claim_text
+        The claim in words, made by code from the typed claim.
+    campaign, round, slot
+        Where in the campaign it was registered.
+    estimand, statistic
+        What is estimated and the statistic of the nulls, from the closed list of its shape.
+    shape
+        Name of the measurement shape.
+    params
+        Parameters of the tool.
+    variants
+        The variants whose measurements the gates need, as text (``main``, ``untrained(1)``).
+    fitted
+        Hash of the artefact fitted on discovery units (axes, centre), by variant; empty where nothing is fitted.
+    reference_sha256, families_sha256, cells_sha256, model_sha256
+        Hashes of the inputs.
+    block, level
+        The hold-out block and the error stream.
+    null_panel
+        Nulls to beat, all of them.
+    draws
+        Monte-Carlo draws of each null.
+    seed
+        Root seed of every draw of this test.
+    sesoi
+        Smallest effect size of interest, in the unit of the effect.
+    minimum_detectable_effect
+        Effect found with power 0.90 at the provisional level, from the null's spread without the observed statistic.
+    reference_in_block, families_in_block
+        Member genes or pairs of the reference in the block, and families they span.
+    catalogue, decision
+        Versions of the gate catalogue and of the decision function.
+    """
+
+    hypothesis: Hypothesis
+    claim_text: str
+    campaign: str
+    round: int = Field(ge=1)
+    slot: int = Field(ge=1)
+    estimand: str
+    statistic: Literal["auroc"]
+    shape: Literal["GeneScores", "PairScores"]
+    params: dict[str, int | str | None]
+    variants: tuple[str, ...]
+    fitted: dict[str, Sha256]
+    reference_sha256: Sha256
+    families_sha256: Sha256
+    cells_sha256: Sha256
+    model_sha256: Sha256
+    block: Block
+    level: LevelRule
+    null_panel: tuple[NullName, ...] = Field(min_length=1)
+    draws: int = Field(ge=1)
+    seed: int
+    sesoi: float = Field(gt=0)
+    minimum_detectable_effect: float
+    reference_in_block: int
+    families_in_block: int
+    catalogue: str
+    decision: str
+
+    @property
+    def sha256(self) -> str:
+        """Pre-registration hash: SHA-256 of the canonical JSON of the whole plan."""
+        return digest(self.model_dump(mode="json"))

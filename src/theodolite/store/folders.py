@@ -1,0 +1,68 @@
+"""Refuses folders on which SQLite's write-ahead log does not work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from theodolite.store.errors import LedgerNetworkFolder
+
+__all__ = ["NETWORK_FILE_SYSTEMS", "file_system_of", "refuse_network_folder"]
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {
+        "afs",
+        "beegfs",
+        "ceph",
+        "cifs",
+        "fuse.ceph",
+        "fuse.glusterfs",
+        "fuse.sshfs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "panfs",
+        "pvfs2",
+        "smb3",
+        "smbfs",
+        "wekafs",
+    }
+)
+"""File system types, as Linux names them, whose machines do not share the memory that the write-ahead log needs."""
+
+
+def file_system_of(folder: Path, mounts: str) -> str | None:
+    """Return the type of the file system that holds a folder, given the text of ``/proc/mounts``."""
+    resolved = folder.resolve()
+    best: tuple[int, str | None] = (-1, None)
+    for line in mounts.splitlines():
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        mount = Path(fields[1].encode().decode("unicode_escape"))
+        # A later line hides an earlier one at the same place, hence >=.
+        if resolved.is_relative_to(mount) and len(mount.parts) >= best[0]:
+            best = (len(mount.parts), fields[2])
+    return best[1]
+
+
+def refuse_network_folder(folder: Path, mounts: Path = Path("/proc/mounts")) -> None:
+    """Raise if a folder lies on a network file system; where there is no ``/proc/mounts`` nothing is known.
+
+    Raises
+    ------
+    LedgerNetworkFolder
+        Naming the folder and the file system.
+    """
+    try:
+        text = mounts.read_text(errors="replace")
+    except OSError:
+        return
+    kind = file_system_of(folder, text)
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise LedgerNetworkFolder(
+            f"{folder} is on a network file system ({kind}), on which SQLite's write-ahead log can corrupt the ledger; "
+            "put the workspace on a local disk (scratch of the login node, /tmp) and copy it when the campaign is done"
+        )

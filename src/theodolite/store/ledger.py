@@ -1,0 +1,437 @@
+"""The ledger: an append-only chain of entries, one transaction an entry, with its projections and artefacts."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pydantic import BaseModel
+from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy.exc import DatabaseError, IntegrityError
+
+from theodolite.canonical import canonical_json
+from theodolite.store.artefacts import ArtefactStore
+from theodolite.store.chain import GENESIS, Entry, Head, entry_hash, entry_seal
+from theodolite.store.compare import first_difference
+from theodolite.store.database import file_engine, memory_engine
+from theodolite.store.entries import read_entry
+from theodolite.store.errors import (
+    LedgerConflict,
+    LedgerExists,
+    LedgerFormatError,
+    LedgerNotFound,
+    LedgerPayloadError,
+    LedgerReadOnly,
+    LedgerRefused,
+)
+from theodolite.store.folders import refuse_network_folder
+from theodolite.store.kinds import EntryKind
+from theodolite.store.lease import coordinate
+from theodolite.store.ops import Ops
+from theodolite.store.project import project
+from theodolite.store.projections import ensure_projections
+from theodolite.store.schema import entry_table, migrate
+from theodolite.store.tables import counter
+
+__all__ = ["Clock", "Ledger"]
+
+Clock = Callable[[], datetime]
+Payload = Mapping[str, Any] | BaseModel
+_PAGE = 500
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """An open ledger; close it, or use it as a context manager.
+
+    Make one with :meth:`create`, :meth:`open` or :meth:`in_memory`.
+
+    Attributes
+    ----------
+    path
+        The file; None in memory.
+    artefacts
+        The artefact store beside it (``artefacts/`` in the same folder).
+    ops
+        Jobs, leases and timings: mutable, outside the chain.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        path: Path | None,
+        artefacts: ArtefactStore,
+        read_only: bool,
+        clock: Clock,
+        scratch: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
+        self.path = path
+        self.artefacts = artefacts
+        self.read_only = read_only
+        self._engine = engine
+        self._clock = clock
+        self._scratch = scratch
+        self._lock = threading.RLock()
+        self.ops = Ops(self)
+
+    @classmethod
+    def create(cls, path: Path | str, *, artefacts: Path | str | None = None, clock: Clock = _utc_now) -> Self:
+        """Make a new ledger, and its folder.
+
+        Raises
+        ------
+        LedgerExists
+            If there is a file at ``path``.
+        LedgerNetworkFolder
+            If the folder is on a network file system.
+        """
+        path = Path(path)
+        if path.exists():
+            raise LedgerExists(f"{path} exists; open it, or give the new ledger another path")
+        return cls.open(path, create=True, artefacts=artefacts, clock=clock)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        read_only: bool = False,
+        create: bool = False,
+        artefacts: Path | str | None = None,
+        clock: Clock = _utc_now,
+    ) -> Self:
+        """Open a ledger; migrate an older one, and rebuild projections of another version.
+
+        Parameters
+        ----------
+        path
+            The SQLite file.
+        read_only
+            Refuse to write, and change nothing on opening.
+        create
+            Make the ledger where there is no file.
+        artefacts
+            Folder of the artefacts; ``artefacts`` beside the file if not given.
+        clock
+            Where ``at`` comes from.
+
+        Raises
+        ------
+        LedgerNotFound
+            If there is no file and ``create`` is False.
+        LedgerFormatError
+            If the file is no ledger, or newer than this code.
+        LedgerNetworkFolder
+            If the folder is on a network file system.
+        """
+        path = Path(path)
+        make = create and not read_only
+        if not path.exists():
+            if not make:
+                raise LedgerNotFound(f"there is no ledger at {path}; create one, or give the path of a ledger.sqlite")
+            path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_network_folder(path.parent)
+        empty = not path.exists() or path.stat().st_size == 0
+        if empty and not make:
+            raise LedgerFormatError(f"{path} is an empty file, not a ledger; remove it and create a ledger there")
+        path.touch()
+        ledger = cls(
+            file_engine(path, read_only=read_only),
+            path=path,
+            artefacts=ArtefactStore(path.parent / "artefacts" if artefacts is None else artefacts),
+            read_only=read_only,
+            clock=clock,
+        )
+        try:
+            ledger._prepare(create=make)
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    @classmethod
+    def in_memory(cls, *, artefacts: Path | str | None = None, clock: Clock = _utc_now) -> Self:
+        """Return an empty ledger that vanishes when closed, artefacts included unless a folder is given."""
+        scratch = None
+        if artefacts is None:
+            scratch = tempfile.TemporaryDirectory(prefix="theodolite-")
+            artefacts = scratch.name
+        ledger = cls(
+            memory_engine(),
+            path=None,
+            artefacts=ArtefactStore(artefacts),
+            read_only=False,
+            clock=clock,
+            scratch=scratch,
+        )
+        ledger._prepare(create=True)
+        return ledger
+
+    def _prepare(self, *, create: bool) -> None:
+        try:
+            with self._transaction(write=not self.read_only) as connection:
+                migrate(connection, write=not self.read_only, create=create)
+                ensure_projections(connection, write=not self.read_only)
+        except DatabaseError as error:
+            if isinstance(error.orig, sqlite3.OperationalError):
+                raise
+            raise LedgerFormatError(
+                f"{self.path} is no SQLite database ({error.orig}); give the path of a ledger.sqlite"
+            ) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Ledger({'in memory' if self.path is None else str(self.path)!r})"
+
+    # --- transactions
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[Connection]:
+        # In memory all threads share one connection, so that reads must wait for a write as well.
+        guard: AbstractContextManager[Any] = self._lock if write or self.path is None else nullcontext()
+        with (
+            guard,
+            self._engine.connect().execution_options(theodolite_write=write) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Open a read transaction: everything read inside it is of one moment."""
+        return self._transaction(write=False)
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """Open a write transaction on the tables outside the chain (``ops_*``, projections).
+
+        Raises
+        ------
+        LedgerReadOnly
+            If the ledger was opened for reading.
+        """
+        if self.read_only:
+            raise LedgerReadOnly(f"{self!r} was opened for reading; open it without read_only to write")
+        return self._transaction(write=True)
+
+    # --- writing
+
+    def append(self, kind: EntryKind | str, id: str, subject: str, payload: Payload) -> Entry:
+        """Append one entry and its projections, in one transaction.
+
+        Raises
+        ------
+        LedgerPayloadError
+            If kind, subject or payload are not what the projections need.
+        LedgerConflict
+            If the id exists, or the entry contradicts an earlier one.
+        LedgerRefused
+            If it would run before its registration.
+        LedgerReadOnly
+            If the ledger was opened for reading.
+        """
+        return self._append(kind, id, subject, payload, once=False)
+
+    def append_once(self, kind: EntryKind | str, id: str, subject: str, payload: Payload) -> Entry:
+        """Append one entry, or return the recorded one if this very entry exists; raises as :meth:`append` does.
+
+        Raises
+        ------
+        LedgerConflict
+            Naming the first field that differs, if the id exists with another content.
+        """
+        return self._append(kind, id, subject, payload, once=True)
+
+    def _append(self, kind: EntryKind | str, id: str, subject: str, payload: Payload, *, once: bool) -> Entry:
+        known_kind, text = _checked(kind, id, subject, payload)
+        content = json.loads(text)
+        with self.write() as connection:
+            recorded = connection.execute(select(entry_table).where(entry_table.c.id == id)).one_or_none()
+            if recorded is not None:
+                return _recorded(read_entry(recorded), known_kind, subject, content, once=once)
+            head = _head(connection)
+            seq = head.seq + 1
+            hash = entry_hash(seq, id, known_kind, subject, content, head.hash)
+            at = self.now()
+            entry = Entry(
+                seq=seq,
+                id=id,
+                kind=known_kind,
+                subject=subject,
+                payload=content,
+                prev_hash=head.hash,
+                hash=hash,
+                at=at,
+                seal=entry_seal(head.seal, hash, at),
+            )
+            try:
+                connection.execute(
+                    insert(entry_table).values(
+                        seq=seq,
+                        id=id,
+                        kind=known_kind.value,
+                        subject=subject,
+                        payload=text,
+                        prev_hash=entry.prev_hash,
+                        hash=hash,
+                        at=at,
+                        seal=entry.seal,
+                    )
+                )
+            except IntegrityError as error:
+                raise LedgerRefused(f"entry {id!r} for {subject!r} was refused: {error.orig}") from error
+            try:
+                project(connection, entry)
+            except IntegrityError as error:
+                raise LedgerConflict(
+                    f"entry {id!r} repeats what an earlier entry of kind {known_kind.value!r} says about {subject!r} "
+                    f"({error.orig}); each is recorded once"
+                ) from error
+            return entry
+
+    # --- reading
+
+    def get(self, id: str) -> Entry | None:
+        """Return the entry with this id, or None."""
+        with self.read() as connection:
+            row = connection.execute(select(entry_table).where(entry_table.c.id == id)).one_or_none()
+        return None if row is None else read_entry(row)
+
+    def has(self, id: str) -> bool:
+        """Return True if there is an entry with this id."""
+        with self.read() as connection:
+            return connection.execute(select(entry_table.c.seq).where(entry_table.c.id == id)).scalar() is not None
+
+    def entries(
+        self,
+        kind: EntryKind | str | None = None,
+        subject: str | None = None,
+        after: int = 0,
+        prefix: str | None = None,
+    ) -> Iterator[Entry]:
+        """Yield entries in order, page by page; what is appended meanwhile is included.
+
+        Parameters
+        ----------
+        kind, subject
+            Only entries of this kind, of this subject.
+        after
+            Only entries with a larger ``seq``.
+        prefix
+            Only entries whose id starts so.
+        """
+        column = entry_table.c
+        query = select(entry_table).order_by(column.seq).limit(_PAGE)
+        if kind is not None:
+            query = query.where(column.kind == EntryKind(kind).value)
+        if subject is not None:
+            query = query.where(column.subject == subject)
+        if prefix:
+            query = query.where(column.id >= prefix, column.id < prefix + "\U0010ffff")
+        while True:
+            with self.read() as connection:
+                page = connection.execute(query.where(column.seq > after)).all()
+            for row in page:
+                yield read_entry(row)
+            if len(page) < _PAGE:
+                return
+            after = page[-1].seq
+
+    def head(self) -> Head:
+        """Return the end of the chain."""
+        with self.read() as connection:
+            return _head(connection)
+
+    def count(self, kind: EntryKind | str | None = None) -> int:
+        """Return the number of entries, of one kind or of all; a counter is kept, nothing is scanned."""
+        query = select(counter.c.entries)
+        if kind is not None:
+            query = query.where(counter.c.kind == EntryKind(kind).value)
+        with self.read() as connection:
+            return sum(connection.execute(query).scalars())
+
+    def coordinator(self, name: str) -> AbstractContextManager[None]:
+        """Hold the one lease of this ledger while a coordinator runs; a killed process loses it.
+
+        Raises
+        ------
+        LedgerBusy
+            Naming the live coordinator that holds it.
+        """
+        return coordinate(self, name)
+
+    def now(self) -> str:
+        """Return the time of the ledger's clock, UTC, ISO 8601."""
+        return self._clock().astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _head(connection: Connection) -> Head:
+    column = entry_table.c
+    row = connection.execute(
+        select(column.seq, column.hash, column.seal).order_by(column.seq.desc()).limit(1)
+    ).one_or_none()
+    return Head(0, GENESIS, GENESIS) if row is None else Head(row.seq, row.hash, row.seal)
+
+
+def _checked(kind: EntryKind | str, id: str, subject: str, payload: Payload) -> tuple[EntryKind, str]:
+    try:
+        known = EntryKind(kind)
+    except ValueError:
+        raise LedgerPayloadError(
+            f"kind {kind!r} of entry {id!r} is unknown; it is one of {[item.value for item in EntryKind]}"
+        ) from None
+    if not id or not subject:
+        raise LedgerPayloadError(f"an entry of kind {known.value!r} has id {id!r} and subject {subject!r}; give both")
+    try:
+        text = canonical_json(_plain(payload))
+        text.encode()
+    except (TypeError, ValueError) as error:
+        raise LedgerPayloadError(f"the payload of {id!r} cannot be hashed: {error}") from error
+    return known, text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _recorded(entry: Entry, kind: EntryKind, subject: str, payload: dict[str, Any], *, once: bool) -> Entry:
+    if not once:
+        raise LedgerConflict(f"entry {entry.id!r} exists as row {entry.seq}; an entry is written once, read it instead")
+    wanted = {"kind": kind.value, "subject": subject, "payload": payload}
+    found = {"kind": entry.kind.value, "subject": entry.subject, "payload": entry.payload}
+    difference = first_difference(found, wanted)
+    if difference is not None:
+        raise LedgerConflict(
+            f"entry {entry.id!r} (row {entry.seq}) is recorded with another content: {difference}; the inputs of this "
+            "run differ from those of the recorded one, start a new campaign for them"
+        )
+    return entry

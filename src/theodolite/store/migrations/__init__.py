@@ -1,0 +1,1 @@
+"""Alembic's script folder for the permanent tables of the ledger."""

@@ -1,0 +1,1 @@
+"""Revisions of the permanent tables, oldest first."""

@@ -1,0 +1,139 @@
+"""Jobs and timings: mutable, outside the chain, for dashboards and resumption; no verdict depends on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from theodolite.store.errors import LedgerConflict
+from theodolite.store.schema import ops_job, ops_lease, ops_timing
+
+if TYPE_CHECKING:
+    from theodolite.store.ledger import Ledger
+
+__all__ = ["JobRow", "JobState", "LeaseRow", "Ops", "TimingRow"]
+
+
+class JobState(StrEnum):
+    """How a job stands."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """The last attempt at a job; times are UTC, ISO 8601."""
+
+    job_id: str
+    attempts: int
+    state: JobState
+    started_at: str | None
+    finished_at: str | None
+    seconds: float | None
+    worker_pid: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """Who coordinates the ledger, or did when it was killed."""
+
+    name: str
+    pid: int
+    host: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimingRow:
+    """Wall time of one phase of one subject."""
+
+    subject: str
+    phase: str
+    seconds: float
+    at: str
+
+
+class Ops:
+    """Access to the ``ops_*`` tables of one ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def start_job(self, job_id: str, *, worker_pid: int | None = None) -> int:
+        """Record that an attempt at a job starts, and return its number, counted from 1."""
+        started = {
+            "state": JobState.RUNNING.value,
+            "started_at": self._ledger.now(),
+            "finished_at": None,
+            "seconds": None,
+            "worker_pid": worker_pid,
+            "detail": None,
+        }
+        row = upsert(ops_job).values(job_id=job_id, attempts=1, **started)
+        with self._ledger.write() as connection:
+            connection.execute(
+                row.on_conflict_do_update(
+                    index_elements=["job_id"], set_={"attempts": ops_job.c.attempts + 1, **started}
+                )
+            )
+            attempts = connection.execute(select(ops_job.c.attempts).where(ops_job.c.job_id == job_id))
+            return int(attempts.scalar_one())
+
+    def finish_job(
+        self, job_id: str, state: JobState, *, seconds: float | None = None, detail: str | None = None
+    ) -> None:
+        """Record how the attempt at a job ended.
+
+        Raises
+        ------
+        LedgerConflict
+            If the job was never started.
+        """
+        with self._ledger.write() as connection:
+            changed = connection.execute(
+                update(ops_job)
+                .where(ops_job.c.job_id == job_id)
+                .values(state=JobState(state).value, finished_at=self._ledger.now(), seconds=seconds, detail=detail)
+            ).rowcount
+        if not changed:
+            raise LedgerConflict(f"job {job_id!r} was never started; call start_job first")
+
+    def jobs(self, state: JobState | None = None) -> list[JobRow]:
+        """Return jobs by id, of one state or of all."""
+        query = select(ops_job).order_by(ops_job.c.job_id)
+        if state is not None:
+            query = query.where(ops_job.c.state == state.value)
+        with self._ledger.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [JobRow(**{**row, "state": JobState(row["state"])}) for row in rows]
+
+    def lease(self) -> LeaseRow | None:
+        """Return who coordinates the ledger (or did, when killed), None if nobody."""
+        with self._ledger.read() as connection:
+            row = connection.execute(select(ops_lease)).mappings().first()
+        return None if row is None else LeaseRow(**row)
+
+    def record_timing(self, subject: str, phase: str, seconds: float) -> None:
+        """Record the wall time of one phase."""
+        with self._ledger.write() as connection:
+            connection.execute(
+                insert(ops_timing).values(subject=subject, phase=phase, seconds=seconds, at=self._ledger.now())
+            )
+
+    def timings(self, subject: str | None = None) -> list[TimingRow]:
+        """Return wall times in the order in which they were recorded."""
+        columns = (ops_timing.c.subject, ops_timing.c.phase, ops_timing.c.seconds, ops_timing.c.at)
+        query = select(*columns).order_by(ops_timing.c.number)
+        if subject is not None:
+            query = query.where(ops_timing.c.subject == subject)
+        with self._ledger.read() as connection:
+            return [TimingRow(**row) for row in connection.execute(query).mappings()]

@@ -1,0 +1,238 @@
+"""Rows of the projection tables as frozen records; their fields are the tables' columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from theodolite.claims import ReviewerCap, Verdict
+from theodolite.store.project import SlotStatus
+
+__all__ = [
+    "BlockRow",
+    "CampaignRow",
+    "GateRow",
+    "HypothesisRow",
+    "LookRow",
+    "NullRow",
+    "ReferenceRow",
+    "RefusalRow",
+    "ReviewRow",
+    "RoundRow",
+    "StreamRow",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A campaign; ``campaign`` is its id, ``stop_reason`` is None while it runs."""
+
+    campaign: str
+    seq: int
+    name: str
+    model: str
+    model_sha256: str
+    cells: str
+    cells_sha256: str
+    catalogue: str
+    decision: str
+    seed: int
+    spec: Any
+    stop_reason: str | None
+    stop_detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRow:
+    """A reference of a campaign and what of it lies in a hold-out block."""
+
+    campaign: str
+    name: str
+    seq: int
+    sha256: str
+    title: str
+    genes_in_block: int
+    families_in_block: int
+    testable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LookRow:
+    """A look at discovery units; ``effects`` maps a reference to ``{"effect": decimal string, "n": units}``."""
+
+    id: str
+    seq: int
+    campaign: str
+    tool: str
+    params: dict[str, Any]
+    split: str
+    measurement: str
+    effects: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class HypothesisRow:
+    """A slot and all that the ledger says about its hypothesis.
+
+    Attributes
+    ----------
+    subject
+        The slot.
+    seq, last_seq
+        Rows that proposed it and that last changed it.
+    effect, low, high, baseline, gain
+        In ``unit``; None before it is judged.
+    stream, t, alpha
+        Error stream, index and level; ``t`` is None when nothing was spent.
+    observed
+        True once the observed statistic has been computed.
+    """
+
+    subject: str
+    seq: int
+    last_seq: int
+    campaign: str
+    round: int
+    slot: int
+    hypothesis_id: str
+    claim_key: str
+    object: str
+    relation: str
+    reference: str
+    reference_sha256: str
+    model: str
+    model_sha256: str
+    context: str
+    context_sha256: str
+    adjustment: tuple[str, ...]
+    locus: str
+    locus_kind: str
+    layer: int | None
+    direction: str
+    tool: str
+    family: str
+    claim_text: str
+    rationale: str
+    parents: tuple[str, ...]
+    author: str
+    status: SlotStatus
+    prereg_sha256: str | None
+    block_id: str | None
+    reused: bool | None
+    failure_phase: str | None
+    failure_code: str | None
+    failure_reason: str | None
+    observed: bool
+    effect: float | None
+    low: float | None
+    high: float | None
+    unit: str | None
+    baseline: float | None
+    gain: float | None
+    p: float | None
+    stream: str | None
+    t: int | None
+    alpha: float | None
+    machine_verdict: Verdict | None
+    cap: ReviewerCap | None
+    verdict: Verdict | None
+    tags: tuple[str, ...]
+    first_unmet: str | None
+    next_step: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalRow:
+    """A hypothesis refused before it ran."""
+
+    subject: str
+    seq: int
+    campaign: str
+    hypothesis_id: str
+    claim_key: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """One gate of one slot, in catalogue order by ``position``."""
+
+    subject: str
+    position: int
+    seq: int
+    gate: str
+    title: str
+    number: float | None
+    threshold: float | None
+    passed: bool | None
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class NullRow:
+    """One null of one slot: ``exceedances`` of ``draws``."""
+
+    subject: str
+    position: int
+    seq: int
+    null: str
+    exceedances: int
+    draws: int
+    p: float
+    seed: int
+    moved: float
+    log10_arrangements: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRow:
+    """One review of one slot; stage 1 saw the plan, stage 2 the record."""
+
+    subject: str
+    stage: int
+    seq: int
+    reviewer: str
+    likely_confound: str
+    predicted_verdict: str
+    cap: str
+    objections: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """A finished round."""
+
+    campaign: str
+    round: int
+    seq: int
+    block_id: str
+    retired: bool
+    stream_t: int
+    supports: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """A hold-out block; ``retired_in_round`` is None while it is open."""
+
+    block_id: str
+    seq: int
+    split_sha256: str | None
+    k: int | None
+    retired_in_campaign: str | None
+    retired_in_round: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """An error stream: ``t`` levels spent, ``supports`` distinct claim keys; rule, q, n_max None if undeclared."""
+
+    stream: str
+    seq: int
+    rule: str | None
+    q: float | None
+    n_max: int | None
+    t: int
+    supports: int

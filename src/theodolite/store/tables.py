@@ -1,0 +1,301 @@
+"""The projection tables: typed copies of what entries say, dropped and rebuilt whenever their version changes.
+
+Each row names the ``seq`` of the entry that made it (and ``last_seq``, where later entries change it), so that
+``verify`` can name the entry when a copy and the chain disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Dialect, Float, Index, Integer, MetaData, String, Table, Text, TypeDecorator
+
+from theodolite.canonical import canonical_json
+
+__all__ = [
+    "PROJECTIONS",
+    "PROJECTION_VERSION",
+    "block",
+    "campaign",
+    "counter",
+    "gate",
+    "hypothesis",
+    "look",
+    "null_evidence",
+    "reference_set",
+    "refusal",
+    "review",
+    "round_bit",
+    "round_row",
+    "stream",
+]
+
+PROJECTION_VERSION = "1"
+"""Raised by hand with every change to this file or to ``project.py``."""
+
+
+class CanonicalJson(TypeDecorator[Any]):
+    """Plain data as canonical JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Write the canonical text."""
+        return None if value is None else canonical_json(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Read it back."""
+        return None if value is None else json.loads(value)
+
+
+class Words(TypeDecorator[tuple[str, ...]]):
+    """A tuple of strings as canonical JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        """Write the canonical text."""
+        return canonical_json(list(value or ()))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
+        """Read it back."""
+        return tuple(json.loads(value)) if value else ()
+
+
+class WholeNumber(TypeDecorator[int]):
+    """An integer of any size as text: seeds are wider than SQLite's integers."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Write the decimal text."""
+        return None if value is None else str(int(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
+        """Read it back."""
+        return None if value is None else int(value)
+
+
+PROJECTIONS = MetaData()
+
+
+def _made() -> Column[int]:
+    return Column("seq", Integer, nullable=False)
+
+
+counter = Table(
+    "counter",
+    PROJECTIONS,
+    Column("kind", String, primary_key=True),
+    Column("entries", Integer, nullable=False),
+    Column("last_seq", Integer, nullable=False),
+    Column("last_id", String, nullable=False),
+    Column("last_hash", String, nullable=False),
+)
+
+campaign = Table(
+    "campaign",
+    PROJECTIONS,
+    Column("campaign", String, primary_key=True),
+    _made(),
+    Column("name", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("model_sha256", String, nullable=False),
+    Column("cells", String, nullable=False),
+    Column("cells_sha256", String, nullable=False),
+    Column("catalogue", String, nullable=False),
+    Column("decision", String, nullable=False),
+    Column("seed", WholeNumber, nullable=False),
+    Column("spec", CanonicalJson, nullable=False),
+    Column("stop_reason", String),
+    Column("stop_detail", String),
+)
+
+reference_set = Table(
+    "reference_set",
+    PROJECTIONS,
+    Column("campaign", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    _made(),
+    Column("sha256", String, nullable=False),
+    Column("title", String, nullable=False),
+    Column("genes_in_block", Integer, nullable=False),
+    Column("families_in_block", Integer, nullable=False),
+    Column("testable", Boolean, nullable=False),
+)
+
+look = Table(
+    "look",
+    PROJECTIONS,
+    Column("id", String, primary_key=True),
+    _made(),
+    Column("campaign", String, nullable=False, index=True),
+    Column("tool", String, nullable=False),
+    Column("params", CanonicalJson, nullable=False),
+    Column("split", String, nullable=False),
+    Column("measurement", String, nullable=False),
+    Column("effects", CanonicalJson, nullable=False),
+)
+
+hypothesis = Table(
+    "hypothesis",
+    PROJECTIONS,
+    Column("subject", String, primary_key=True),
+    _made(),
+    Column("last_seq", Integer, nullable=False),
+    Column("campaign", String, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("hypothesis_id", String, nullable=False, index=True),
+    Column("claim_key", String, nullable=False, index=True),
+    Column("object", String, nullable=False),
+    Column("relation", String, nullable=False),
+    Column("reference", String, nullable=False),
+    Column("reference_sha256", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("model_sha256", String, nullable=False),
+    Column("context", String, nullable=False),
+    Column("context_sha256", String, nullable=False),
+    Column("adjustment", Words, nullable=False),
+    Column("locus", String, nullable=False),
+    Column("locus_kind", String, nullable=False),
+    Column("layer", Integer),
+    Column("direction", String, nullable=False),
+    Column("tool", String, nullable=False),
+    Column("family", String, nullable=False),
+    Column("claim_text", Text, nullable=False),
+    Column("rationale", Text, nullable=False),
+    Column("parents", Words, nullable=False),
+    Column("author", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("prereg_sha256", String),
+    Column("block_id", String),
+    Column("reused", Boolean),
+    Column("failure_phase", String),
+    Column("failure_code", String),
+    Column("failure_reason", Text),
+    Column("observed", Boolean, nullable=False),
+    Column("effect", Float),
+    Column("low", Float),
+    Column("high", Float),
+    Column("unit", String),
+    Column("baseline", Float),
+    Column("gain", Float),
+    Column("p", Float),
+    Column("stream", String),
+    Column("t", Integer),
+    Column("alpha", Float),
+    Column("machine_verdict", String),
+    Column("cap", String),
+    Column("verdict", String),
+    Column("tags", Words, nullable=False),
+    Column("first_unmet", String),
+    Column("next_step", Text),
+    Index("hypothesis_place", "campaign", "round", "slot"),
+    Index("hypothesis_level", "stream", "t"),
+    Index("hypothesis_made", "seq"),
+)
+
+refusal = Table(
+    "refusal",
+    PROJECTIONS,
+    Column("subject", String, primary_key=True),
+    _made(),
+    Column("campaign", String, nullable=False, index=True),
+    Column("hypothesis_id", String, nullable=False),
+    Column("claim_key", String, nullable=False),
+    Column("code", String, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+gate = Table(
+    "gate",
+    PROJECTIONS,
+    Column("subject", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    _made(),
+    Column("gate", String, nullable=False),
+    Column("title", String, nullable=False),
+    Column("number", Float),
+    Column("threshold", Float),
+    Column("passed", Boolean),
+    Column("sentence", Text, nullable=False),
+)
+
+null_evidence = Table(
+    "null_evidence",
+    PROJECTIONS,
+    Column("subject", String, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    _made(),
+    Column("null", String, nullable=False),
+    Column("exceedances", Integer, nullable=False),
+    Column("draws", Integer, nullable=False),
+    Column("p", Float, nullable=False),
+    Column("seed", WholeNumber, nullable=False),
+    Column("moved", Float, nullable=False),
+    Column("log10_arrangements", Float, nullable=False),
+    Column("spread", Float, nullable=False),
+)
+
+review = Table(
+    "review",
+    PROJECTIONS,
+    Column("subject", String, primary_key=True),
+    Column("stage", Integer, primary_key=True),
+    _made(),
+    Column("reviewer", String, nullable=False),
+    Column("likely_confound", Text, nullable=False),
+    Column("predicted_verdict", String, nullable=False),
+    Column("cap", String, nullable=False),
+    Column("objections", CanonicalJson, nullable=False),
+)
+
+round_row = Table(
+    "round",
+    PROJECTIONS,
+    Column("campaign", String, primary_key=True),
+    Column("round", Integer, primary_key=True),
+    _made(),
+    Column("block_id", String, nullable=False),
+    Column("retired", Boolean, nullable=False),
+    Column("stream_t", Integer, nullable=False),
+    Column("supports", Integer, nullable=False),
+)
+
+round_bit = Table(
+    "round_bit",
+    PROJECTIONS,
+    Column("campaign", String, primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("hypothesis_id", String, primary_key=True),
+    _made(),
+    Column("supported", Boolean, nullable=False),
+)
+
+block = Table(
+    "block",
+    PROJECTIONS,
+    Column("block_id", String, primary_key=True),
+    _made(),
+    Column("split_sha256", String),
+    Column("k", Integer),
+    Column("retired_in_campaign", String),
+    Column("retired_in_round", Integer),
+)
+
+stream = Table(
+    "stream",
+    PROJECTIONS,
+    Column("stream", String, primary_key=True),
+    _made(),
+    Column("rule", String),
+    Column("q", Float),
+    Column("n_max", Integer),
+    Column("t", Integer, nullable=False),
+    Column("supports", Integer, nullable=False),
+)

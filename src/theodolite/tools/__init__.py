@@ -1,0 +1,23 @@
+"""Instruments: the registry, the workbench that they see, and one module a family."""
+
+from __future__ import annotations
+
+from theodolite.tools import attention, geometry
+from theodolite.tools.registry import Tool, ToolError, ToolParams, ToolRegistrationError, get_tool, tool, tools
+from theodolite.tools.workbench import Axes, ModelShape, Workbench, fit_axes
+
+__all__ = [
+    "Axes",
+    "ModelShape",
+    "Tool",
+    "ToolError",
+    "ToolParams",
+    "ToolRegistrationError",
+    "Workbench",
+    "attention",
+    "fit_axes",
+    "geometry",
+    "get_tool",
+    "tool",
+    "tools",
+]

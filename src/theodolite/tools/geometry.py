@@ -1,0 +1,131 @@
+"""Geometry of the residual stream: singular axes of gene vectors (arXiv 2602.22247)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from theodolite.claims import Locus, LocusKind, Relation
+from theodolite.measurements import GeneScores, PairScores
+from theodolite.tools.registry import ToolParams, tool
+from theodolite.tools.workbench import ModelShape, Workbench
+
+__all__ = ["N_AXES", "WINDOWS", "AxisSeparation", "PairProximity", "axis_separation", "pair_proximity"]
+
+N_AXES = 6
+"""Axes that are fitted and searched in each layer."""
+
+WINDOWS = ((1, 3), (4, 6), (1, 6))
+"""The closed list of axis windows, first and last axis counted from 1."""
+
+
+class AxisSeparation(ToolParams):
+    """Parameters of :func:`axis_separation`."""
+
+    layer: int = Field(ge=0, description="residual stream after this many blocks; 0 is the embedding")
+    axis: int = Field(ge=1, le=N_AXES, description="singular axis, counted from 1")
+
+    def locus(self) -> Locus:
+        """Return the axis."""
+        return Locus(kind=LocusKind.AXIS, layer=self.layer, index=(self.axis,))
+
+    @classmethod
+    def enumerate(cls, shape: ModelShape) -> Iterator[Self]:
+        """Yield every axis of every layer."""
+        for layer in range(shape.n_layers + 1):
+            for axis in range(1, N_AXES + 1):
+                yield cls(layer=layer, axis=axis)
+
+
+@tool(
+    family="geometry",
+    shape=GeneScores,
+    object="axis_coordinate",
+    relation=Relation.SEPARATES,
+    unit="residual-stream units along a unit axis",
+    version="1",
+    fits=("axes",),
+)
+def axis_separation(bench: Workbench, params: AxisSeparation) -> GeneScores:
+    """Coordinate of each gene on a singular axis of a layer.
+
+    The residual stream at each gene's token, averaged over cells, is centred on the discovery genes and projected onto
+    a singular axis that was fitted on discovery genes. Source: arXiv 2602.22247 §SVD axes, with the axes held out.
+
+    Returns
+    -------
+    GeneScores
+        One coordinate per gene of the split.
+    """
+    coordinates = bench.axes(params.layer).coordinates(bench.hidden(params.layer))
+    return GeneScores(
+        genes=bench.genes,
+        score=coordinates[:, params.axis - 1],
+        families=bench.families,
+        covariate_names=bench.covariate_names,
+        covariates=bench.covariates,
+        unit=axis_separation.unit,
+    )
+
+
+class PairProximity(ToolParams):
+    """Parameters of :func:`pair_proximity`."""
+
+    layer: int = Field(ge=0, description="residual stream after this many blocks; 0 is the embedding")
+    first: int = Field(ge=1, le=N_AXES, description="first singular axis of the window, counted from 1")
+    last: int = Field(ge=1, le=N_AXES, description="last singular axis of the window, included")
+
+    @model_validator(mode="after")
+    def _ascending(self) -> PairProximity:
+        if self.first > self.last:
+            raise ValueError(f"window {self.first}-{self.last} is empty; first must not exceed last")
+        return self
+
+    def locus(self) -> Locus:
+        """Return the window."""
+        return Locus(kind=LocusKind.WINDOW, layer=self.layer, index=(self.first, self.last))
+
+    @classmethod
+    def enumerate(cls, shape: ModelShape) -> Iterator[Self]:
+        """Yield every window of every layer."""
+        for layer in range(shape.n_layers + 1):
+            for first, last in WINDOWS:
+                yield cls(layer=layer, first=first, last=last)
+
+
+@tool(
+    family="geometry",
+    shape=PairScores,
+    object="axis_window_proximity",
+    relation=Relation.RANKS_ABOVE,
+    unit="minus half the squared distance, squared residual-stream units",
+    version="1",
+    fits=("axes",),
+)
+def pair_proximity(bench: Workbench, params: PairProximity) -> PairScores:
+    """Proximity of each pair of genes within a window of singular axes of a layer.
+
+    Minus half the squared Euclidean distance between the genes' coordinates on the axes of the window. Double-centring
+    this score, as the gates do, gives the inner products of the coordinates (Torgerson 1952), so that a gene which is
+    near to everything earns nothing by it. Source: arXiv 2602.22247 §co-pole and pair tests.
+
+    Returns
+    -------
+    PairScores
+        One proximity per pair of genes of the split.
+    """
+    coordinates = bench.axes(params.layer).coordinates(bench.hidden(params.layer))[:, params.first - 1 : params.last]
+    squared = np.square(coordinates).sum(axis=1)
+    gram = coordinates @ coordinates.T
+    score = gram - 0.5 * (squared[:, None] + squared[None, :])
+    return PairScores(
+        genes=bench.genes,
+        score=(score + score.T) / 2,
+        families=bench.families,
+        covariate_names=bench.covariate_names,
+        covariates=bench.covariates,
+        unit=pair_proximity.unit,
+    )

@@ -1,0 +1,208 @@
+"""The registry of instruments: a tool is a plain function with typed parameters, described by its own signature."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, get_type_hints
+
+from pydantic import BaseModel, ConfigDict
+
+from theodolite.canonical import sha256_bytes
+from theodolite.claims import Locus, Relation
+from theodolite.measurements import SHAPES, Measurement
+from theodolite.tools.workbench import ModelShape, Workbench
+
+__all__ = ["Tool", "ToolError", "ToolParams", "ToolRegistrationError", "get_tool", "tool", "tools"]
+
+
+class ToolRegistrationError(TypeError):
+    """A function that lacks what an instrument must declare."""
+
+
+class ToolError(RuntimeError):
+    """A tool cannot measure what it was asked to; ends in a ledger row that quotes the message."""
+
+
+class ToolParams(BaseModel):
+    """Base of a tool's parameters: typed, closed, and enumerable over a model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def locus(self) -> Locus:
+        """Return the place in the model that these parameters read."""
+        raise NotImplementedError
+
+    @classmethod
+    def enumerate(cls, shape: ModelShape) -> Iterator[Self]:
+        """Yield every admissible parameter set for a model of this size; the closed list of loci."""
+        raise NotImplementedError
+
+
+class _Measure(Protocol):
+    def __call__(self, bench: Workbench, params: Any) -> Measurement: ...
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A registered instrument.
+
+    Attributes
+    ----------
+    name
+        ``family.function``.
+    version
+        Raised by its author whenever a measurement could change; part of every job's identity.
+    family
+        Instrument family, by which budgets are spent.
+    shape
+        The measurement shape that it returns.
+    object, relation
+        What of the model it reads and what it can claim of it: two parts of a claim's identity.
+    unit
+        What one unit of its score is.
+    fits
+        What it needs fitted on discovery units (``axes``).
+    params
+        Class of its parameters.
+    function
+        The measurement itself.
+    source_sha256
+        Hash of the function's and its parameters' source, locked in every job.
+    """
+
+    name: str
+    version: str
+    family: str
+    shape: type[Measurement]
+    object: str
+    relation: Relation
+    unit: str
+    fits: tuple[str, ...]
+    params: type[ToolParams]
+    function: _Measure
+    source_sha256: str
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (inspect.getdoc(self.function) or "").splitlines()[0]
+
+    def describe(self) -> dict[str, Any]:
+        """Return name, version, help and the JSON schema of the parameters as plain data."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "family": self.family,
+            "shape": self.shape.shape,
+            "object": self.object,
+            "relation": self.relation.value,
+            "unit": self.unit,
+            "fitted on discovery": list(self.fits),
+            "help": inspect.getdoc(self.function),
+            "parameters": self.params.model_json_schema(),
+        }
+
+    def check_params(self, params: Mapping[str, Any], shape: ModelShape) -> ToolParams:
+        """Validate parameters against the schema and against the closed list of a model.
+
+        Raises
+        ------
+        ToolError
+            Naming the value that this model does not have and what it has.
+        """
+        parsed = self.params(**params)
+        allowed = list(self.params.enumerate(shape))
+        if parsed not in allowed:
+            raise ToolError(
+                f"{self.name} has no {parsed.locus()} in a model of {shape.n_layers} layers and {shape.n_heads} heads; "
+                f"it admits {len(allowed)} loci, from {allowed[0].locus()} to {allowed[-1].locus()}"
+            )
+        return parsed
+
+    def measure(self, bench: Workbench, params: ToolParams) -> Measurement:
+        """Run the tool and check that it returned its declared shape."""
+        result = self.function(bench, params)
+        if not isinstance(result, self.shape):
+            raise ToolError(f"{self.name} returned {type(result).__name__}, it declares {self.shape.__name__}")
+        return result
+
+
+_REGISTRY: dict[str, Tool] = {}
+
+
+def tool(
+    *,
+    family: str,
+    shape: type[Measurement],
+    object: str,
+    relation: Relation,
+    unit: str,
+    version: str,
+    fits: tuple[str, ...] = (),
+) -> Callable[[_Measure], Tool]:
+    """Register a function ``(bench: Workbench, params: ToolParams subclass) -> Measurement`` as an instrument.
+
+    Raises
+    ------
+    ToolRegistrationError
+        If the function has no docstring, no unit, no typed parameters, another return type than ``shape``, or the
+        name of a registered tool.
+    """
+
+    def register(function: _Measure) -> Tool:
+        name = f"{family}.{getattr(function, '__name__', '?')}"
+        if not (inspect.getdoc(function) or "").strip():
+            raise ToolRegistrationError(f"tool {name!r} has no docstring; say what it measures, its shapes and source")
+        if not unit.strip():
+            raise ToolRegistrationError(f"tool {name!r} names no unit; say what one unit of its score is")
+        if shape.shape not in SHAPES:
+            raise ToolRegistrationError(f"tool {name!r} declares the shape {shape!r}; known: {', '.join(SHAPES)}")
+        hints = get_type_hints(function)
+        params = hints.get("params")
+        if not (isinstance(params, type) and issubclass(params, ToolParams)):
+            raise ToolRegistrationError(f"tool {name!r}: annotate 'params' with a subclass of ToolParams")
+        undocumented = [field for field, info in params.model_fields.items() if not info.description]
+        if undocumented:
+            raise ToolRegistrationError(f"tool {name!r}: parameters {undocumented!r} have no description with unit")
+        if hints.get("return") is not shape:
+            raise ToolRegistrationError(f"tool {name!r} must be annotated to return {shape.__name__}")
+        if name in _REGISTRY:
+            raise ToolRegistrationError(f"tool {name!r} is registered twice; choose another function name")
+        source = inspect.getsource(function) + inspect.getsource(params)  # type: ignore[arg-type]
+        registered = Tool(
+            name=name,
+            version=version,
+            family=family,
+            shape=shape,
+            object=object,
+            relation=relation,
+            unit=unit,
+            fits=fits,
+            params=params,
+            function=function,
+            source_sha256=sha256_bytes(source.encode()),
+        )
+        _REGISTRY[name] = registered
+        return registered
+
+    return register
+
+
+def tools() -> tuple[Tool, ...]:
+    """Return every registered instrument, by name."""
+    return tuple(_REGISTRY[name] for name in sorted(_REGISTRY))
+
+
+def get_tool(name: str) -> Tool:
+    """Return an instrument by name.
+
+    Raises
+    ------
+    KeyError
+        Naming the tools that exist.
+    """
+    if name not in _REGISTRY:
+        raise KeyError(f"no tool {name!r}; there are {', '.join(sorted(_REGISTRY))}")
+    return _REGISTRY[name]

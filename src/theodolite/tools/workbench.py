@@ -1,0 +1,111 @@
+"""What a tool may see: one split's genes, and of the model what was captured for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Axes", "ModelShape", "Workbench", "fit_axes"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """Size of a model: ``n_layers`` blocks of ``n_heads`` heads each."""
+
+    n_layers: int
+    n_heads: int
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Singular axes of a layer, fitted on discovery genes.
+
+    Attributes
+    ----------
+    centre
+        Shape (width,): mean of the discovery genes' vectors.
+    components
+        Shape (k, width): right singular vectors, by falling singular value.
+    singular_values
+        Shape (k,).
+    """
+
+    centre: Floats
+    components: Floats
+    singular_values: Floats
+
+    def coordinates(self, hidden: Floats) -> Floats:
+        """Project vectors (n, width) onto the axes; returns (n, k) in residual-stream units."""
+        return np.asarray((hidden - self.centre) @ self.components.T)
+
+
+def fit_axes(hidden: Floats, n_axes: int) -> Axes:
+    """Fit singular axes to the gene vectors (n, width) of a layer.
+
+    Rows of zeros (genes outside a model's vocabulary) are dropped, for after centring they would turn the first axis
+    into "present against absent". Each axis is signed so that its largest component is positive, so that two fits of
+    the same rows agree.
+
+    Raises
+    ------
+    ValueError
+        If fewer than ``n_axes + 1`` rows are left.
+    """
+    rows = hidden[np.linalg.norm(hidden, axis=1) > 0]
+    if len(rows) <= n_axes:
+        raise ValueError(f"{len(rows)} non-zero gene vectors cannot fix {n_axes} axes; use a larger discovery split")
+    centre = rows.mean(axis=0)
+    _, singular_values, components = np.linalg.svd(rows - centre, full_matrices=False)
+    components = components[:n_axes]
+    largest = np.abs(components).argmax(axis=1)
+    signs = np.sign(components[np.arange(len(components)), largest])
+    return Axes(centre, components * signs[:, None], singular_values[:n_axes])
+
+
+class Workbench(Protocol):
+    """One split's genes with what the model and the counts say of them.
+
+    A workbench of the confirmation split holds axes that were fitted on discovery genes; a tool cannot refit them.
+    """
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Symbols of the n genes of the split that have a homology family."""
+        ...
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Homology family of each gene."""
+        ...
+
+    @property
+    def covariate_names(self) -> tuple[str, ...]:
+        """Names of the columns of :attr:`covariates`."""
+        ...
+
+    @property
+    def covariates(self) -> Floats:
+        """Gene statistics (n, k) from counts of the same cells."""
+        ...
+
+    @property
+    def shape(self) -> ModelShape:
+        """Size of the model."""
+        ...
+
+    def hidden(self, layer: int) -> Floats:
+        """Return the residual stream (n, width) at each gene's token after ``layer`` blocks, averaged over cells."""
+        ...
+
+    def axes(self, layer: int) -> Axes:
+        """Return the axes of the layer that were fitted on discovery genes."""
+        ...
+
+    def attention(self, layer: int, head: int | None) -> Floats:
+        """Return attention (n, n) from row gene to column gene, averaged over cells, of a head or over all heads."""
+        ...
