@@ -63,8 +63,8 @@ def test_sparse_strata_are_merged_until_families_can_move(n_pairs: int) -> None:
     pairs = [stratum for stratum in strata if len(stratum[0]) == 2]
     assert sum(len(stratum) for stratum in pairs) == n_pairs
     assert all(len(stratum) >= min(5, n_pairs) for stratum in pairs)
-    assert len(pairs) <= 5
-    assert (len(pairs) > 1) == (n_pairs >= 40)
+    assert len(pairs) <= min(5, max(1, n_pairs // 5))
+    assert len(pairs) > 1 or n_pairs < 40
 
 
 def test_permuted_references_keep_size_families_and_expression(pbmc: CellSet) -> None:

@@ -128,7 +128,7 @@ def member_pairs(reference: Reference) -> Reference:
     """
     return Reference(
         id=f"{reference.id}_pairs",
-        title=f"pairs of genes within {reference.title}",
+        title=reference.title,
         kind="pairs",
         members=tuple(combinations(sorted(reference.gene_set), 2)),
         definition=f"every unordered pair of two members of {reference.id}",

@@ -74,6 +74,7 @@ class CampaignSpec(_Section):
     model: str = Field(default="compact-pbmc", description="name of a packaged model or folder of a checkpoint")
     cells: CellsSpec = CellsSpec()
     references: str = Field(default="programs", description="'programs' (packaged) or the path of a YAML of gene sets")
+    families: str = Field(default="packaged", description="'packaged' or the path of a TSV of gene and family")
     tools: tuple[str, ...] = Field(
         default=("geometry.axis_separation", "geometry.pair_proximity", "attention.edges"), min_length=1
     )
@@ -129,6 +130,7 @@ cells:
   # labels: [cell_type] # obs columns to keep
   # donor: donor_id     # obs column with donors; or batch:, where there are no donors
 references: programs    # the packaged gene programs, or the path of a YAML file of gene sets
+families: packaged      # the packaged homology families, or the path of a TSV with the columns gene and family
 
 tools:                  # instruments that may be used (`theodolite tools list`)
   - geometry.axis_separation

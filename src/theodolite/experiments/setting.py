@@ -34,10 +34,12 @@ from theodolite.experiments.worker import write_atomically
 from theodolite.models.facts import ModelFacts, model_facts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, get_tool
 
-__all__ = ["PROGRAMS", "Setting", "Workspace", "prepare"]
+__all__ = ["PACKAGED", "PROGRAMS", "Setting", "Workspace", "prepare"]
 
 PROGRAMS = "programs"
 """What a campaign file calls the packaged gene programs."""
+PACKAGED = "packaged"
+"""What a campaign file calls the packaged homology families."""
 
 
 @dataclass(frozen=True)
@@ -289,9 +291,9 @@ def prepare(
             f"{len(missing)} of the {len(model.genes)} genes of model {model.name!r} are not in cells {cells.name!r} "
             f"(such as {', '.join(missing[:3])}); use the cells that the model was trained for"
         )
-    families = load_families()
+    families = load_families(None if spec.families == PACKAGED else _file("families", spec.families, PACKAGED))
     if references is None:
-        references = _read_references(spec)
+        references = load_programs(None if spec.references == PROGRAMS else _file("references", spec.references, PROGRAMS))
     sets = tuple(references)
     both = (*sets, *(member_pairs(reference) for reference in sets))
     units = UnitTable.of(cells, families)
@@ -304,10 +306,8 @@ def prepare(
     return setting
 
 
-def _read_references(spec: CampaignSpec) -> tuple[Reference, ...]:
-    if spec.references == PROGRAMS:
-        return load_programs()
-    file = Path(spec.references)
+def _file(key: str, value: str, packaged: str) -> Path:
+    file = Path(value)
     if not file.is_file():
-        raise CampaignError(f"references {spec.references!r} are neither {PROGRAMS!r} nor a file; give the path of a YAML")
-    return load_programs(file)
+        raise CampaignError(f"{key} is {value!r}: neither {packaged!r} nor a file that exists; give the path of one")
+    return file

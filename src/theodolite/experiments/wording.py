@@ -24,15 +24,15 @@ def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> 
     title
         The reference in words (``mitochondrial proteins``).
     """
-    model = claim.model.name
+    name = f"\u201c{title}\u201d"
     match claim.object:
         case "axis_coordinate":
             end = "upper" if direction is Direction.GREATER else "lower"
-            return f"{model} puts {title} at the {end} end of axis {locus.index[0]} {place(locus)}"
+            return f"{name}: genes lie at the {end} end of axis {locus.index[0]}, {place(locus)}"
         case "axis_window_proximity":
-            return f"{model} puts {title} close together on axes {locus.index[0]}-{locus.index[1]} {place(locus)}"
+            return f"{name}: genes lie close together on axes {locus.index[0]}-{locus.index[1]}, {place(locus)}"
         case "attention_weight":
             head = f"head {locus.index[0]} of block {locus.layer}" if locus.index else f"block {locus.layer}"
-            return f"{model} lets {title} attend to one another in {head}"
+            return f"{name}: genes attend to one another, {head}"
         case other:
-            return f"{model}: {other} {claim.relation.value.replace('_', ' ')} {title} ({locus})"
+            return f"{name}: {other} {claim.relation.value.replace('_', ' ')}, {locus}"

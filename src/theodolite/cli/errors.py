@@ -1,0 +1,70 @@
+"""Errors of users end in one message and a documented exit code, never in a traceback."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from theodolite.cli.exit_codes import ExitCode
+
+__all__ = ["CODE_OF", "Commands", "UserError", "code_of"]
+
+
+class UserError(Exception):
+    """Wrong use that only the command line can notice; the message names the value and the remedy."""
+
+
+# By name, so that looking up an error never imports the library that defines it.
+CODE_OF: dict[str, ExitCode] = {
+    "theodolite.cli.errors.UserError": ExitCode.BAD_INPUT,
+    "theodolite.data.counts.CellDataError": ExitCode.BAD_INPUT,
+    "theodolite.data.families.FamilyTableError": ExitCode.BAD_INPUT,
+    "theodolite.data.references.ReferenceTableError": ExitCode.BAD_INPUT,
+    "theodolite.data.splits.SplitError": ExitCode.BAD_INPUT,
+    "theodolite.experiments.campaign.CampaignError": ExitCode.BAD_INPUT,
+    "theodolite.experiments.journal.StepError": ExitCode.CAMPAIGN,
+    "theodolite.models.facts.CheckpointError": ExitCode.BAD_INPUT,
+    "theodolite.models.registry.ModelNotFoundError": ExitCode.BAD_INPUT,
+    "theodolite.models.training.TrainingError": ExitCode.BAD_INPUT,
+    "theodolite.store.errors.LedgerError": ExitCode.LEDGER,
+    "sqlalchemy.exc.OperationalError": ExitCode.LEDGER,
+}
+"""Errors that are no defect of the program, by full name."""
+
+
+def code_of(error: BaseException) -> ExitCode | None:
+    """Return the exit code of an error, None for one that nobody foresaw."""
+    for cls in type(error).__mro__:
+        code = CODE_OF.get(f"{cls.__module__}.{cls.__qualname__}")
+        if code is not None:
+            return code
+    # A file that cannot be read or written is named by the error itself.
+    return ExitCode.BAD_INPUT if isinstance(error, OSError) and error.filename is not None else None
+
+
+class Commands(TyperGroup):
+    """The top group: what a command raises becomes a message and an exit code."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command; unforeseen errors go on as they are, with their traceback."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _print("Interrupted. Nothing recorded is lost; give the same command again to continue.")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except Exception as error:
+            code = code_of(error)
+            if code is None:
+                raise
+            _print(f"Error: {error}")
+            raise typer.Exit(code) from error
+
+
+def _print(text: str) -> None:
+    from theodolite.cli.console import say
+
+    sys.stdout.flush()
+    say(text, style="bold red" if text.startswith("Error") else "bold yellow")

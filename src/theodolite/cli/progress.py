@@ -1,0 +1,163 @@
+"""Progress of a campaign: bars in a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from theodolite.cli.console import messages
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["CampaignProgress", "EventLike", "counted", "waiting"]
+
+WORDS = {
+    "read the model": "Reading the model, trained and untrained",
+    "explore": "Looking at the discovery genes",
+    "register": "Locking hypotheses before any result",
+    "measure": "Measuring on held-out genes",
+    "judge": "Judging against the nulls",
+}
+"""Phases of a campaign in words; a phase that is not here is shown under its own name."""
+
+_LINE_EVERY_S = 15.0
+_WORTH_A_LINE_S = 1.0
+
+
+class EventLike(Protocol):
+    """What a campaign reports of itself: :class:`theodolite.experiments.Event`."""
+
+    @property
+    def phase(self) -> str:
+        """What is being done."""
+        ...
+
+    @property
+    def done(self) -> int:
+        """How much of it."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """Of how much."""
+        ...
+
+
+def _bars() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(finished_text="✓"),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=messages(),
+    )
+
+
+class CampaignProgress:
+    """Shows the events of a campaign; use it as a context manager and call it with each event."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._bars: Progress | None = None
+        self._task: TaskID | None = None
+        self._phase: str | None = None
+        self._round = 0
+        self._started = self._said = 0.0
+        self._seen: set[str] = set()
+        self._reported = False
+
+    def __enter__(self) -> Self:
+        if messages().is_terminal:
+            self._bars = _bars()
+            self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def __call__(self, event: EventLike) -> None:
+        """Show one event."""
+        if event.phase != self._phase:
+            self._begin(event)
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, completed=event.done, total=event.total)
+        elif self._bars is None:
+            self._line(event)
+
+    @property
+    def _title(self) -> str:
+        words = WORDS.get(self._phase or "", self._phase or "")
+        return f"{words}, round {self._round}" if self._round > 1 else words
+
+    def _begin(self, event: EventLike) -> None:
+        now = self._clock()
+        if self._bars is not None and self._task is not None and now - self._started < _WORTH_A_LINE_S:
+            self._bars.remove_task(self._task)
+        # Exploring opens a round; what it has seen once it does not look at again.
+        if event.phase == "explore":
+            self._round += 1
+        self._phase, self._started, self._said, self._reported = event.phase, now, now, False
+        if self._bars is not None:
+            self._task = self._bars.add_task(self._title, total=event.total)
+
+    def _line(self, event: EventLike) -> None:
+        now = self._clock()
+        finished = event.done == event.total
+        due = now - self._said >= _LINE_EVERY_S
+        first = event.phase not in self._seen
+        if finished and not self._reported and (first or now - self._started >= _WORTH_A_LINE_S):
+            self._reported = True
+            self._seen.add(event.phase)
+            messages().print(f"  {self._title}: {event.total} done in {now - self._started:.0f} s")
+        elif due and not finished:
+            self._said = now
+            messages().print(f"  {self._title}: {event.done} of {event.total} after {now - self._started:.0f} s")
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show that something of unknown length is under way: a spinner in a terminal, one line elsewhere."""
+    console = messages()
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        console.print(f"{what} ...", soft_wrap=True)
+        yield
+
+
+@contextmanager
+def counted(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
+    """Show progress over a known number of steps; yields a function of (steps done, note)."""
+    console = messages()
+    if not console.is_terminal:
+        yield _sparse_lines(what, total)
+        return
+    with _bars() as bars:
+        task = bars.add_task(what, total=total)
+
+        def update(done: int, note: str) -> None:
+            bars.update(task, completed=done, description=f"{what} {note}".rstrip())
+
+        yield update
+
+
+def _sparse_lines(what: str, total: int) -> Callable[[int, str], None]:
+    started = said = time.monotonic()
+
+    def update(done: int, note: str) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if done == total or now - said >= _LINE_EVERY_S:
+            said = now
+            messages().print(f"{what}: {done} of {total} after {now - started:.0f} s {note}".rstrip(), soft_wrap=True)
+
+    return update

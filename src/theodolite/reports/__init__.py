@@ -1,0 +1,27 @@
+"""Reports: everything that people read of a ledger, computed from it alone."""
+
+from __future__ import annotations
+
+from theodolite.reports.export import COLUMNS, export_rows, to_csv, to_json
+from theodolite.reports.slot_life import SlotLife, SlotStep, find_subject, slot_life
+from theodolite.reports.standing import CampaignStanding, LastEntry, Standing, standing
+from theodolite.reports.verdict_table import OUTCOMES, VerdictLine, count_outcomes, verdict_lines
+
+__all__ = [
+    "COLUMNS",
+    "OUTCOMES",
+    "CampaignStanding",
+    "LastEntry",
+    "SlotLife",
+    "SlotStep",
+    "Standing",
+    "VerdictLine",
+    "count_outcomes",
+    "export_rows",
+    "find_subject",
+    "slot_life",
+    "standing",
+    "to_csv",
+    "to_json",
+    "verdict_lines",
+]

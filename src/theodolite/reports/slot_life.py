@@ -1,0 +1,86 @@
+"""The whole life of one hypothesis: what was proposed, locked, objected, measured, judged and decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from theodolite.store import (
+    EntryKind,
+    GateRow,
+    HypothesisRow,
+    Ledger,
+    NullRow,
+    ReviewRow,
+    gate_rows,
+    hypothesis_rows,
+    null_rows,
+    refusal_rows,
+    review_rows,
+)
+
+__all__ = ["SlotLife", "SlotStep", "find_subject", "slot_life"]
+
+
+@dataclass(frozen=True)
+class SlotStep:
+    """One row of the ledger about the slot."""
+
+    seq: int
+    kind: str
+    at: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class SlotLife:
+    """Everything that the ledger says about one slot; ``plan`` is None where it was refused."""
+
+    hypothesis: HypothesisRow
+    plan: dict[str, Any] | None
+    refusal: str | None
+    gates: tuple[GateRow, ...]
+    nulls: tuple[NullRow, ...]
+    reviews: tuple[ReviewRow, ...]
+    settlement: dict[str, Any] | None
+    steps: tuple[SlotStep, ...]
+
+
+def find_subject(ledger: Ledger, name: str) -> list[str]:
+    """Return the slots that a person may mean by a name: a slot, the end of one, or an entry about one.
+
+    ``pbmc-demo-1a2b3c4d/r01.s003`` is one slot; ``r01.s003`` is that slot in every campaign of the ledger.
+    """
+    subjects = [row.subject for row in hypothesis_rows(ledger)]
+    if name in subjects:
+        return [name]
+    entry = ledger.get(name)
+    if entry is not None and entry.subject in subjects:
+        return [entry.subject]
+    return [subject for subject in subjects if subject.endswith(f"/{name}")]
+
+
+def slot_life(ledger: Ledger, subject: str) -> SlotLife:
+    """Return the life of a slot.
+
+    Raises
+    ------
+    KeyError
+        If the ledger has no such slot.
+    """
+    rows = hypothesis_rows(ledger, subject=subject)
+    if not rows:
+        raise KeyError(f"no slot {subject!r}")
+    entries = list(ledger.entries(subject=subject))
+    payloads = {entry.kind: entry.payload for entry in entries}
+    refusal = next((row for row in refusal_rows(ledger, rows[0].campaign) if row.subject == subject), None)
+    return SlotLife(
+        hypothesis=rows[0],
+        plan=payloads.get(EntryKind.REGISTRATION, {}).get("plan"),
+        refusal=None if refusal is None else f"{refusal.code}: {refusal.reason}",
+        gates=tuple(gate_rows(ledger, subject)),
+        nulls=tuple(null_rows(ledger, subject)),
+        reviews=tuple(review_rows(ledger, subject)),
+        settlement=payloads.get(EntryKind.VERDICT, {}).get("settlement"),
+        steps=tuple(SlotStep(entry.seq, entry.kind.value, entry.at, entry.hash) for entry in entries),
+    )
