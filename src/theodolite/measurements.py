@@ -93,7 +93,7 @@ class Measurement:
             dtype = _ARRAY_TYPES.get(str(field.type).removesuffix(" | None"))
             if dtype is None or value is None:
                 continue
-            array = np.array(value, dtype=dtype)
+            array: NDArray[Any] = np.array(value, dtype=dtype)
             if dtype is np.float64 and not np.isfinite(array).all():
                 bad = int((~np.isfinite(array)).sum())
                 raise MeasurementError(f"{self.shape}.{field.name} holds {bad} values that are not finite; drop them")
@@ -292,7 +292,9 @@ class UnitEffects(Measurement):
         self._require_unique("units", self.units)
         self._require_lengths("units", n, effect=self.effect, control=self.control)
         if self.control.ndim != 2 or self.control.shape[1] < 1:
-            raise MeasurementError(f"UnitEffects.control has shape {self.control.shape}; one row a unit, one draw or more")
+            raise MeasurementError(
+                f"UnitEffects.control has shape {self.control.shape}; one row a unit, one draw or more"
+            )
 
 
 @dataclass(frozen=True)

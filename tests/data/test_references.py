@@ -73,7 +73,7 @@ def test_pairs_within_a_set_descend_from_the_set() -> None:
     monocyte = reference("LYZ", "CD14", "FCN1", "S100A9", name="monocyte")
     pairs = member_pairs(monocyte)
     assert pairs.id == "monocyte_pairs"
-    assert pairs.title == "pairs of genes within a demo"
+    assert pairs.title == "a demo"
     assert pairs.pairs == frozenset(combinations(["CD14", "FCN1", "LYZ", "S100A9"], 2))
     assert pairs.genes == monocyte.genes
     assert monocyte.source in leaked_ancestors([pairs.source], monocyte.source)

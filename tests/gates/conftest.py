@@ -90,7 +90,13 @@ def gene_world() -> Callable[..., World]:
     """Build a set claim's measurements: members score ``signal`` standard deviations higher in the trained model."""
 
     def build(
-        signal: float = 0.0, *, untrained: float = 0.0, n: int = 300, size: int = 40, family_size: int = 2, seed: int = 0
+        signal: float = 0.0,
+        *,
+        untrained: float = 0.0,
+        n: int = 300,
+        size: int = 40,
+        family_size: int = 2,
+        seed: int = 0,
     ) -> World:
         rng = np.random.default_rng(seed)
         genes, families, covariates = _universe(n, family_size, rng)
@@ -113,7 +119,13 @@ def pair_world() -> Callable[..., World]:
     """Build a pair claim's measurements: reference pairs lie ``signal`` standard deviations closer when trained."""
 
     def build(
-        signal: float = 0.0, *, untrained: float = 0.0, n: int = 120, edges: int = 120, family_size: int = 2, seed: int = 0
+        signal: float = 0.0,
+        *,
+        untrained: float = 0.0,
+        n: int = 120,
+        edges: int = 120,
+        family_size: int = 2,
+        seed: int = 0,
     ) -> World:
         rng = np.random.default_rng(seed)
         genes, families, covariates = _universe(n, family_size, rng)

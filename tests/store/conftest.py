@@ -260,7 +260,7 @@ class Story:
             evidence=(
                 NullEvidence(
                     null="family_block_swap",
-                    exceedances=round_half(outcome.p),
+                    exceedances=exceedances(outcome.p),
                     draws=999,
                     p=outcome.p,
                     seed=2**80,
@@ -348,7 +348,7 @@ class Story:
         self.campaign_level(EntryKind.STOP, {"reason": "budget", "detail": "40 of 40 slots used"})
 
 
-def round_half(p: float) -> int:
+def exceedances(p: float) -> int:
     return max(0, round(p * 1000) - 1)
 
 

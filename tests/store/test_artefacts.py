@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theodolite.store import ArtefactCorrupt, ArtefactError, ArtefactMissing, ArtefactStore
@@ -25,6 +25,7 @@ def test_content_is_filed_under_its_hash(store):
     assert hashlib.sha256(b"other").hexdigest() not in store
 
 
+@settings(max_examples=30)
 @given(st.lists(st.binary(max_size=50)))
 def test_names_are_the_hashes_of_what_was_put(tmp_path_factory, contents):
     store = ArtefactStore(tmp_path_factory.mktemp("artefacts"))

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theodolite.canonical import digest
@@ -298,6 +298,7 @@ plain = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(plain, st.booleans()), max_size=8))
 def test_any_sequence_of_appends_verifies_and_repeats_itself(steps):
     with Ledger.in_memory() as ledger:

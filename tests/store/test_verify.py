@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theodolite.store import Ledger, verify
+from theodolite.canonical import canonical_json
+from theodolite.store import EntryKind, Ledger, verify
 from theodolite.store.chain import GENESIS, entry_hash, entry_seal
 from theodolite.store.triggers import TRIGGERS
 
@@ -54,7 +55,7 @@ def test_an_untouched_ledger_verifies(campaign_file):
     assert report.head.hash in str(report)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_one_changed_byte_of_any_payload_names_its_row(campaign_file, tmp_path_factory, data):
     known = payloads(campaign_file)
@@ -83,7 +84,10 @@ def test_one_byte_changed_in_the_file_itself_names_its_row(copy):
 
 def test_a_deleted_row_is_named_wherever_it_stood(copy):
     content = copy.read_bytes()
-    for seq in payloads(copy):
+    with Ledger.open(copy, read_only=True) as ledger:
+        one_of_each_kind = {entry.kind: entry.seq for entry in ledger.entries()}
+    assert set(one_of_each_kind) == set(EntryKind)
+    for seq in [1, *one_of_each_kind.values()]:
         copy.write_bytes(content)
         with outside(copy) as connection:
             connection.execute("DELETE FROM entry WHERE seq = ?", (seq,))
@@ -116,11 +120,7 @@ def rewrite(path, seq, *, rest):
             payload = {**entry.payload, "forged": "yes"} if entry.seq == seq else entry.payload
             text = connection.execute("SELECT payload FROM entry WHERE seq = ?", (entry.seq,)).fetchone()[0]
             if entry.seq == seq:
-                text = '{"detail":"40 of 40 slots used","forged":"yes","reason":"budget"}'
-                if entry.kind != "stop":
-                    from theodolite.canonical import canonical_json
-
-                    text = canonical_json(payload)
+                text = canonical_json(payload)
             hash = entry_hash(entry.seq, entry.id, entry.kind, entry.subject, payload, before[0])
             seal = entry_seal(before[1], hash, entry.at)
             connection.execute(
@@ -248,7 +248,7 @@ def test_a_file_that_is_no_ledger_is_reported(tmp_path):
         assert "cannot be read as a ledger" in str(verify(path))
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(st.integers(0, 10**9), st.integers(1, 255))
 def test_damage_anywhere_in_the_file_never_raises(campaign_file, tmp_path_factory, position, change):
     content = bytearray(campaign_file.read_bytes())

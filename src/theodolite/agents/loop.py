@@ -135,7 +135,7 @@ def _graph(checkpointer: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
     builder = StateGraph(RoundState, context_schema=_Context)
     names = list(NODES)
     for name, node in NODES.items():
-        builder.add_node(name, node)  # type: ignore[call-overload]
+        builder.add_node(name, node)
     builder.add_edge(START, names[0])
     builder.add_conditional_edges(names[0], lambda state: names[1] if state["slots"] else END, [names[1], END])
     for before, after in zip(names[1:], names[2:], strict=False):

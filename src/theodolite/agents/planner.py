@@ -100,7 +100,8 @@ class Planner:
         """Order the pool so that every prefix of ``slots`` gives each family its equal share where it can use it."""
         families = sorted({candidate.family for candidate in pool})
         quota = -(-slots // max(len(families), 1))
-        within, beyond = [], []
+        within: list[Candidate] = []
+        beyond: list[Candidate] = []
         used = dict.fromkeys(families, 0)
         for candidate in pool:
             used[candidate.family] += 1

@@ -39,9 +39,13 @@ class LintReviewer:
 
         tool = get_tool(plan.hypothesis.tool.partition("@")[0])
         if "family_block_swap" not in plan.null_panel:
-            object_to("wrong_null", "G3", "the panel has no null that moves whole gene families; paralogues break the rest")
+            object_to("wrong_null", "G3", "no null of the panel moves whole gene families; paralogues break the rest")
         if tool.fits and set(plan.fitted) < set(plan.variants):
-            object_to("double_dipping", "G2", "the tool fits axes, but the plan names no fit on discovery genes for each variant")
+            object_to(
+                "double_dipping",
+                "G2",
+                "the plan does not name a fit on discovery genes for each variant",
+            )
         if not plan.hypothesis.parents:
             object_to("cherry_picked_locus", "G2", "no look at the discovery split led to this locus")
         if (plan.draws + 1) * plan.level.provisional_alpha < 1:
@@ -54,7 +58,7 @@ class LintReviewer:
         return Review(
             stage=1,
             objections=tuple(found),
-            likely_confound=_CONFOUND.get(plan.hypothesis.claim.object, "a property of the genes that the score follows"),
+            likely_confound=_CONFOUND.get(plan.hypothesis.claim.object, "a gene property that the score follows"),
             predicted_verdict=Verdict.SUPPORTED if powered and not found else Verdict.INCONCLUSIVE,
             cap=_cap(found),
             reviewer=self.name,
@@ -71,7 +75,7 @@ class LintReviewer:
             object_to("hash_mismatch", "G0", "the result names another plan than the one that was locked")
         judged = {evidence.null: evidence for evidence in judgement.evidence}
         if set(judged) != set(plan.null_panel):
-            object_to("wrong_null", "G3", f"the record holds the nulls {sorted(judged)}, the plan {sorted(plan.null_panel)}")
+            object_to("wrong_null", "G3", f"nulls on record {sorted(judged)}, in the plan {sorted(plan.null_panel)}")
         for evidence in judgement.evidence:
             if evidence.draws != plan.draws:
                 object_to("too_few_draws", "G6", f"{evidence.null} has {evidence.draws} draws, the plan {plan.draws}")

@@ -20,15 +20,15 @@ class ExitCode(IntEnum):
 
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "it went well",
-    ExitCode.PROBLEM: "the command ran and found a problem: verify failed, a diff is not empty, doctor found a fault",
-    ExitCode.BAD_INPUT: "wrong use, or a file that cannot be used; nothing was run",
-    ExitCode.LEDGER: "the ledger cannot be opened, or another process coordinates it",
-    ExitCode.CAMPAIGN: "a campaign stopped on an error of its own; mend the cause, the same command continues it",
+    ExitCode.PROBLEM: "it ran and found a problem (verify, diff, doctor)",
+    ExitCode.BAD_INPUT: "wrong use or a file that cannot be used; nothing was run",
+    ExitCode.LEDGER: "the ledger cannot be opened or is busy",
+    ExitCode.CAMPAIGN: "a campaign stopped on an error of its own",
     ExitCode.INTERRUPTED: "interrupted; the same command continues",
 }
 """What each code means, in words."""
 
 
 def epilog() -> str:
-    """Return the codes as the closing paragraphs of ``theodolite --help``."""
-    return "\n\n".join(["Exit codes:", *(f"{code.value:>3}  {text}" for code, text in MEANINGS.items())])
+    """Return the codes as the closing paragraph of ``theodolite --help``."""
+    return "Exit codes: " + ". ".join(f"[bold]{code.value}[/] {text}" for code, text in MEANINGS.items()) + "."

@@ -13,7 +13,7 @@ from theodolite.cli.console import messages
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["CampaignProgress", "EventLike", "counted", "waiting"]
+__all__ = ["CampaignProgress", "Counter", "EventLike", "counted", "waiting"]
 
 WORDS = {
     "read the model": "Reading the model, trained and untrained",
@@ -134,9 +134,17 @@ def waiting(what: str) -> Iterator[None]:
         yield
 
 
+class Counter(Protocol):
+    """What shows how far something has come."""
+
+    def __call__(self, done: int, note: str, total: int | None = None) -> None:
+        """Show that so many steps are done; ``total`` where it was not known before."""
+        ...
+
+
 @contextmanager
-def counted(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """Show progress over a known number of steps; yields a function of (steps done, note)."""
+def counted(what: str, total: int) -> Iterator[Counter]:
+    """Show progress over a number of steps; yields a function of (steps done, note, steps in all)."""
     console = messages()
     if not console.is_terminal:
         yield _sparse_lines(what, total)
@@ -144,20 +152,21 @@ def counted(what: str, total: int) -> Iterator[Callable[[int, str], None]]:
     with _bars() as bars:
         task = bars.add_task(what, total=total)
 
-        def update(done: int, note: str) -> None:
-            bars.update(task, completed=done, description=f"{what} {note}".rstrip())
+        def update(done: int, note: str, total: int | None = None) -> None:
+            bars.update(task, completed=done, total=total, description=f"{what} {note}".rstrip())
 
         yield update
 
 
-def _sparse_lines(what: str, total: int) -> Callable[[int, str], None]:
+def _sparse_lines(what: str, expected: int) -> Counter:
     started = said = time.monotonic()
 
-    def update(done: int, note: str) -> None:
+    def update(done: int, note: str, total: int | None = None) -> None:
         nonlocal said
         now = time.monotonic()
-        if done == total or now - said >= _LINE_EVERY_S:
+        if done == (total or expected) or now - said >= _LINE_EVERY_S:
             said = now
-            messages().print(f"{what}: {done} of {total} after {now - started:.0f} s {note}".rstrip(), soft_wrap=True)
+            line = f"{what}: {done} of {total or expected} after {now - started:.0f} s {note}"
+            messages().print(line.rstrip(), soft_wrap=True)
 
     return update

@@ -106,7 +106,6 @@ class Journal:
         )
 
 
-
 def judged_shape(measurement: Measurement) -> GeneScores | PairScores:
     """Return a measurement whose shape this catalogue judges.
 

@@ -138,7 +138,9 @@ class Opening(Journal):
                 self._look(tool, plain, job, name)
             entry = self.ledger.get(identifier)
             if entry is not None:
-                effects = {key: (float(item["effect"]), int(item["n"])) for key, item in entry.payload["effects"].items()}
+                effects = {
+                    key: (float(item["effect"]), int(item["n"])) for key, item in entry.payload["effects"].items()
+                }
                 yield Look(identifier, tool, params, effects)
         self._notify(Event("explore", len(wanted), len(wanted)))
 
@@ -163,6 +165,6 @@ class Opening(Journal):
                 reference.id: self.setting.labels(reference.id, DISCOVERY)
                 for reference in self.setting.references_for(tool)
             }
-            effects = exploratory_effects(shown, labels, self.setting.seed("look"))
+            effects = exploratory_effects(shown, labels)
             payload["effects"] = {name: {"effect": effect, "n": n} for name, (effect, n) in effects.items()}
         self._put(EntryKind.LOOK, self.setting.campaign_id, payload, name=name)

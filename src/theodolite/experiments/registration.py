@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from theodolite.claims import Covariate, Hypothesis
+from theodolite.claims import Covariate, Hypothesis, Verdict
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import (
@@ -25,7 +24,7 @@ from theodolite.gates import (
 from theodolite.judgements import GateId
 from theodolite.plans import Block, LevelRule, NullName, Plan
 from theodolite.sources import Source, leaked_ancestors
-from theodolite.store import Ledger, block_retired, stream_state
+from theodolite.store import Ledger, block_retired, hypothesis_rows, stream_state
 from theodolite.tools import ToolError, get_tool
 
 __all__ = ["Power", "Refusal", "RefusalCode", "Registrar"]
@@ -33,6 +32,9 @@ __all__ = ["Power", "Refusal", "RefusalCode", "Registrar"]
 RefusalCode = Literal[
     "duplicate", "not_testable", "leak", "underpowered", "resolution", "exhausted", "invalid_locus", "hold_out"
 ]
+
+MOST_RETURNS = 2
+"""How often an inconclusive hypothesis may be registered again, each time on an unused block."""
 
 _PANEL: tuple[NullName, ...] = ("family_block_swap", "stratified_labels")
 """The nulls that every claim of catalogue 1 must beat, all of them."""
@@ -130,9 +132,22 @@ class Registrar:
             supports_before=supports,
         )
 
-    def register(
-        self, hypothesis: Hypothesis, *, round_number: int, slot: int, taken: Mapping[str, str], earlier: int
-    ) -> Plan | Refusal:
+    def _taken(self, hypothesis_id: str) -> bool:
+        """Return whether an identity is spent: registered before, unless inconclusive on blocks that are not this one.
+
+        An inconclusive hypothesis may come back on an unused block, at most twice, and spends each time (statistics
+        §0b rule 6).
+        """
+        earlier = [
+            row for row in hypothesis_rows(self._ledger, hypothesis_id=hypothesis_id) if row.prereg_sha256 is not None
+        ]
+        may_return = len(earlier) <= MOST_RETURNS and not self.block_reused
+        return bool(earlier) and not (
+            may_return
+            and all(row.verdict is Verdict.INCONCLUSIVE and row.block_id != self._block_id for row in earlier)
+        )
+
+    def register(self, hypothesis: Hypothesis, *, round_number: int, slot: int, earlier: int) -> Plan | Refusal:
         """Lock a plan or refuse.
 
         Parameters
@@ -141,17 +156,15 @@ class Registrar:
             What was proposed.
         round_number, slot
             Where.
-        taken
-            Slot by hypothesis id, of everything that was registered before on this ledger.
         earlier
             Number of hypotheses registered before in this round.
         """
         setting = self._setting
-        if hypothesis.id in taken:
+        if self._taken(hypothesis.id):
             return Refusal(
                 "duplicate",
-                f"the same claim at the same locus was registered as {taken[hypothesis.id]}; "
-                "another metric, seed, direction or wording does not make it new",
+                "the same claim at the same locus is registered already; another metric, seed, direction, threshold or "
+                "wording does not make it new",
             )
         instrument = get_tool(hypothesis.tool.partition("@")[0])
         try:

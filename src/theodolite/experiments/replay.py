@@ -89,7 +89,9 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                     wrong(f"settled under catalogue {recorded.catalogue}, decision {recorded.decision}; not known here")
                     continue
                 expected = _settle(slot, spent.get(stream, 0), len(supported.get(stream, set())))
-                for difference in _differences(entry.payload["settlement"], expected.model_dump(mode="json"), exact=True):
+                for difference in _differences(
+                    entry.payload["settlement"], expected.model_dump(mode="json"), exact=True
+                ):
                     wrong(f"its settlement does not follow from the rows before it: {difference}")
                 if recorded.t is not None:
                     spent[stream] = recorded.t

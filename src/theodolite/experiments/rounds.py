@@ -14,7 +14,7 @@ from theodolite.gates import judge, settle, settle_failure, spends
 from theodolite.judgements import Judgement, Review
 from theodolite.measurements import Variant, load_measurement
 from theodolite.plans import Plan
-from theodolite.store import EntryKind, block_retired, entry_id, registered_ids, stream_state
+from theodolite.store import EntryKind, block_retired, entry_id, stream_state
 from theodolite.tools import get_tool
 
 __all__ = ["CampaignRun"]
@@ -53,9 +53,8 @@ class CampaignRun(Opening):
     def proposals_complete(self, round_number: int) -> bool:
         """Return whether the round has gone past proposing: something of it is registered or refused."""
         slots = self.proposed(round_number)
-        return any(
-            self._has(kind, round_number, slot) for slot in slots for kind in (EntryKind.REGISTRATION, EntryKind.REFUSAL)
-        )
+        decided = (EntryKind.REGISTRATION, EntryKind.REFUSAL)
+        return any(self._has(kind, round_number, slot) for slot in slots for kind in decided)
 
     def register(self, round_number: int) -> None:
         """Lock a plan or write a refusal for every slot of the round, in order."""
@@ -66,9 +65,7 @@ class CampaignRun(Opening):
             if self.plan(round_number, slot) is not None or self._has(EntryKind.REFUSAL, round_number, slot):
                 continue
             earlier = sum(self.plan(round_number, before) is not None for before in slots if before < slot)
-            answer = registrar.register(
-                hypothesis, round_number=round_number, slot=slot, taken=registered_ids(self.ledger), earlier=earlier
-            )
+            answer = registrar.register(hypothesis, round_number=round_number, slot=slot, earlier=earlier)
             if isinstance(answer, Refusal):
                 payload: dict[str, Any] = {
                     "hypothesis_id": hypothesis.id,
@@ -111,12 +108,9 @@ class CampaignRun(Opening):
             if self._has(EntryKind.RESULT, round_number, slot) or self._has(EntryKind.FAILURE, round_number, slot):
                 continue
             subject = self.subject(round_number, slot)
-            jobs = {
-                variant: self._tool_job(
-                    get_tool(plan.hypothesis.tool.partition("@")[0]), plan.params, plan.block.id.rpartition("/")[2], variant
-                )
-                for variant in plan.variants
-            }
+            tool = get_tool(plan.hypothesis.tool.partition("@")[0])
+            block = plan.block.id.rpartition("/")[2]
+            jobs = {variant: self._tool_job(tool, plan.params, block, variant) for variant in plan.variants}
             measurements: dict[str, str] = {}
             failure: JobOutcome | None = None
             for variant, outcome in zip(jobs, self._runner.submit(jobs.values()), strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +31,7 @@ from theodolite.data import (
 from theodolite.experiments.campaign import CampaignError, CampaignSpec
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.jobs import Materials
-from theodolite.experiments.worker import write_atomically
+from theodolite.files import write_atomically
 from theodolite.models.facts import ModelFacts, model_facts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, get_tool
 
@@ -49,10 +50,10 @@ class Workspace:
     Attributes
     ----------
     folder
-        Holds ``ledger.sqlite``, ``artefacts/`` (by content hash), ``results/`` (by job hash), ``cache/`` (captures),
-        ``checkpoints.sqlite`` (of the graph, expendable) and ``worker.log``.
+        Holds ``ledger.sqlite``, ``artefacts/`` (by content hash), ``checkpoints.sqlite`` (of the graph, expendable) and
+        ``worker.log``.
     cache
-        Folder of captures; several workspaces may share one.
+        Folder of captures and of ``results/`` (by job hash); several workspaces may share one.
     """
 
     folder: Path
@@ -77,7 +78,7 @@ class Workspace:
     @property
     def results(self) -> Path:
         """Folder of result files."""
-        return self.folder / "results"
+        return self.cache / "results"
 
     @property
     def checkpoints(self) -> Path:
@@ -205,7 +206,7 @@ class Setting:
         for first, second in chosen.pairs:
             if first in position and second in position:
                 matrix[position[first], position[second]] = matrix[position[second], position[first]] = True
-        return matrix & (families[:, None] != families[None, :])
+        return np.asarray(matrix & (families[:, None] != families[None, :]))
 
     def params_at(self, tool: Tool, locus: Locus) -> ToolParams:
         """Return the parameters with which a tool reads a locus.
@@ -264,9 +265,7 @@ class Setting:
         )
 
 
-def prepare(
-    spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Reference] | None = None
-) -> Setting:
+def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Reference] | None = None) -> Setting:
     """Resolve a campaign's inputs; nothing is written.
 
     Parameters
@@ -291,9 +290,9 @@ def prepare(
             f"{len(missing)} of the {len(model.genes)} genes of model {model.name!r} are not in cells {cells.name!r} "
             f"(such as {', '.join(missing[:3])}); use the cells that the model was trained for"
         )
-    families = load_families(None if spec.families == PACKAGED else _file("families", spec.families, PACKAGED))
+    families = load_families(_file("families", spec.families, PACKAGED))
     if references is None:
-        references = load_programs(None if spec.references == PROGRAMS else _file("references", spec.references, PROGRAMS))
+        references = load_programs(_file("references", spec.references, PROGRAMS))
     sets = tuple(references)
     both = (*sets, *(member_pairs(reference) for reference in sets))
     units = UnitTable.of(cells, families)
@@ -306,7 +305,9 @@ def prepare(
     return setting
 
 
-def _file(key: str, value: str, packaged: str) -> Path:
+def _file(key: str, value: str, packaged: str) -> Path | None:
+    if value == packaged:
+        return None
     file = Path(value)
     if not file.is_file():
         raise CampaignError(f"{key} is {value!r}: neither {packaged!r} nor a file that exists; give the path of one")

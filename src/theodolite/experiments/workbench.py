@@ -58,7 +58,7 @@ class GeneWorkbench:
 
     def hidden(self, layer: int) -> Floats:
         """Residual stream (n, width) after ``layer`` blocks."""
-        return self.capture.hidden[layer][self._rows()].astype(np.float64)
+        return np.asarray(self.capture.hidden[layer][self._rows()], dtype=np.float64)
 
     def axes(self, layer: int) -> Axes:
         """Axes of a layer, fitted on discovery genes."""
@@ -71,7 +71,7 @@ class GeneWorkbench:
         rows = self._rows()
         maps = self.capture.attention[layer - 1]
         chosen = maps.mean(axis=0) if head is None else maps[head - 1]
-        return chosen[np.ix_(rows, rows)].astype(np.float64)
+        return np.asarray(chosen[np.ix_(rows, rows)], dtype=np.float64)
 
 
 def fit_layer_axes(bench: GeneWorkbench) -> tuple[Axes, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -18,18 +17,9 @@ from typing import Any
 
 from theodolite.canonical import digest
 from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials
+from theodolite.files import write_atomically
 
-__all__ = ["Bench", "main", "write_atomically"]
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(handle.name, path)
+__all__ = ["Bench", "main"]
 
 
 class Bench:

@@ -1,22 +1,25 @@
 """Label-free adjustment of scores before any statistic: what gene statistics or hubs alone would give is taken out.
 
-Nothing here sees the reference, so an adjusted score is as exchangeable under the nulls as the raw one.
+Nothing here sees the reference, so it cannot fit the labels. Adjustment is a least-squares projection with all genes in
+the fit. The projection takes from the labels, too, whatever the covariates explain of them, which narrows the observed
+statistic but not its draws, so that p errs upwards; the errors of a cross-fitted prediction would widen it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.kernels import permutations
-from theodolite.gates.schemes import Scheme
-
-__all__ = ["FOLDS", "cross_fitted_residual", "double_centred", "midranks"]
+__all__ = ["adjusted_genes", "adjusted_pairs", "double_centred", "least_genes", "midranks", "spline_basis"]
 
 Floats = NDArray[np.float64]
-FOLDS = 5
+
+_KNOTS = (-0.674489750196, 0.0, 0.674489750196)
+"""Interior knots: the quartiles of a normal score."""
+_FILLS = 8
+"""Rounds in which the missing diagonal of a pair matrix is filled with its fit; it converges within a few."""
 
 
 def midranks(values: Floats) -> Floats:
@@ -26,55 +29,62 @@ def midranks(values: Floats) -> Floats:
     return np.asarray((above - (counts - 1) / 2.0)[inverse], dtype=np.float64)
 
 
-def cross_fitted_residual(score: Floats, covariates: Floats, families: Sequence[str], seed: int) -> Floats:
-    """Return scores minus what the covariates predict, each family predicted by a fit without it.
+def least_genes(covariates: int) -> int:
+    """Return the genes that an adjustment for so many covariates needs: four for each term of its smallest basis."""
+    return 4 * (1 + 3 * covariates) if covariates else 1
 
-    A ridge regression on cubic splines (five knots) of the covariates' ranks, cross-fitted over five folds of whole
-    families so that paralogues never predict one another (cross-fitting: Chernozhukov et al. 2018).
+
+def spline_basis(covariates: Floats) -> Floats:
+    """Return an orthonormal basis of cubic splines of the covariates' normal scores, the constant included.
 
     Parameters
     ----------
-    score
-        Shape (n,).
     covariates
-        Shape (n, k). With k = 0 the scores are returned as they are.
-    families
-        The homology family of each gene; at least two different ones.
-    seed
-        Seed of the folds.
+        Shape (n, k). Only their ranks are used. Each contributes a cubic spline with knots at the quartiles, or a
+        cubic polynomial when there are fewer than ten genes for each term.
 
-    Raises
-    ------
-    ValueError
-        If all genes are of one family.
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n, q), q at most 1 + 6 k; terms that depend on the others are dropped.
     """
+    n, k = covariates.shape
+    knots = _KNOTS if n >= 10 * (1 + 6 * k) else ()
+    normal = NormalDist()
+    terms = [np.ones(n)]
+    for column in covariates.T:
+        score = np.array([normal.inv_cdf(rank) for rank in (midranks(column) - 0.5) / n])
+        terms += [score, score**2, score**3, *(np.maximum(score - knot, 0.0) ** 3 for knot in knots)]
+    matrix = np.column_stack(terms)
+    left, singular, _ = np.linalg.svd(matrix / np.maximum(np.linalg.norm(matrix, axis=0), 1e-300), full_matrices=False)
+    return np.asarray(left[:, singular > 1e-8 * singular[0]])
+
+
+def _tidy(residual: Floats, spread: float) -> Floats:
+    """Round to 2**-36 of the scores' spread: what is rounding error ties, instead of being ranked."""
+    step = 2.0 ** (int(np.frexp(spread)[1]) - 36)
+    return np.asarray(np.round(residual / step) * step)
+
+
+def adjusted_genes(score: Floats, covariates: Floats) -> Floats:
+    """Return scores (n,) minus their fit by splines of the covariates (n, k); unchanged if k is 0."""
     if covariates.shape[1] == 0:
         return score
-    from sklearn.linear_model import Ridge
-    from sklearn.preprocessing import SplineTransformer
+    basis = spline_basis(covariates)
+    return _tidy(score - basis @ (basis.T @ score), float(np.ptp(score)))
 
-    names, family = np.unique(np.array(families), return_inverse=True)
-    folds = min(FOLDS, len(names))
-    if folds < 2:
-        raise ValueError(f"all {len(score)} genes are of the family {names[0]!r}; cross-fitting needs two or more")
-    order = permutations(Scheme.build("folds", len(names), [[[index] for index in range(len(names))]]), 1, seed)[0]
-    fold = (order % folds)[family]
-    ranks = np.column_stack([midranks(column) / len(score) for column in covariates.T])
-    knots = np.linspace(0.0, 1.0, 5)[:, None].repeat(ranks.shape[1], axis=1)
-    basis = SplineTransformer(degree=3, knots=knots, include_bias=False).fit_transform(ranks)
-    residual = np.empty_like(score)
-    for held_out in range(folds):
-        inside = fold != held_out
-        fit = Ridge(alpha=1.0).fit(basis[inside], score[inside])
-        residual[~inside] = score[~inside] - fit.predict(basis[~inside])
-    return residual
+
+def _gene_means(score: Floats) -> Floats:
+    """Return the mean of each row of a symmetric matrix without the diagonal."""
+    off = np.array(score)
+    np.fill_diagonal(off, 0.0)
+    return np.asarray(off.sum(axis=1) / (len(off) - 1))
 
 
 def double_centred(score: Floats) -> Floats:
     """Return an off-diagonal symmetric matrix minus its least-squares fit ``mu + a_i + a_j``.
 
-    Hubs, genes that score high with everything, are what pair nulls mistake for signal; after centring every row has
-    mean zero over its off-diagonal entries. The diagonal is set to zero.
+    After it every row has mean zero over its off-diagonal entries. The diagonal is set to zero.
 
     Raises
     ------
@@ -84,10 +94,38 @@ def double_centred(score: Floats) -> Floats:
     n = len(score)
     if n < 3:
         raise ValueError(f"double-centring needs three genes or more, got {n}")
-    off = np.array(score)
-    np.fill_diagonal(off, 0.0)
-    mean = off.sum() / (n * (n - 1))
-    gene = (off.sum(axis=1) / (n - 1) - mean) * (n - 1) / (n - 2)
-    centred = off - mean - gene[:, None] - gene[None, :]
+    means = _gene_means(score)
+    gene = (means - means.mean()) * (n - 1) / (n - 2)
+    centred = score - means.mean() - (gene[:, None] + gene[None, :])
     np.fill_diagonal(centred, 0.0)
-    return np.asarray((centred + centred.T) / 2.0, dtype=np.float64)
+    return np.asarray(centred)
+
+
+def adjusted_pairs(score: Floats, covariates: Floats) -> Floats:
+    """Return a symmetric pair matrix without hubs and without what two genes' covariates give.
+
+    Hubs, genes that score high with everything, are what pair nulls mistake for signal. Double-centring takes out the
+    additive ones; a smooth surface over both genes' means (and covariates) takes out products of them and likeness in
+    expression: with P the projection on their splines, the score loses ``P S P``.
+
+    Parameters
+    ----------
+    score
+        Shape (n, n), symmetric; the diagonal is ignored.
+    covariates
+        Shape (n, k); k may be 0.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three genes.
+    """
+    centred = double_centred(score)
+    basis = spline_basis(np.column_stack([_gene_means(score), covariates]))
+    filled = np.array(centred)
+    for _ in range(_FILLS):
+        fit = basis @ (basis.T @ filled @ basis) @ basis.T
+        np.fill_diagonal(filled, np.diag(fit))
+    residual = centred - (fit + fit.T) / 2.0
+    np.fill_diagonal(residual, 0.0)
+    return _tidy(residual, float(np.ptp(score[np.triu_indices(len(score), 1)])))

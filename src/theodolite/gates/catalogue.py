@@ -117,9 +117,11 @@ def _require_version(plan: Plan) -> None:
 def _contrast(plan: Plan, measurement: Measurement, labelled: Measurement) -> Contrast:
     """Orient the scores so that the claimed direction is upwards, adjust, rank; labels come from ``labelled``."""
     sign = 1.0 if plan.hypothesis.direction is Direction.GREATER else -1.0
+    assert isinstance(labelled, (GeneScores, PairScores))
+    column = dict(zip(labelled.covariate_names, labelled.covariates.T, strict=True))
+    adjustment = [column[item.value] for item in plan.hypothesis.claim.adjustment]
+    covariates = np.column_stack(adjustment) if adjustment else None
     if isinstance(measurement, GeneScores) and isinstance(labelled, GeneScores):
-        column = dict(zip(labelled.covariate_names, labelled.covariates.T, strict=True))
-        adjustment = [column[item.value] for item in plan.hypothesis.claim.adjustment]
         assert labelled.members is not None
         return contrast_genes(
             sign * measurement.score,
@@ -127,12 +129,16 @@ def _contrast(plan: Plan, measurement: Measurement, labelled: Measurement) -> Co
             labelled.families,
             column[Covariate.MEAN.value],
             column[Covariate.VARIANCE.value],
-            covariates=np.column_stack(adjustment) if adjustment else None,
-            seed=derive_seed(plan.seed, "folds"),
+            covariates=covariates,
         )
     assert isinstance(measurement, PairScores) and isinstance(labelled, PairScores) and labelled.edges is not None
-    mean = labelled.covariates[:, labelled.covariate_names.index(Covariate.MEAN.value)]
-    return contrast_pairs(sign * measurement.score, labelled.edges, labelled.families, mean)
+    return contrast_pairs(
+        sign * measurement.score,
+        labelled.edges,
+        labelled.families,
+        column[Covariate.MEAN.value],
+        covariates=covariates,
+    )
 
 
 def _provenance(provenance_ok: bool) -> GateResult:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.claims import Covariate
-from theodolite.gates.adjust import cross_fitted_residual, double_centred, midranks
+from theodolite.gates.adjust import adjusted_genes, adjusted_pairs, midranks
 from theodolite.measurements import GeneScores, PairScores
 
 __all__ = ["exploratory_effects"]
@@ -23,7 +23,7 @@ def _auroc(rank: NDArray[np.float64], label: NDArray[np.bool_]) -> float:
 
 
 def exploratory_effects(
-    measurement: GeneScores | PairScores, labels: Mapping[str, NDArray[np.bool_]], seed: int
+    measurement: GeneScores | PairScores, labels: Mapping[str, NDArray[np.bool_]]
 ) -> dict[str, tuple[float, int]]:
     """Return AUROC - 0.5 of each reference in a measurement, adjusted as the gates will adjust it.
 
@@ -33,23 +33,20 @@ def exploratory_effects(
         Scores of discovery genes.
     labels
         By reference: (n,) membership of genes, or (n, n) symmetric pairs of two families.
-    seed
-        Seed of the cross-fitting folds.
 
     Returns
     -------
     dict
         Effect and number of the reference's genes; references with fewer than 3 genes, or with all, are left out.
     """
+    columns = [measurement.covariate_names.index(covariate.value) for covariate in Covariate]
+    covariates = measurement.covariates[:, columns]
     if isinstance(measurement, GeneScores):
-        columns = [measurement.covariate_names.index(covariate.value) for covariate in Covariate]
-        rank = midranks(
-            cross_fitted_residual(measurement.score, measurement.covariates[:, columns], measurement.families, seed)
-        )
+        rank = midranks(adjusted_genes(measurement.score, covariates))
         flat = {name: (label, int(label.sum())) for name, label in labels.items()}
     else:
         candidates = np.triu(measurement.candidates())
-        rank = midranks(double_centred(measurement.score)[candidates])
+        rank = midranks(adjusted_pairs(measurement.score, covariates)[candidates])
         flat = {name: (edges[candidates], int(edges.any(axis=1).sum())) for name, edges in labels.items()}
     return {
         name: (_auroc(rank, label) - 0.5, genes)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.claims import Covariate, LocusKind, Relation
+from theodolite.gates.adjust import least_genes
 from theodolite.judgements import GateResult
 from theodolite.measurements import GeneScores, Measurement, PairScores, Variant, VariantKind
 from theodolite.plans import Plan
@@ -183,4 +184,8 @@ def input_defects(plan: Plan, measurements: Mapping[Variant, Measurement]) -> li
     absent = [name for name in required_covariates(plan) if name not in main.covariate_names]
     if absent:
         defects.append(f"main carries no {', '.join(absent)} of the genes")
+    # the hubs of a pair score are one covariate more
+    terms = len(plan.hypothesis.claim.adjustment) + (plan.shape == "PairScores")
+    if len(main.genes) < least_genes(terms):
+        defects.append(f"{len(main.genes)} genes are too few to adjust; {least_genes(terms)} are needed")
     return defects

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.adjust import cross_fitted_residual, double_centred, midranks
+from theodolite.gates.adjust import adjusted_genes, adjusted_pairs, midranks
 from theodolite.gates.effects import Items, gene_items, pair_items
 from theodolite.gates.evidence import exceedances, monte_carlo_p
 from theodolite.gates.kernels import derive_seed, pair_statistics, permutations, set_statistics
@@ -83,14 +83,13 @@ def contrast_genes(
     variance: Floats,
     *,
     covariates: Floats | None = None,
-    seed: int = 0,
 ) -> Contrast:
     """Return the contrast of a gene set: ranks of scores, adjusted for ``covariates`` (n, k) if there are any.
 
     Nulls: family blocks, and labels within mean-expression quintile x variance tercile. All arrays have shape (n,).
     """
     if covariates is not None:
-        score = cross_fitted_residual(score, covariates, families, seed)
+        score = adjusted_genes(score, covariates)
     return Contrast(
         rank=midranks(score),
         first=np.nonzero(members)[0].astype(np.int64),
@@ -119,24 +118,26 @@ def _pair_ranks(score: Floats, candidates: Bools) -> Floats:
     return np.where(candidates, rank, np.maximum(rank, (len(sorted_scores) + 1) / 2.0))
 
 
-def contrast_pairs(score: Floats, edges: Bools, families: Sequence[str], mean: Floats) -> Contrast:
-    """Return the contrast of a pair list: ranks of double-centred scores among pairs of two families.
+def contrast_pairs(
+    score: Floats, edges: Bools, families: Sequence[str], mean: Floats, *, covariates: Floats | None = None
+) -> Contrast:
+    """Return the contrast of a pair list: ranks among pairs of two families, without hubs and ``covariates`` (n, k).
 
     Nulls: family blocks, and labels within mean-expression tercile x reference-degree tercile. ``score`` and ``edges``
     are symmetric (n, n); ``edges`` holds no pair inside a family.
     """
     family = _family_index(families)
     candidates = family[:, None] != family[None, :]
-    centred = double_centred(score)
+    adjusted = adjusted_pairs(score, np.empty((len(score), 0)) if covariates is None else covariates)
     first, second = np.nonzero(np.triu(edges))
     degree = edges.sum(axis=1)
     return Contrast(
-        rank=_pair_ranks(centred, candidates),
+        rank=_pair_ranks(adjusted, candidates),
         first=first.astype(np.int64),
         second=second.astype(np.int64),
         candidates=int(np.triu(candidates).sum()),
         label=degree.astype(np.int64),
-        items=pair_items(centred, edges, family),
+        items=pair_items(adjusted, edges, family),
         schemes={
             "family_block_swap": family_block_swap(families),
             "stratified_labels": stratified_labels(expression_strata(mean, degree.astype(np.float64), outer=3)),

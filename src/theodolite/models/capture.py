@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.files import write_atomically
 from theodolite.models.protocol import FoundationModel
 
 __all__ = ["Capture", "capture", "load_capture", "save_capture"]
@@ -74,10 +73,7 @@ def save_capture(path: Path, taken: Capture) -> None:
     from safetensors.numpy import save
 
     content = save({"hidden": taken.hidden, "attention": taken.attention}, metadata={"genes": "\n".join(taken.genes)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as handle:
-        handle.write(content)
-    os.replace(handle.name, path)
+    write_atomically(path, content)
 
 
 def load_capture(path: Path) -> Capture:

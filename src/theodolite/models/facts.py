@@ -1,4 +1,4 @@
-"""What a coordinator needs to know of a model without loading it (and torch)."""
+"""Models by name or folder, and what a coordinator needs to know of one without loading it (and torch)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,43 @@ from pathlib import Path
 
 from theodolite.canonical import sha256_bytes
 
-__all__ = ["CheckpointError", "ModelFacts", "checkpoint_sha256", "model_facts"]
+__all__ = [
+    "CheckpointError",
+    "ModelFacts",
+    "ModelNotFoundError",
+    "available_models",
+    "checkpoint_sha256",
+    "model_facts",
+    "model_folder",
+]
+
+CHECKPOINTS = Path(__file__).parent / "checkpoints"
+
+
+class ModelNotFoundError(FileNotFoundError):
+    """No checkpoint under that name or folder."""
+
+
+def available_models() -> tuple[str, ...]:
+    """Return the names of the checkpoints that the package carries."""
+    return tuple(sorted(folder.name for folder in CHECKPOINTS.iterdir() if (folder / "config.json").is_file()))
+
+
+def model_folder(model: str) -> Path:
+    """Return the folder of a model given by packaged name or by path.
+
+    Raises
+    ------
+    ModelNotFoundError
+        Naming what exists.
+    """
+    for folder in (CHECKPOINTS / model, Path(model)):
+        if (folder / "config.json").is_file():
+            return folder
+    raise ModelNotFoundError(
+        f"no model {model!r}: neither a packaged checkpoint ({', '.join(available_models())}) "
+        "nor a folder with config.json and model.safetensors"
+    )
 
 
 class CheckpointError(ValueError):
@@ -58,8 +94,6 @@ def model_facts(model: str) -> ModelFacts:
     CheckpointError
         If its configuration cannot be read.
     """
-    from theodolite.models.registry import model_folder
-
     folder = model_folder(model)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))

@@ -1,49 +1,20 @@
-"""Models by name or folder, and the control variants of a model."""
+"""Loading models, and the control variants of a model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.measurements import Variant, VariantKind
+from theodolite.models.facts import checkpoint_sha256, model_folder
 
 if TYPE_CHECKING:
     from theodolite.models.compact import CompactTransformer
 
-__all__ = ["CompactModel", "ModelNotFoundError", "available_models", "load_model", "model_folder"]
-
-CHECKPOINTS = Path(__file__).parent / "checkpoints"
-
-
-class ModelNotFoundError(FileNotFoundError):
-    """No checkpoint under that name or folder."""
-
-
-def available_models() -> tuple[str, ...]:
-    """Return the names of the checkpoints that the package carries."""
-    return tuple(sorted(folder.name for folder in CHECKPOINTS.iterdir() if (folder / "config.json").is_file()))
-
-
-def model_folder(model: str) -> Path:
-    """Return the folder of a model given by packaged name or by path.
-
-    Raises
-    ------
-    ModelNotFoundError
-        Naming what exists.
-    """
-    for folder in (CHECKPOINTS / model, Path(model)):
-        if (folder / "config.json").is_file():
-            return folder
-    raise ModelNotFoundError(
-        f"no model {model!r}: neither a packaged checkpoint ({', '.join(available_models())}) "
-        "nor a folder with config.json and model.safetensors"
-    )
-
+__all__ = ["CompactModel", "load_model"]
 
 @dataclass(frozen=True)
 class CompactModel:
@@ -124,7 +95,7 @@ def load_model(model: str) -> CompactModel:
     CheckpointError
         If a tensor is missing, unexpected, mis-shaped or not finite.
     """
-    from theodolite.models.compact import checkpoint_sha256, load_checkpoint
+    from theodolite.models.compact import load_checkpoint
 
     folder = model_folder(model)
     return CompactModel(folder.name, checkpoint_sha256(folder), load_checkpoint(folder).eval())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from theodolite.claims import Verdict
-from theodolite.store import HypothesisRow, Ledger, SlotStatus, gate_rows, hypothesis_rows, refusal_rows
+from theodolite.store import GateRow, HypothesisRow, Ledger, SlotStatus, gate_rows, hypothesis_rows, refusal_rows
 
-__all__ = ["OUTCOMES", "VerdictLine", "count_outcomes", "verdict_lines"]
+__all__ = ["OUTCOMES", "VerdictLine", "as_line", "count_outcomes", "verdict_lines"]
 
 AUROC_UNIT = "AUROC - 0.5"
 """Unit of the effects that the gates of catalogue 1 return."""
@@ -34,7 +35,10 @@ class VerdictLine:
     p, level
         Evidence against chance and what the error stream asks for; None where nothing was spent.
     first_unmet
-        First gate in catalogue order that did not pass, with its title; None if all passed.
+        First gate in catalogue order that did not pass, with its title; None if all passed. For what did not come so
+        far, the code of its refusal or failure.
+    unmet_sentence
+        What that gate says.
     next_step
         What a person could do next; for a refusal, why it was refused.
     """
@@ -52,6 +56,7 @@ class VerdictLine:
     p: float | None
     level: float | None
     first_unmet: str | None
+    unmet_sentence: str | None
     next_step: str | None
 
 
@@ -72,13 +77,13 @@ def verdict_lines(
     limit
         At most so many.
     """
-    titles = {(row.subject, row.gate): row.title for row in gate_rows(ledger)}
-    refusals = {row.subject: row for row in refusal_rows(ledger, campaign)}
-    lines = []
-    for row in hypothesis_rows(ledger, campaign):
-        refusal = refusals.get(row.subject)
-        title = titles.get((row.subject, row.first_unmet or ""))
-        lines.append(_line(row, title, None if refusal is None else (refusal.code, refusal.reason)))
+    gates: dict[str, list[GateRow]] = {}
+    for gate in gate_rows(ledger):
+        gates.setdefault(gate.subject, []).append(gate)
+    refusals = {row.subject: f"{row.code}: {row.reason}" for row in refusal_rows(ledger, campaign)}
+    lines = [
+        as_line(row, gates.get(row.subject, ()), refusals.get(row.subject)) for row in hypothesis_rows(ledger, campaign)
+    ]
     chosen = [
         line
         for line in lines
@@ -93,16 +98,19 @@ def count_outcomes(lines: list[VerdictLine]) -> dict[str, int]:
     return {outcome: counted[outcome] for outcome in OUTCOMES if counted[outcome]}
 
 
-def _line(row: HypothesisRow, title: str | None, refusal: tuple[str, str] | None) -> VerdictLine:
-    # A test that was stopped before its observed statistic carries an interval that says nothing.
-    measured = row.observed and row.effect is not None and row.unit == AUROC_UNIT
+def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -> VerdictLine:
+    """Return a slot as a line, with its gates and, where it was refused, ``code: reason``."""
+    # A test that spent no level was stopped before its observed statistic: its interval says nothing.
+    measured = row.t is not None and row.unit == AUROC_UNIT
     outcome = row.verdict.value if row.verdict is not None else REFUSED if refusal is not None else "under way"
-    unmet = row.first_unmet
-    if unmet is not None and title is not None:
-        unmet = f"{unmet} {title}"
-    next_step = row.next_step
+    unmet, next_step = row.first_unmet, row.next_step
+    sentence = None
+    for gate in gates:
+        if gate.gate == row.first_unmet:
+            unmet, sentence = f"{gate.gate} {gate.title}", gate.sentence
     if refusal is not None:
-        unmet, next_step = refusal[0].replace("_", " "), refusal[1]
+        code, _, next_step = refusal.partition(": ")
+        unmet = code.replace("_", " ")
     elif row.failure_reason is not None:
         unmet, next_step = row.failure_code, f"{row.failure_reason}. {next_step or ''}".strip()
     return VerdictLine(
@@ -116,9 +124,10 @@ def _line(row: HypothesisRow, title: str | None, refusal: tuple[str, str] | None
         auroc=_shifted(row.effect) if measured else None,
         low=_shifted(row.low) if measured else None,
         high=_shifted(row.high) if measured else None,
-        p=row.p if row.observed else None,
+        p=row.p if measured else None,
         level=row.alpha,
         first_unmet=unmet,
+        unmet_sentence=sentence,
         next_step=next_step,
     )
 

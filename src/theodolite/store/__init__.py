@@ -24,7 +24,7 @@ from theodolite.store.errors import (
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
 from theodolite.store.ledger import Ledger
 from theodolite.store.ops import JobRow, JobState, LeaseRow, TimingRow
-from theodolite.store.project import SlotStatus
+from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import (
     StreamState,
     block_retired,

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from theodolite.claims import Verdict
 from theodolite.store import tables
 from theodolite.store.ledger import Ledger
-from theodolite.store.project import SlotStatus
+from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import select_rows
 from theodolite.store.rows import GateRow, HypothesisRow, LookRow, RefusalRow, ReviewRow, RoundRow
 

@@ -11,9 +11,10 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
-__all__ = ["connect_sqlite", "file_engine", "memory_engine"]
+__all__ = ["BUSY_SECONDS", "connect_sqlite", "file_engine", "memory_engine"]
 
-_BUSY_SECONDS = 30.0
+BUSY_SECONDS = 30.0
+"""How long a connection waits for another one's write."""
 
 
 def connect_sqlite(path: Path, *, read_only: bool) -> sqlite3.Connection:
@@ -22,7 +23,7 @@ def connect_sqlite(path: Path, *, read_only: bool) -> sqlite3.Connection:
     if read_only and not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
         # A reader in write-ahead mode needs to make a shared-memory file; in an archive it cannot, and needs none.
         target += "&immutable=1"
-    return sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS)
+    return sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS)
 
 
 def file_engine(path: Path, *, read_only: bool) -> Engine:

@@ -6,29 +6,27 @@ import json
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pydantic import BaseModel
 from sqlalchemy import Connection, Engine, insert, select
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
-from theodolite.canonical import canonical_json
 from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.chain import GENESIS, Entry, Head, entry_hash, entry_seal
 from theodolite.store.compare import first_difference
-from theodolite.store.database import file_engine, memory_engine
+from theodolite.store.database import BUSY_SECONDS, file_engine, memory_engine
 from theodolite.store.entries import read_entry
 from theodolite.store.errors import (
+    LedgerBusy,
     LedgerConflict,
     LedgerExists,
     LedgerFormatError,
     LedgerNotFound,
-    LedgerPayloadError,
     LedgerReadOnly,
     LedgerRefused,
 )
@@ -36,6 +34,7 @@ from theodolite.store.folders import refuse_network_folder
 from theodolite.store.kinds import EntryKind
 from theodolite.store.lease import coordinate
 from theodolite.store.ops import Ops
+from theodolite.store.payloads import Payload, checked_payload
 from theodolite.store.project import project
 from theodolite.store.projections import ensure_projections
 from theodolite.store.schema import entry_table, migrate
@@ -44,7 +43,6 @@ from theodolite.store.tables import counter
 __all__ = ["Clock", "Ledger"]
 
 Clock = Callable[[], datetime]
-Payload = Mapping[str, Any] | BaseModel
 _PAGE = 500
 
 
@@ -214,12 +212,20 @@ class Ledger:
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
         # In memory all threads share one connection, so that reads must wait for a write as well.
         guard: AbstractContextManager[Any] = self._lock if write or self.path is None else nullcontext()
-        with (
-            guard,
-            self._engine.connect().execution_options(theodolite_write=write) as connection,
-            connection.begin(),
-        ):
-            yield connection
+        try:
+            with (
+                guard,
+                self._engine.connect().execution_options(theodolite_write=write) as connection,
+                connection.begin(),
+            ):
+                yield connection
+        except OperationalError as error:
+            if "locked" not in str(error.orig):
+                raise
+            raise LedgerBusy(
+                f"{self!r} was locked by another process for {BUSY_SECONDS:g} s; one coordinator writes a ledger, "
+                "look for a second one or for a program that has the file open"
+            ) from error
 
     def read(self) -> AbstractContextManager[Connection]:
         """Open a read transaction: everything read inside it is of one moment."""
@@ -266,7 +272,7 @@ class Ledger:
         return self._append(kind, id, subject, payload, once=True)
 
     def _append(self, kind: EntryKind | str, id: str, subject: str, payload: Payload, *, once: bool) -> Entry:
-        known_kind, text = _checked(kind, id, subject, payload)
+        known_kind, text = checked_payload(kind, id, subject, payload)
         content = json.loads(text)
         with self.write() as connection:
             recorded = connection.execute(select(entry_table).where(entry_table.c.id == id)).one_or_none()
@@ -394,33 +400,6 @@ def _head(connection: Connection) -> Head:
         select(column.seq, column.hash, column.seal).order_by(column.seq.desc()).limit(1)
     ).one_or_none()
     return Head(0, GENESIS, GENESIS) if row is None else Head(row.seq, row.hash, row.seal)
-
-
-def _checked(kind: EntryKind | str, id: str, subject: str, payload: Payload) -> tuple[EntryKind, str]:
-    try:
-        known = EntryKind(kind)
-    except ValueError:
-        raise LedgerPayloadError(
-            f"kind {kind!r} of entry {id!r} is unknown; it is one of {[item.value for item in EntryKind]}"
-        ) from None
-    if not id or not subject:
-        raise LedgerPayloadError(f"an entry of kind {known.value!r} has id {id!r} and subject {subject!r}; give both")
-    try:
-        text = canonical_json(_plain(payload))
-        text.encode()
-    except (TypeError, ValueError) as error:
-        raise LedgerPayloadError(f"the payload of {id!r} cannot be hashed: {error}") from error
-    return known, text
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _recorded(entry: Entry, kind: EntryKind, subject: str, payload: dict[str, Any], *, once: bool) -> Entry:

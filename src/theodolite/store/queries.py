@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 from theodolite.claims import Verdict
 from theodolite.store import tables
 from theodolite.store.ledger import Ledger
-from theodolite.store.project import SlotStatus
+from theodolite.store.project_slots import SlotStatus
 from theodolite.store.rows import (
     BlockRow,
     CampaignRow,

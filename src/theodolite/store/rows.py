@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from theodolite.claims import ReviewerCap, Verdict
-from theodolite.store.project import SlotStatus
+from theodolite.store.project_slots import SlotStatus
 
 __all__ = [
     "BlockRow",

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 PROJECTION_VERSION = "1"
-"""Raised by hand with every change to this file or to ``project.py``."""
+"""Raised by hand with every change to this file, ``project.py`` or ``project_slots.py``."""
 
 
 class CanonicalJson(TypeDecorator[Any]):

@@ -170,7 +170,7 @@ def tool(
             raise ToolRegistrationError(f"tool {name!r} must be annotated to return {shape.__name__}")
         if name in _REGISTRY:
             raise ToolRegistrationError(f"tool {name!r} is registered twice; choose another function name")
-        source = inspect.getsource(function) + inspect.getsource(params)  # type: ignore[arg-type]
+        source = inspect.getsource(function) + inspect.getsource(params)
         registered = Tool(
             name=name,
             version=version,

@@ -1,0 +1,1 @@
+"""What acceptance runs share."""

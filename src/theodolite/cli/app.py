@@ -1,0 +1,57 @@
+"""The ``theodolite`` command: its commands by room; each imports its libraries when it runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from theodolite import __version__
+from theodolite.cli import campaign_commands, doctor, ledger_commands, model_commands, planning, status, tool_commands
+from theodolite.cli.errors import Commands
+from theodolite.cli.exit_codes import epilog
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="theodolite",
+    cls=Commands,
+    help="An unattended, pre-registered survey of what single-cell foundation models encode. Start with `demo`.",
+    epilog=epilog(),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"theodolite {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(campaign_commands.demo)
+app.command()(campaign_commands.init)
+app.command("plan")(planning.plan)
+app.command()(campaign_commands.run)
+app.command()(status.status)
+app.add_typer(ledger_commands.app, name="ledger")
+app.add_typer(tool_commands.app, name="tools")
+app.add_typer(model_commands.app, name="models")
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line; the console script."""
+    app(prog_name="theodolite")

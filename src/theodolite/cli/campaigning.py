@@ -1,0 +1,159 @@
+"""Running a campaign file in a workspace; what ``demo`` and ``run`` have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from theodolite.cli.console import results, say
+from theodolite.cli.errors import UserError
+from theodolite.cli.progress import CampaignProgress, waiting
+from theodolite.cli.verdicts import print_counts, print_verdicts
+
+if TYPE_CHECKING:
+    from theodolite.experiments import CampaignSpec, Setting, Workspace
+
+__all__ = ["Finished", "prepared", "run_in_workspace", "show_finished"]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A campaign that stopped.
+
+    Attributes
+    ----------
+    campaign
+        Its id.
+    reason
+        Why it stopped.
+    was_complete
+        Whether it had stopped before, so that nothing was run.
+    """
+
+    campaign: str
+    reason: str
+    was_complete: bool
+
+
+def _workspace(folder: Path) -> Workspace:
+    from theodolite.experiments import Workspace
+
+    # Not Workspace.at: a campaign file that is refused leaves no folder behind.
+    folder = folder.resolve()
+    return Workspace(folder, folder / "cache")
+
+
+def prepared(file: Path, folder: Path) -> Setting:
+    """Check a campaign file and resolve its inputs; nothing is written.
+
+    Raises
+    ------
+    CampaignError, CellDataError, ModelNotFoundError and their like
+        With the line of the file where that is known.
+    """
+    with waiting("Reading the campaign file, the model's facts and the cells"):
+        from theodolite.experiments import load_campaign, prepare
+
+        spec = load_campaign(file)
+        try:
+            return prepare(spec, _workspace(folder))
+        except (ValueError, OSError) as error:
+            line = _line_of(file, spec, error)
+            if line is None:
+                raise
+            raise UserError(f"{file}, line {line}: {error}") from error
+
+
+def _line_of(file: Path, spec: CampaignSpec, error: Exception) -> int | None:
+    """Return the line of the file whose value an error quotes, None if it quotes none of the inputs' names."""
+    text = str(error)
+    for key, value in (("model:", spec.model), ("source:", spec.cells.source), ("references:", spec.references)):
+        if repr(value) not in text and f"{value}:" not in text:
+            continue
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+            if line.strip().startswith(key) and value in line:
+                return number
+    return None
+
+
+def describe_setting(setting: Setting) -> None:
+    """Print what a campaign stands on, in a few plain lines."""
+    from rich.table import Table
+
+    from theodolite.data import CONFIRMATION, DISCOVERY
+
+    spec, model, cells = setting.spec, setting.model, setting.cells
+    first = setting.split.blocks[0]
+    sets = [reference for reference in setting.references.values() if reference.kind == "set"]
+    usable = sum(setting.testability(first)[reference.id].testable for reference in sets)
+    blocks = f"{setting.split.k} hold-out block{'s' if setting.split.k > 1 else ''}"
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    table.add_row(
+        "model", f"{model.name}: {model.n_layers} layers of {model.n_heads} heads, {len(model.genes):,} genes"
+    )
+    table.add_row("cells", f"{cells.name}: {len(cells.cells):,} cells, {len(cells.genes):,} genes ({cells.species})")
+    table.add_row("references", f"{len(sets)} gene programs, {usable} of them large enough to be tested as sets here")
+    table.add_row(
+        "split",
+        f"{len(setting.genes(DISCOVERY))} genes to explore; {len(setting.genes(CONFIRMATION))} of other gene families "
+        f"kept for tests, in {blocks}",
+    )
+    table.add_row(
+        "budget",
+        f"{spec.budget.experiments} experiments; on average at most {100 * spec.error.q:g} % of what they support is false",
+    )
+    results().print(table)
+
+
+def run_in_workspace(setting: Setting, *, who: str) -> Finished:
+    """Run a prepared campaign, or continue it, under the lease of its ledger.
+
+    Raises
+    ------
+    LedgerError
+        If the ledger cannot be opened or another process coordinates it.
+    StepError
+        If the campaign cannot go on.
+    """
+    with waiting("Opening the ledger"):
+        from theodolite.agents import LintReviewer, Planner, run_campaign
+        from theodolite.experiments import CampaignRun, LocalRunner, Workspace
+        from theodolite.store import Ledger
+
+        place = setting.workspace
+        Workspace.at(place.folder, place.cache)
+        ledger = Ledger.open(place.ledger, create=True)
+    with ledger, ledger.coordinator(who):
+        with (
+            CampaignProgress() as progress,
+            LocalRunner(
+                setting.materials(), timeout_s=setting.spec.budget.job_timeout_s, log=place.worker_log
+            ) as runner,
+        ):
+            run = CampaignRun(setting, ledger, runner, progress)
+            stopped = run.stopped()
+            reason = stopped or run_campaign(run, Planner(), LintReviewer())
+    return Finished(setting.campaign_id, reason, was_complete=stopped is not None)
+
+
+def show_finished(folder: Path, finished: Finished) -> None:
+    """Print the table, the counts, why the campaign stopped, and where its ledger is."""
+    from theodolite.reports import count_outcomes, verdict_lines
+    from theodolite.store import Ledger
+
+    with Ledger.open(folder / "ledger.sqlite", read_only=True) as ledger:
+        lines = verdict_lines(ledger, finished.campaign)
+        head = ledger.head()
+    console = results()
+    if finished.was_complete:
+        say("This campaign is complete; nothing was run again.")
+    console.print()
+    console.print(f"Campaign {finished.campaign}", style="bold")
+    print_verdicts(lines)
+    console.print()
+    print_counts(count_outcomes(lines))
+    console.print(f"Stopped: {finished.reason}", soft_wrap=True)
+    console.print(f"Ledger: {folder / 'ledger.sqlite'}, {head.seq} entries, head {head.hash[:16]}", soft_wrap=True)

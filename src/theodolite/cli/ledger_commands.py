@@ -1,0 +1,217 @@
+"""``ledger``: read, check, rebuild, compare and export what campaigns recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from theodolite.cli.console import print_json, results
+from theodolite.cli.errors import UserError
+from theodolite.cli.exit_codes import ExitCode
+from theodolite.cli.tool_commands import JsonOption
+from theodolite.cli.workspaces import WorkspaceOption, find_ledger
+
+if TYPE_CHECKING:
+    from theodolite.store import Problem
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Read, check, rebuild, compare and export the ledger.", no_args_is_help=True)
+
+CampaignOption = Annotated[str | None, typer.Option("--campaign", help="Only this campaign (its id or its name).")]
+
+
+@app.command("list")
+def list_hypotheses(
+    workspace: WorkspaceOption = None,
+    campaign: CampaignOption = None,
+    verdict: Annotated[
+        str | None, typer.Option(help="Only this outcome: supported, refuted, inconclusive, invalid, error, refused.")
+    ] = None,
+    family: Annotated[str | None, typer.Option(help="Only this instrument, such as attention.edges.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List hypotheses with effect, evidence, verdict, first unmet gate and next step."""
+    path = find_ledger(workspace)
+    from theodolite.cli.verdicts import print_counts, print_verdicts
+    from theodolite.reports import OUTCOMES, count_outcomes, verdict_lines
+    from theodolite.store import Ledger
+
+    if verdict is not None and verdict not in OUTCOMES:
+        raise UserError(f"--verdict is {verdict!r}; it is one of {', '.join(OUTCOMES)}")
+    with Ledger.open(path, read_only=True) as ledger:
+        chosen = _campaign_id(path, campaign)
+        if family is not None:
+            families = sorted({line.family for line in verdict_lines(ledger, chosen)})
+            if family not in families:
+                raise UserError(f"--family is {family!r}; the ledger has {', '.join(families) or 'no hypothesis'}")
+        lines = verdict_lines(ledger, chosen, verdict=verdict, family=family, limit=limit)
+    if as_json:
+        print_json(lines)
+        return
+    print_verdicts(lines)
+    if lines:
+        print_counts(count_outcomes(lines))
+
+
+@app.command("show")
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="SLOT_OR_ENTRY", help="A slot (r01.s003, or with its campaign) or an entry's id.")
+    ],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the life of one hypothesis, gate by gate, or one entry of the chain."""
+    path = find_ledger(workspace)
+    from theodolite.cli.slot_view import print_entry, print_life
+    from theodolite.reports import find_subject, slot_life
+    from theodolite.store import Ledger
+
+    with Ledger.open(path, read_only=True) as ledger:
+        subjects = find_subject(ledger, name)
+        if len(subjects) > 1:
+            raise UserError(f"{name!r} is a slot of several campaigns; choose one: {', '.join(subjects)}")
+        entry = None if subjects else ledger.get(name)
+        life = slot_life(ledger, subjects[0]) if subjects else None
+    if life is not None:
+        print_json(life) if as_json else print_life(life)
+    elif entry is not None:
+        print_json(entry) if as_json else print_entry(entry)
+    else:
+        raise UserError(f"{name!r} is neither a slot nor an entry of {path}; `theodolite ledger list` shows the slots")
+
+
+@app.command("verify")
+def verify_ledger(
+    workspace: WorkspaceOption = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Recompute the numbers of every gate from the artefacts as well.")
+    ] = False,
+    head: Annotated[
+        str | None, typer.Option(help="Hash of the head as you noted it; it must still be in the chain.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the chain, the artefacts, the tables, and every level and decision; exit code 1 if anything is wrong."""
+    path = find_ledger(workspace)
+    from theodolite.cli.progress import waiting
+
+    with waiting("Checking the chain, the artefacts and the tables"):
+        from theodolite.store import verify
+
+        report = verify(path, expected_head=head)
+    problems = list(report.problems)
+    # Decisions are replayed from the rows; on a broken chain they would only repeat the damage.
+    if report.ok:
+        problems += _verify_decisions(path, deep)
+    if as_json:
+        print_json(
+            {"ok": not problems, "entries": report.entries, "head": report.head.hash, "deep": deep, "problems": problems}
+        )
+    elif not problems:
+        checked = "chain, artefacts, tables, levels and decisions agree"
+        deeply = "; every gate number was recomputed from the artefacts" if deep else ""
+        results().print(f"{report.entries} entries, head {report.head.hash}: {checked}{deeply}.", soft_wrap=True)
+    else:
+        for problem in problems:
+            results().print(str(problem), soft_wrap=True)
+        results().print(f"{len(problems)} problems in {path}", style="bold red", soft_wrap=True)
+    if problems:
+        raise typer.Exit(ExitCode.PROBLEM)
+
+
+def _verify_decisions(path: Path, deep: bool) -> list[Problem]:
+    from theodolite.cli.progress import waiting
+
+    what = "Recomputing every gate from the artefacts" if deep else "Replaying levels and decisions"
+    with waiting(what):
+        from theodolite.experiments.replay import verify_decisions
+        from theodolite.store import Ledger
+
+        with Ledger.open(path, read_only=True) as ledger:
+            return list(verify_decisions(ledger, deep=deep))
+
+
+@app.command("rebuild")
+def rebuild_tables(workspace: WorkspaceOption = None) -> None:
+    """Make the tables again from the chain; a ledger with a broken chain is refused."""
+    path = find_ledger(workspace)
+    from theodolite.cli.progress import waiting
+
+    with waiting("Rebuilding the tables"):
+        from theodolite.store import Ledger, rebuild
+
+        with Ledger.open(path) as ledger, ledger.coordinator("theodolite ledger rebuild"):
+            count = rebuild(ledger)
+    results().print(f"The tables were made again from {count} entries.")
+
+
+@app.command("diff")
+def diff_ledgers(
+    first: Annotated[Path, typer.Argument(help="A workspace or its ledger.sqlite.")],
+    second: Annotated[Path, typer.Argument(help="Another.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Compare what two ledgers record, clocks aside; exit code 1 if they differ."""
+    one, two = find_ledger(first), find_ledger(second)
+    from theodolite.store import Ledger, diff
+
+    with Ledger.open(one, read_only=True) as left, Ledger.open(two, read_only=True) as right:
+        found = diff(left, right)
+        entries = left.head().seq
+    if as_json:
+        print_json(found)
+    elif not found:
+        results().print(f"Both record the same {entries} entries.")
+    else:
+        for difference in found:
+            results().print(str(difference), soft_wrap=True)
+        results().print(f"{len(found)} differences", style="bold red")
+    if found:
+        raise typer.Exit(ExitCode.PROBLEM)
+
+
+@app.command("export")
+def export(
+    workspace: WorkspaceOption = None,
+    campaign: CampaignOption = None,
+    format: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv",
+    out: Annotated[Path | None, typer.Option("--out", help="File to write; standard output where not given.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+) -> None:
+    """Write every hypothesis with all its numbers as CSV or JSON."""
+    if format not in ("csv", "json"):
+        raise UserError(f"--format is {format!r}; it is csv or json")
+    if out is not None and out.exists() and not force:
+        raise UserError(f"{str(out)!r} exists; give another name, or --force to replace it")
+    path = find_ledger(workspace)
+    from theodolite.reports import export_rows, to_csv, to_json
+    from theodolite.store import Ledger
+
+    with Ledger.open(path, read_only=True) as ledger:
+        rows = export_rows(ledger, _campaign_id(path, campaign))
+    text = to_csv(rows) if format == "csv" else to_json(rows)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    out.write_text(text, encoding="utf-8")
+    results().print(f"Wrote {len(rows)} hypotheses to {out}.", soft_wrap=True)
+
+
+def _campaign_id(path: Path, given: str | None) -> str | None:
+    if given is None:
+        return None
+    from theodolite.store import Ledger, campaign_rows
+
+    with Ledger.open(path, read_only=True) as ledger:
+        rows = campaign_rows(ledger)
+    found = [row.campaign for row in rows if given in (row.campaign, row.name)]
+    if len(found) != 1:
+        known = ", ".join(found or [row.campaign for row in rows]) or "none"
+        which = "names several campaigns" if found else "is no campaign"
+        raise UserError(f"--campaign is {given!r}, which {which} of {path}; choose one of: {known}")
+    return found[0]

@@ -1,0 +1,69 @@
+"""``status``: how the campaigns of a workspace stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from theodolite.cli.console import print_json, results
+from theodolite.cli.tool_commands import JsonOption
+from theodolite.cli.workspaces import find_ledger
+
+if TYPE_CHECKING:
+    from theodolite.reports import CampaignStanding, Standing
+
+__all__ = ["status"]
+
+
+def status(
+    workspace: Annotated[
+        Path | None, typer.Argument(help="Folder of the ledger; where not given, the only one here.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how the campaigns of a workspace stand: rounds, slots, error stream, hold-out blocks, last entries."""
+    path = find_ledger(workspace)
+    from theodolite.reports import standing
+    from theodolite.store import Ledger
+
+    with Ledger.open(path, read_only=True) as ledger:
+        found = standing(ledger)
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+
+
+def _print(found: Standing) -> None:
+    console = results()
+    console.print(f"Ledger {found.ledger}: {found.entries} entries, head {found.head[:16]}", soft_wrap=True)
+    if found.coordinator is not None:
+        lease = found.coordinator
+        console.print(f"Last coordinator {lease.name!r}, process {lease.pid} on {lease.host} since {lease.at}.")
+    for campaign in found.campaigns:
+        _print_campaign(campaign)
+    console.print("\nError streams", style="bold")
+    for stream in found.streams:
+        of = "" if stream.n_max is None else f" of {stream.n_max}"
+        rate = "" if stream.q is None else f", false-discovery rate {100 * stream.q:g} %"
+        console.print(f"  {stream.stream}: {stream.t}{of} tests spent, {stream.supports} claims supported{rate}")
+    retired = sum(block.retired_in_round is not None for block in found.blocks)
+    console.print("\nHold-out blocks", style="bold")
+    console.print(f"  {retired} of {found.blocks_in_split} have returned a support and are spent")
+    console.print("\nLast entries", style="bold")
+    for entry in found.last:
+        console.print(f"  {entry.seq:>5}  {entry.at[:19]}  {entry.id}", soft_wrap=True)
+
+
+def _print_campaign(campaign: CampaignStanding) -> None:
+    console = results()
+    console.print(f"\nCampaign {campaign.campaign}", style="bold")
+    budget = "" if campaign.budget is None else f" of {campaign.budget}"
+    console.print(f"  {campaign.model} on {campaign.cells}")
+    console.print(f"  rounds closed: {campaign.rounds_closed}; experiments registered: {campaign.registered}{budget}")
+    for label, counts in (("slots", campaign.slots), ("outcomes", campaign.outcomes)):
+        if counts:
+            console.print(f"  {label}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
+    console.print(f"  {'under way' if campaign.stopped is None else f'stopped: {campaign.stopped}'}")

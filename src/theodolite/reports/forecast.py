@@ -1,0 +1,279 @@
+"""What a campaign could find and what it would cost, before anything of it is written or run.
+
+Power is blinded: nothing here reads a score of the model. Times and memory are estimates: the passes over the cells
+are extrapolated from a short measurement of this machine, the draws of the nulls from those of the power analysis.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from theodolite.experiments import Power, Registrar, Setting
+from theodolite.gates import StreamExhausted, draws_for, power_gate
+from theodolite.models.capture import CELLS_PER_STEP
+from theodolite.plans import LevelRule
+from theodolite.store import Ledger, block_retired, stream_rows
+
+__all__ = ["Detectable", "Forecast", "NotTestable", "ToolForecast", "forecast"]
+
+Progress = Callable[[int, int, str], None]
+
+_VARIANTS = 2
+"""Each claim is measured in the trained model and beside it in an untrained one."""
+_NULLS = 2
+_POWER_DRAWS = 8 * 500 * _NULLS
+"""Draws that one blinded spread takes (``gates.power``: worlds, draws, nulls)."""
+_START_S = 15.0
+"""Start of the coordinator and of a worker, libraries included."""
+_JOB_S = 0.1
+"""A tool on captured averages, result file included."""
+_LIBRARIES_BYTES = 900 * 2**20
+"""Coordinator and worker with their libraries loaded."""
+_COPIES = 3
+"""Arrays of the size of a step's attention that torch holds at once: scores, weights, and a temporary."""
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """Smallest effects that a test of one reference by one instrument would find, nine times in ten.
+
+    Attributes
+    ----------
+    first, last
+        As AUROC, at the level of the next test and at that of the last test of the budget.
+    limit
+        The largest that is still worth a level (gate G12b).
+    worth_first, worth_last
+        Whether ``first`` and ``last`` are.
+    """
+
+    reference: str
+    title: str
+    units: int
+    first: float
+    last: float
+    limit: float
+    worth_first: bool
+    worth_last: bool
+
+
+@dataclass(frozen=True)
+class ToolForecast:
+    """What one instrument could be asked: ``claims`` is loci times testable references, of ``genes`` or ``pairs``."""
+
+    tool: str
+    units: str
+    loci: int
+    claims: int
+    detectable: tuple[Detectable, ...]
+
+
+@dataclass(frozen=True)
+class NotTestable:
+    """A reference that cannot be tested on this block, and what would make it testable."""
+
+    reference: str
+    title: str
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A campaign before it runs.
+
+    Attributes
+    ----------
+    block, blocks_left, blocks
+        Hold-out block in use; blocks not yet retired: so many rounds can still return a support on fresh genes.
+    stream, spent, n_max, level_first, level_last
+        Error stream, tests that it has spent, and levels of the next test and of the budget's last one if nothing
+        more were supported.
+    conflicts
+        Where the campaign file contradicts what the stream was locked with; such a campaign cannot run.
+    jobs, seconds, memory_bytes
+        Estimates.
+    """
+
+    campaign: str
+    budget: int
+    round_size: int
+    block: str
+    blocks_left: int
+    blocks: int
+    stream: str
+    spent: int
+    n_max: int
+    level_first: float
+    level_last: float
+    tools: tuple[ToolForecast, ...]
+    not_testable: tuple[NotTestable, ...]
+    conflicts: tuple[str, ...]
+    jobs: int
+    seconds: float
+    memory_bytes: int
+
+
+def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress | None = None) -> Forecast:
+    """Return what a campaign could find and what it would cost.
+
+    Parameters
+    ----------
+    setting
+        The campaign with its inputs resolved.
+    ledger
+        The ledger that it would run on, None for a new one.
+    progress
+        Called with references done, all references and the reference's title.
+
+    Raises
+    ------
+    StreamExhausted
+        If the error stream has no level left.
+    """
+    if ledger is None:
+        with Ledger.in_memory() as empty:
+            return forecast(setting, empty, progress)
+    fresh = [block for block in setting.split.blocks if not block_retired(ledger, setting.split.block_id(block))]
+    block = fresh[0] if fresh else setting.split.blocks[-1]
+    power = Power(setting)
+    registrar = Registrar(setting, ledger, power, block)
+    first, last = registrar.level(0), _last_level(registrar, setting.spec.budget.experiments)
+    started = time.perf_counter()
+    tools = _tools(setting, power, block, (first, last), progress)
+    power_s = time.perf_counter() - started
+    spreads = {(tool.shape.shape, item.reference) for tool, told in zip(setting.tools, tools, strict=True) for item in told.detectable}
+    jobs = _VARIANTS + sum(tool.loci for tool in tools) + _VARIANTS * setting.spec.budget.experiments
+    draw_s = power_s / max(len(spreads), 1) / _POWER_DRAWS
+    return Forecast(
+        campaign=setting.campaign_id,
+        budget=setting.spec.budget.experiments,
+        round_size=setting.round_size,
+        block=setting.split.block_id(block),
+        blocks_left=len(fresh),
+        blocks=setting.split.k,
+        stream=first.stream,
+        spent=first.provisional_t - 1,
+        n_max=first.n_max,
+        level_first=first.provisional_alpha,
+        level_last=last.provisional_alpha,
+        tools=tools,
+        not_testable=_not_testable(setting, block),
+        conflicts=_conflicts(setting, ledger),
+        jobs=jobs,
+        seconds=_seconds(setting, jobs, power_s, draw_s * _NULLS * draws_for(last.provisional_alpha)),
+        memory_bytes=_memory_bytes(setting),
+    )
+
+
+def _last_level(registrar: Registrar, budget: int) -> LevelRule:
+    for earlier in range(budget - 1, 0, -1):
+        try:
+            return registrar.level(earlier)
+        except StreamExhausted:
+            continue
+    return registrar.level(0)
+
+
+def _tools(
+    setting: Setting, power: Power, block: str, levels: tuple[LevelRule, LevelRule], progress: Progress | None
+) -> tuple[ToolForecast, ...]:
+    testable = setting.testability(block)
+    wanted = {
+        tool.name: [reference for reference in setting.references_for(tool) if testable[reference.id].testable]
+        for tool in setting.tools
+    }
+    total, done = sum(map(len, wanted.values())), 0
+    found = []
+    for tool in setting.tools:
+        detectable = []
+        for reference in wanted[tool.name]:
+            if progress is not None:
+                progress(done, total, reference.title)
+            shape = tool.shape.shape
+            sesoi = setting.sesoi(shape)
+            effects = [
+                power.minimum_detectable_effect(shape, reference.id, block, level.provisional_alpha)
+                for level in levels
+            ]
+            gates = [power_gate(effect, sesoi) for effect in effects]
+            detectable.append(
+                Detectable(
+                    reference=reference.id,
+                    title=reference.title,
+                    units=testable[reference.id].in_block,
+                    first=0.5 + effects[0],
+                    last=0.5 + effects[1],
+                    limit=0.5 + (gates[0].threshold or 0.0),
+                    worth_first=bool(gates[0].passed),
+                    worth_last=bool(gates[1].passed),
+                )
+            )
+            done += 1
+        loci = sum(1 for _ in tool.params.enumerate(setting.model_shape))
+        units = "genes" if tool.shape.shape == "GeneScores" else "pairs"
+        found.append(ToolForecast(tool.name, units, loci, loci * len(detectable), tuple(detectable)))
+    if progress is not None:
+        progress(total, total, "")
+    return tuple(found)
+
+
+def _not_testable(setting: Setting, block: str) -> tuple[NotTestable, ...]:
+    used = {reference.id for tool in setting.tools for reference in setting.references_for(tool)}
+    return tuple(
+        NotTestable(name, setting.references[name].title, answer.reason, answer.remedy)
+        for name, answer in setting.testability(block).items()
+        if name in used and not answer.testable
+    )
+
+
+def _conflicts(setting: Setting, ledger: Ledger) -> tuple[str, ...]:
+    asked = {"q": setting.spec.error.q, "n_max": setting.spec.n_max}
+    locked = next((row for row in stream_rows(ledger) if row.stream == setting.spec.error.stream), None)
+    if locked is None:
+        return ()
+    return tuple(
+        f"error stream {locked.stream!r} was locked with {name} = {getattr(locked, name)}, this file asks for {value}; "
+        f"set error.{name} to the locked value, or name another stream"
+        for name, value in asked.items()
+        if getattr(locked, name) not in (None, value)
+    )
+
+
+def _weights(setting: Setting) -> int:
+    """Attention weights of one cell: layers, heads, genes squared."""
+    model = setting.model
+    return model.n_layers * model.n_heads * len(model.genes) ** 2
+
+
+def _seconds(setting: Setting, jobs: int, power_s: float, draws_s: float) -> float:
+    passes = _VARIANTS * len(setting.cells.cells) * _weights(setting) * _seconds_per_weight()
+    return _START_S + passes + power_s + jobs * _JOB_S + setting.spec.budget.experiments * draws_s
+
+
+def _seconds_per_weight() -> float:
+    """Measure what one attention weight costs here: an exponential, a division, two passes of sums, in float32."""
+    block = np.linspace(-1.0, 1.0, 1_000_000, dtype=np.float32).reshape(1000, 1000)
+    total = np.zeros_like(block, dtype=np.float64)
+    best = np.inf
+    for _ in range(3):
+        started = time.perf_counter()
+        weights = np.exp(block - block.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        total += weights
+        best = min(best, time.perf_counter() - started)
+    return float(best) / block.size
+
+
+def _memory_bytes(setting: Setting) -> int:
+    model = setting.model
+    weights = _weights(setting)
+    vectors = (model.n_layers + 1) * len(model.genes) * model.width
+    step = CELLS_PER_STEP * weights * 4 * _COPIES
+    # Sums in float64, then a float32 capture of either variant, then the bytes of one as it is written.
+    kept = (weights + vectors) * (8 + 4 * _VARIANTS + 4)
+    return _LIBRARIES_BYTES + step + kept

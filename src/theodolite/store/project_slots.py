@@ -1,0 +1,276 @@
+"""What the entries of a slot, from hypothesis to verdict, mean to the typed tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import func as sql
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from theodolite.claims import Verdict
+from theodolite.judgements import GateResult, Review
+from theodolite.store import tables
+from theodolite.store.chain import Entry
+from theodolite.store.errors import LedgerConflict, LedgerPayloadError
+from theodolite.store.kinds import EntryKind, campaign_of, slot_id
+from theodolite.store.records import (
+    FailureRecord,
+    HypothesisRecord,
+    JudgementRecord,
+    RefusalRecord,
+    RegistrationRecord,
+    VerdictRecord,
+)
+
+__all__ = ["SLOT_HANDLERS", "SlotStatus", "know_block"]
+
+
+class SlotStatus(StrEnum):
+    """How far the hypothesis of a slot has come."""
+
+    PROPOSED = "proposed"
+    REFUSED = "refused"
+    REGISTERED = "registered"
+    RAN = "ran"
+    FAILED = "failed"
+    JUDGED = "judged"
+    VERDICT = "verdict"
+
+
+def know_block(connection: Connection, entry: Entry, block_id: str) -> None:
+    """Make the row of a hold-out block unless it exists."""
+    connection.execute(upsert(tables.block).values(block_id=block_id, seq=entry.seq).on_conflict_do_nothing())
+
+
+def _change(connection: Connection, entry: Entry, **values: Any) -> None:
+    row = tables.hypothesis
+    found = connection.execute(
+        update(row).where(row.c.subject == entry.subject).values(last_seq=entry.seq, **values)
+    ).rowcount
+    if not found:
+        raise LedgerConflict(
+            f"{entry.id!r} speaks of slot {entry.subject!r}, which has no hypothesis entry; append the hypothesis first"
+        )
+
+
+def _replace(connection: Connection, table: Table, subject: str, rows: list[dict[str, Any]]) -> None:
+    connection.execute(delete(table).where(table.c.subject == subject))
+    if rows:
+        connection.execute(insert(table), rows)
+
+
+def _hypothesis(connection: Connection, entry: Entry, record: HypothesisRecord) -> None:
+    campaign = campaign_of(entry.subject)
+    if entry.subject != slot_id(campaign, record.round, record.slot):
+        raise LedgerPayloadError(
+            f"the hypothesis of slot {entry.subject!r} says round {record.round!r}, slot {record.slot!r}; "
+            "its subject is slot_id(campaign, round, slot)"
+        )
+    proposed = record.hypothesis
+    claim = proposed.claim
+    connection.execute(
+        insert(tables.hypothesis).values(
+            subject=entry.subject,
+            seq=entry.seq,
+            last_seq=entry.seq,
+            campaign=campaign,
+            round=record.round,
+            slot=record.slot,
+            hypothesis_id=record.hypothesis_id,
+            claim_key=record.claim_key,
+            object=claim.object,
+            relation=claim.relation.value,
+            reference=claim.reference.name,
+            reference_sha256=claim.reference.sha256,
+            model=claim.model.name,
+            model_sha256=claim.model.sha256,
+            context=claim.context.name,
+            context_sha256=claim.context.sha256,
+            adjustment=[item.value for item in claim.adjustment],
+            locus=str(proposed.locus),
+            locus_kind=proposed.locus.kind.value,
+            layer=proposed.locus.layer,
+            direction=proposed.direction.value,
+            tool=proposed.tool,
+            family=record.family,
+            claim_text=record.claim_text,
+            rationale=proposed.rationale,
+            parents=proposed.parents,
+            author=proposed.author.value,
+            status=SlotStatus.PROPOSED.value,
+            observed=False,
+            tags=(),
+        )
+    )
+
+
+def _refusal(connection: Connection, entry: Entry, record: RefusalRecord) -> None:
+    row = tables.hypothesis
+    known = connection.execute(
+        select(row.c.hypothesis_id, row.c.prereg_sha256).where(row.c.subject == entry.subject)
+    ).one_or_none()
+    if known is not None and known.hypothesis_id != record.hypothesis_id:
+        raise LedgerConflict(
+            f"{entry.id!r} refuses hypothesis {record.hypothesis_id!r}, but slot {entry.subject!r} holds "
+            f"{known.hypothesis_id!r}; refuse the hypothesis of the slot"
+        )
+    if known is not None and known.prereg_sha256 is not None:
+        raise LedgerConflict(f"{entry.id!r} refuses slot {entry.subject!r}, which is registered; record a failure")
+    _change(connection, entry, status=SlotStatus.REFUSED.value)
+    connection.execute(
+        insert(tables.refusal).values(
+            subject=entry.subject, seq=entry.seq, campaign=campaign_of(entry.subject), **record.model_dump()
+        )
+    )
+
+
+def _registration(connection: Connection, entry: Entry, record: RegistrationRecord) -> None:
+    plan = record.plan
+    if entry.subject != slot_id(plan.campaign, plan.round, plan.slot):
+        raise LedgerPayloadError(
+            f"the plan registered for {entry.subject!r} is for campaign {plan.campaign!r}, round {plan.round!r}, "
+            f"slot {plan.slot!r}; register it for its own slot"
+        )
+    row = tables.hypothesis
+    known = connection.execute(
+        select(row.c.status, row.c.hypothesis_id).where(row.c.subject == entry.subject)
+    ).one_or_none()
+    if known is not None and known.status != SlotStatus.PROPOSED.value:
+        raise LedgerConflict(f"slot {entry.subject!r} is {known.status!r} and cannot be registered; use a new slot")
+    if known is not None and known.hypothesis_id != plan.hypothesis.id:
+        raise LedgerConflict(
+            f"the plan registered for {entry.subject!r} is for hypothesis {plan.hypothesis.id!r}, the slot holds "
+            f"{known.hypothesis_id!r}; register the hypothesis that was proposed"
+        )
+    know_block(connection, entry, plan.block.id)
+    _change(
+        connection,
+        entry,
+        status=SlotStatus.REGISTERED.value,
+        prereg_sha256=record.prereg_sha256,
+        block_id=plan.block.id,
+        reused=plan.block.reused,
+        stream=plan.level.stream,
+    )
+
+
+def _result(connection: Connection, entry: Entry, record: Any) -> None:
+    _change(connection, entry, status=SlotStatus.RAN.value)
+
+
+def _failure(connection: Connection, entry: Entry, record: FailureRecord) -> None:
+    _change(
+        connection,
+        entry,
+        status=SlotStatus.FAILED.value,
+        failure_phase=record.phase,
+        failure_code=record.code,
+        failure_reason=record.reason,
+        observed=record.observed,
+    )
+
+
+def _gates(entry: Entry, gates: tuple[GateResult, ...]) -> list[dict[str, Any]]:
+    return [
+        {"subject": entry.subject, "position": position, "seq": entry.seq, **result.model_dump()}
+        for position, result in enumerate(gates, start=1)
+    ]
+
+
+def _judgement(connection: Connection, entry: Entry, record: JudgementRecord) -> None:
+    judgement = record.judgement
+    _change(
+        connection,
+        entry,
+        status=SlotStatus.JUDGED.value,
+        observed=True,
+        effect=judgement.effect.estimate,
+        low=judgement.effect.low,
+        high=judgement.effect.high,
+        unit=judgement.effect.unit,
+        baseline=None if judgement.baseline is None else judgement.baseline.estimate,
+        gain=None if judgement.gain is None else judgement.gain.estimate,
+        p=judgement.p,
+    )
+    _replace(connection, tables.gate, entry.subject, _gates(entry, judgement.gates))
+    evidence = [
+        {"subject": entry.subject, "position": position, "seq": entry.seq, **null.model_dump()}
+        for position, null in enumerate(judgement.evidence, start=1)
+    ]
+    _replace(connection, tables.null_evidence, entry.subject, evidence)
+
+
+def _review(connection: Connection, entry: Entry, record: Review) -> None:
+    stage = 1 if entry.kind is EntryKind.PLAN_REVIEW else 2
+    if record.stage != stage:
+        raise LedgerPayloadError(
+            f"{entry.id!r} is a {entry.kind.value} but its review has stage {record.stage!r}; it must be {stage}"
+        )
+    connection.execute(
+        insert(tables.review).values(subject=entry.subject, seq=entry.seq, **record.model_dump(mode="json"))
+    )
+
+
+def _verdict(connection: Connection, entry: Entry, record: VerdictRecord) -> None:
+    row, settled = tables.hypothesis, record.settlement
+    known = connection.execute(select(row.c.hypothesis_id).where(row.c.subject == entry.subject)).scalar()
+    if known != record.hypothesis_id:
+        raise LedgerConflict(
+            f"{entry.id!r} is about hypothesis {record.hypothesis_id!r}, but slot {entry.subject!r} holds {known!r}"
+        )
+    if settled.t is not None:
+        taken = connection.execute(
+            select(row.c.subject).where(
+                row.c.stream == settled.stream, row.c.t == settled.t, row.c.subject != entry.subject
+            )
+        ).scalar()
+        if taken is not None:
+            raise LedgerConflict(
+                f"level {settled.t!r} of stream {settled.stream!r} was spent by {taken!r}; {entry.subject!r} must "
+                "take the next one"
+            )
+    _change(
+        connection,
+        entry,
+        status=SlotStatus.VERDICT.value,
+        stream=settled.stream,
+        t=settled.t,
+        alpha=settled.alpha,
+        machine_verdict=settled.machine_verdict.value,
+        cap=settled.cap,
+        verdict=settled.verdict.value,
+        tags=[tag.value for tag in settled.tags],
+        first_unmet=settled.first_unmet,
+        next_step=settled.next_step,
+    )
+    _replace(connection, tables.gate, entry.subject, _gates(entry, settled.gates))
+    _spend(connection, entry, settled.stream)
+
+
+def _spend(connection: Connection, entry: Entry, stream: str) -> None:
+    row, table = tables.hypothesis, tables.stream
+    connection.execute(upsert(table).values(stream=stream, seq=entry.seq, t=0, supports=0).on_conflict_do_nothing())
+    spent = connection.execute(select(sql.max(row.c.t)).where(row.c.stream == stream)).scalar() or 0
+    supports = connection.execute(
+        select(sql.count(row.c.claim_key.distinct())).where(
+            row.c.stream == stream, row.c.verdict == Verdict.SUPPORTED.value
+        )
+    ).scalar_one()
+    connection.execute(update(table).where(table.c.stream == stream).values(t=spent, supports=supports))
+
+
+SLOT_HANDLERS: dict[EntryKind, Callable[[Connection, Entry, Any], None]] = {
+    EntryKind.HYPOTHESIS: _hypothesis,
+    EntryKind.REFUSAL: _refusal,
+    EntryKind.REGISTRATION: _registration,
+    EntryKind.PLAN_REVIEW: _review,
+    EntryKind.RESULT: _result,
+    EntryKind.FAILURE: _failure,
+    EntryKind.JUDGEMENT: _judgement,
+    EntryKind.RECORD_REVIEW: _review,
+    EntryKind.VERDICT: _verdict,
+}
+"""What to do with the record of each kind whose subject is a slot."""

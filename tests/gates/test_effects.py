@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from theodolite.gates.effects import auroc, effect_with_interval, gene_items, pair_items, paired_gain
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=60))
+def test_the_auroc_is_that_of_scikit_learn_with_ties(genes):
+    score, label = np.array([s for s, _ in genes], dtype=float), np.array([m for _, m in genes])
+    items = gene_items(score, label, np.arange(len(genes)))
+    if label.all() or not label.any():
+        with pytest.raises(ValueError, match="need both classes"):
+            auroc(items)
+    else:
+        assert auroc(items) == pytest.approx(roc_auc_score(label, score))
+
+
+def test_pairs_inside_a_family_do_not_count():
+    rng = np.random.default_rng(0)
+    family = np.arange(20) // 2
+    score = rng.standard_normal((20, 20))
+    score += score.T
+    edges = np.triu(rng.random((20, 20)) < 0.2, 1)
+    edges |= edges.T
+    i, j = np.triu_indices(20, 1)
+    counted = family[i] != family[j]
+    expected = roc_auc_score(edges[i, j][counted], score[i, j][counted])
+    assert auroc(pair_items(score, edges, family)) == pytest.approx(expected)
+
+
+def test_the_interval_of_a_set_covers_the_truth_about_as_often_as_it_says():
+    truth, covered = NormalDist().cdf(0.8 / 2**0.5) - 0.5, 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        member = np.zeros(200, dtype=bool)
+        member[rng.choice(200, 40, replace=False)] = True
+        effect = effect_with_interval(
+            gene_items(rng.standard_normal(200) + 0.8 * member, member, np.arange(200) // 2), seed
+        )
+        covered += effect.low <= truth <= effect.high
+    assert 178 <= covered <= 199, "a binomial with 0.95 lies in 178 to 199 of 200, 999 times in 1,000"
+
+
+def test_the_interval_of_a_set_widens_when_families_share_scores():
+    """Twenty copies of one gene a family are no twenty genes: the interval must not believe them."""
+    rng = np.random.default_rng(3)
+    family = np.repeat(np.arange(20), 20)
+    score, member = rng.standard_normal(20)[family] + 0.01 * rng.standard_normal(400), family < 8
+    by_family = effect_with_interval(gene_items(score, member, family), 1)
+    by_gene = effect_with_interval(gene_items(score, member, np.arange(400)), 1)
+    assert by_family.high - by_family.low > 3 * (by_gene.high - by_gene.low)
+
+
+def test_the_interval_of_pairs_never_covers_too_seldom():
+    covered, truth = 0, NormalDist().cdf(0.6 / 2**0.5) - 0.5
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        upper = np.triu(rng.random((60, 60)) < 0.05, 1)
+        edges = upper | upper.T
+        noise = np.triu(rng.standard_normal((60, 60)), 1)
+        hub = 0.3 * rng.standard_normal(60)
+        score = noise + noise.T + (hub[:, None] + hub[None, :]) + 0.6 * 2**0.5 * 0.7681 * edges
+        effect = effect_with_interval(pair_items(score, edges, np.arange(60)), seed, resamples=500)
+        covered += effect.low <= truth <= effect.high
+    assert covered >= 54
+
+
+def test_a_baseline_counts_by_its_magnitude_and_with_the_same_resamples():
+    rng = np.random.default_rng(5)
+    member = np.arange(200) < 40
+    main = gene_items(rng.standard_normal(200) + 1.5 * member, member, np.arange(200))
+    wrong_way = rng.standard_normal(200) - 1.0 * member
+    baseline, gain = paired_gain(main, gene_items(wrong_way, member, np.arange(200)), 1)
+    again, same_gain = paired_gain(main, gene_items(-wrong_way, member, np.arange(200)), 1)
+    assert baseline.estimate > 0.2
+    assert baseline.estimate == pytest.approx(again.estimate)
+    assert gain.low == pytest.approx(same_gain.low)
+    assert gain.estimate == pytest.approx(auroc(main) - 0.5 - baseline.estimate)
+    assert gain.low < gain.estimate < gain.high
+
+
+def test_a_model_has_no_gain_over_itself():
+    member = np.arange(100) < 30
+    items = gene_items(np.random.default_rng(1).standard_normal(100) + member, member, np.arange(100))
+    _, gain = paired_gain(items, items, 1)
+    assert (gain.low, gain.estimate, gain.high) == (0.0, 0.0, 0.0)
+
+
+def test_baseline_and_main_must_be_of_the_same_families():
+    member = np.arange(10) < 5
+    score = np.arange(10.0)
+    with pytest.raises(ValueError, match="must be the same"):
+        paired_gain(gene_items(score, member, np.arange(10)), gene_items(score, member, np.arange(10) // 2), 1)

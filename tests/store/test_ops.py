@@ -1,0 +1,34 @@
+"""Jobs and timings live outside the chain."""
+
+from __future__ import annotations
+
+import pytest
+
+from theodolite.store import JobState, LedgerConflict
+
+
+def test_attempts_at_a_job_are_counted(ledger):
+    assert ledger.ops.start_job("a", worker_pid=17) == 1
+    ledger.ops.finish_job("a", JobState.TIMEOUT, seconds=600.0, detail="killed after 600 s")
+    assert ledger.ops.start_job("a") == 2
+    (job,) = ledger.ops.jobs()
+    assert (job.attempts, job.state, job.finished_at, job.detail) == (2, JobState.RUNNING, None, None)
+    ledger.ops.finish_job("a", JobState.DONE, seconds=1.5)
+    (job,) = ledger.ops.jobs(JobState.DONE)
+    assert (job.seconds, job.state) == (1.5, JobState.DONE)
+    assert job.started_at is not None
+    assert job.finished_at is not None
+    assert job.started_at < job.finished_at
+    assert ledger.ops.jobs(JobState.FAILED) == []
+    with pytest.raises(LedgerConflict, match="job 'b' was never started"):
+        ledger.ops.finish_job("b", JobState.DONE)
+
+
+def test_timings_are_kept_in_order_and_leave_the_chain_alone(ledger):
+    before = ledger.head()
+    ledger.ops.record_timing("c/r01.s001", "run", 2.5)
+    ledger.ops.record_timing("c/r01.s001", "run", 1.5)
+    ledger.ops.record_timing("c/r01.s002", "judge", 0.5)
+    assert [(row.phase, row.seconds) for row in ledger.ops.timings("c/r01.s001")] == [("run", 2.5), ("run", 1.5)]
+    assert len(ledger.ops.timings()) == 3
+    assert ledger.head() == before

@@ -1,0 +1,90 @@
+"""The locked plan: its hash covers every field, so that nothing of a test can change unseen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from theodolite.canonical import digest
+from theodolite.plans import Plan
+
+CHANGES: dict[str, Any] = {
+    "claim_text": "another wording",
+    "campaign": "another-campaign",
+    "round": 2,
+    "slot": 9,
+    "estimand": "something else",
+    "shape": "PairScores",
+    "params": {"layer": 1, "axis": 2},
+    "variants": ("main", "untrained(2)"),
+    "fitted": {"main": "1" * 64},
+    "reference_sha256": "1" * 64,
+    "families_sha256": "1" * 64,
+    "cells_sha256": "1" * 64,
+    "model_sha256": "1" * 64,
+    "null_panel": ("family_block_swap",),
+    "draws": 2_001,
+    "seed": 8,
+    "sesoi": 0.21,
+    "minimum_detectable_effect": 0.13,
+    "reference_in_block": 41,
+    "families_in_block": 21,
+    "catalogue": "0",
+    "decision": "0",
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_a_change_of_any_field_changes_the_preregistration_hash(example_plan: Plan, field: str) -> None:
+    changed = Plan.model_validate(example_plan.model_dump() | {field: CHANGES[field]})
+    assert getattr(changed, field) != getattr(example_plan, field)
+    assert changed.sha256 != example_plan.sha256
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("hypothesis", {"direction": "less"}),
+        ("hypothesis", {"rationale": "another reason"}),
+        ("hypothesis", {"tool": "geometry.axis_separation@2"}),
+        ("block", {"reused": True}),
+        ("level", {"provisional_t": 2}),
+        ("level", {"provisional_alpha": 0.5}),
+    ],
+)
+def test_the_hash_reaches_into_its_parts(example_plan: Plan, part: str, change: dict[str, Any]) -> None:
+    content = example_plan.model_dump()
+    changed = Plan.model_validate(content | {part: content[part] | change})
+    assert changed.sha256 != example_plan.sha256
+
+
+def test_every_field_is_tried_above_or_fixed_by_the_closed_list(example_plan: Plan) -> None:
+    assert set(Plan.model_fields) - set(CHANGES) == {"hypothesis", "statistic", "block", "level"}
+
+
+def test_the_hash_is_that_of_what_the_ledger_stores(example_plan: Plan) -> None:
+    stored = example_plan.model_dump(mode="json")
+    assert digest(stored) == example_plan.sha256
+    assert Plan.model_validate(stored).sha256 == example_plan.sha256
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"statistic": "accuracy"},
+        {"null_panel": ()},
+        {"null_panel": ("pair_shuffle",)},
+        {"draws": 0},
+        {"sesoi": 0.0},
+        {"round": 0},
+        {"slot": 0},
+        {"shape": "CurveFit"},
+        {"verdict": "supported"},
+    ],
+    ids=str,
+)
+def test_what_is_not_in_the_closed_lists_is_refused(example_plan: Plan, change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Plan.model_validate(example_plan.model_dump() | change)
