@@ -17,8 +17,9 @@ import yaml
 
 from theodolite.agents import LintReviewer, Planner, run_campaign
 from theodolite.data import PlantedCells, Reference, planted_cells
-from theodolite.experiments import CampaignRun, CampaignSpec, JobOutcome, JobSpec, Materials, Workspace, prepare
-from theodolite.experiments.worker import Bench, write_atomically
+from theodolite.experiments import CampaignRun, CampaignSpec, JobOutcome, JobSpec, Materials, Setting, Workspace, prepare
+from theodolite.experiments.worker import Bench
+from theodolite.files import write_atomically
 from theodolite.models.compact import CompactConfig, CompactTransformer, save_checkpoint
 from theodolite.store import HypothesisRow, Ledger, hypothesis_rows
 from theodolite.tools import ToolError
@@ -129,9 +130,30 @@ class SmallWorld:
         with self.opened(folder, spec, runner=runner, references=references) as run:
             return run_campaign(run, executor or Planner(), reviewer or LintReviewer())
 
-    def rows(self, folder: Path) -> list[HypothesisRow]:
+    @staticmethod
+    def runner(setting: Setting) -> InProcessRunner:
+        return InProcessRunner(setting.materials())
+
+    @staticmethod
+    def rows(folder: Path) -> list[HypothesisRow]:
         with Ledger.open(folder / "ledger.sqlite", read_only=True) as ledger:
             return hypothesis_rows(ledger)
+
+    def finished(self, blocks: int = 1) -> Path:
+        """Return the workspace of a campaign of three rounds that has stopped; made once, never to be written to."""
+        folder = self.folder / f"finished-{blocks}"
+        if not folder.is_dir():
+            self.run_in_process(folder, self.finished_spec(blocks))
+        return folder
+
+    def finished_spec(self, blocks: int = 1) -> CampaignSpec:
+        """Return the campaign of :meth:`finished`."""
+        return self.spec("finished", budget={"experiments": 6}, **({} if blocks == 1 else self.two_blocks))
+
+    @property
+    def two_blocks(self) -> dict[str, Any]:
+        """What makes a campaign of this world split its confirmation units into two blocks."""
+        return {"references": str(self.folder / "references-two-blocks.yaml"), "sesoi": {"GeneScores": 0.25}}
 
 
 def _plant_model(folder: Path, planted: PlantedCells) -> None:

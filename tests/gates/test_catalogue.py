@@ -57,7 +57,7 @@ def test_the_claimed_tail_is_the_one_tested(make_plan, gene_world):
 
 
 def test_what_the_untrained_model_shows_too_is_no_finding(make_plan, gene_world):
-    judgement = judge(make_plan(), gene_world(1.5, untrained=-1.5), provenance_ok=True)
+    judgement = judge(make_plan(), gene_world(1.5, untrained=-2.0), provenance_ok=True)
     assert by_gate(judgement)["G9"].passed
     assert by_gate(judgement)["G5"].passed is False
     assert judgement.baseline.estimate > 0.3

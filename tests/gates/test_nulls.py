@@ -81,7 +81,7 @@ def chosen_pairs(weight: np.ndarray, count: int, rng: np.random.Generator) -> np
 def plain_pairs(rng: np.random.Generator, signal: float = 0.0) -> Contrast:
     family = np.arange(100) // 2
     edges = chosen_pairs((family[:, None] != family).astype(float), 80, rng)
-    return contrast_pairs(symmetric(100, rng) + signal * edges, edges, names(family), expression(100, rng)[0])
+    return contrast_pairs(symmetric(100, rng) + signal * edges, edges, names(family), *expression(100, rng))
 
 
 def hub_pairs(rng: np.random.Generator) -> Contrast:
@@ -91,7 +91,7 @@ def hub_pairs(rng: np.random.Generator) -> Contrast:
     either = hub[:, None] + hub[None, :]
     edges = chosen_pairs((family[:, None] != family) * np.exp(either), 80, rng)
     score = 0.5 * symmetric(100, rng) + np.exp(0.5 * either)
-    return contrast_pairs(score, edges, names(family), expression(100, rng)[0])
+    return contrast_pairs(score, edges, names(family), *expression(100, rng))
 
 
 def alike_pairs(rng: np.random.Generator, adjusted: bool = True) -> Contrast:
@@ -102,7 +102,7 @@ def alike_pairs(rng: np.random.Generator, adjusted: bool = True) -> Contrast:
     unlike = np.abs(z[:, None] - z[None, :])
     edges = chosen_pairs((family[:, None] != family) * np.exp(-unlike), 80, rng)
     covariates = mean[:, None] if adjusted else None
-    return contrast_pairs(0.5 * symmetric(100, rng) - unlike, edges, names(family), mean, covariates=covariates)
+    return contrast_pairs(0.5 * symmetric(100, rng) - unlike, edges, names(family), mean, np.ones(100), covariates=covariates)
 
 
 def paralogous_pairs(rng: np.random.Generator) -> Contrast:
@@ -112,7 +112,7 @@ def paralogous_pairs(rng: np.random.Generator) -> Contrast:
     distance = np.sqrt(((rows[:, None] - rows[None]) ** 2).sum(axis=2))
     between = chosen_pairs(np.ones((25, 25)), 12, rng)[np.ix_(family, family)]
     kept = np.triu(rng.random((100, 100)) < 0.7, 1)
-    return contrast_pairs(-distance, between & (kept | kept.T), names(family), expression(100, rng)[0])
+    return contrast_pairs(-distance, between & (kept | kept.T), names(family), *expression(100, rng))
 
 
 def test_both_nulls_hold_for_exchangeable_genes():
@@ -177,7 +177,7 @@ def test_a_pair_that_a_draw_puts_into_a_family_never_ranks_below_the_middle():
     inside = (family[:, None] == family) & ~np.eye(40, dtype=bool)
     score[inside] -= 10.0
     edges = chosen_pairs((family[:, None] != family).astype(float), 40, np.random.default_rng(2))
-    contrast = contrast_pairs(score, edges, names(family), np.arange(40.0))
+    contrast = contrast_pairs(score, edges, names(family), np.arange(40.0), np.ones(40))
     assert (contrast.rank[inside] >= (contrast.candidates + 1) / 2).all()
     between = contrast.rank[np.triu(family[:, None] != family)]
     assert sorted(between) == list(range(1, contrast.candidates + 1))

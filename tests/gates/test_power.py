@@ -34,7 +34,7 @@ def test_paralogues_and_few_pairs_widen_the_spread():
         chosen = rng.choice(len(i), count, replace=False)
         edges = np.zeros((100, 100), dtype=bool)
         edges[i[chosen], j[chosen]] = edges[j[chosen], i[chosen]] = True
-        spreads.append(blinded_spread_pairs(edges, unrelated[:100], mean[:100], 1))
+        spreads.append(blinded_spread_pairs(edges, unrelated[:100], mean[:100], variance[:100], 1))
     assert spreads[0] > 2 * spreads[1]
 
 

@@ -57,19 +57,10 @@ def test_a_small_stratum_joins_its_own_expression_class_first():
 def test_expression_strata_are_quantiles_within_quantiles():
     rng = np.random.default_rng(0)
     mean, variance = rng.gamma(2.0, 1.0, (2, 300))
-    strata = expression_strata(mean, variance, outer=5)
+    strata = expression_strata(mean, variance)
     assert {strata.count(stratum) for stratum in set(strata)} == {20}
     outer = np.array([stratum[0] for stratum in strata])
     assert mean[outer == 0].max() <= mean[outer == 1].min()
-
-
-def test_genes_without_a_reference_pair_share_a_degree_stratum():
-    degree = np.r_[np.zeros(20), np.ones(6), np.full(4, 9.0)]
-    inner = {
-        d: {s for _, s in np.array(expression_strata(np.ones(30), degree, outer=3))[degree == d]} for d in (0, 1, 9)
-    }
-    assert len(inner[0]) == 1
-    assert not inner[0] & inner[9]
 
 
 @given(st.lists(st.booleans(), min_size=6, max_size=6), st.sampled_from(["aabbcd", "aabbcc", "abcdef", "aaabbb"]))

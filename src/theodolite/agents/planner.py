@@ -10,18 +10,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from theodolite.claims import Author, Claim, Covariate, Direction, Hypothesis, Named, Relation
+from theodolite.claims import Author, Direction, Hypothesis, Relation
 from theodolite.data import DISCOVERY
 from theodolite.experiments import CampaignRun, Look, Registrar
 from theodolite.gates import StreamExhausted
 from theodolite.store import AgentView, agent_view
 
 __all__ = ["Candidate", "Planner"]
-
-RETIRE_AFTER = 6
-"""Tries of a family without support after which the planner leaves it."""
-
-_ADJUSTMENT = tuple(sorted((Covariate.MEAN, Covariate.VARIANCE, Covariate.DROPOUT)))
 
 
 @dataclass(frozen=True)
@@ -75,25 +70,16 @@ class Planner:
         return proposals
 
     def _ranked(self, run: CampaignRun, looks: Sequence[Look], view: AgentView) -> list[Candidate]:
-        retired = self.retired(view)
         closed = set(view.tried_hypotheses) | {refusal.hypothesis_id for refusal in view.refusals}
         best: dict[str, Candidate] = {}
         supported = {bit.claim_key for bit in view.bits if bit.supported}
         for candidate in self._candidates(run, looks):
             key = candidate.hypothesis.claim.key
-            if candidate.hypothesis.id in closed or candidate.family in retired or key in supported:
+            if candidate.hypothesis.id in closed or candidate.family in view.retired_families or key in supported:
                 continue
             if key not in best or candidate.strength > best[key].strength:
                 best[key] = candidate
         return sorted(best.values(), key=lambda item: (-item.strength, item.hypothesis.id))
-
-    @staticmethod
-    def retired(view: AgentView) -> set[str]:
-        """Return the families with many tries in closed rounds and no support."""
-        tries: dict[str, list[bool]] = {}
-        for bit in view.bits:
-            tries.setdefault(bit.family, []).append(bit.supported)
-        return {family for family, bits in tries.items() if len(bits) >= RETIRE_AFTER and not any(bits)}
 
     @staticmethod
     def _share(pool: list[Candidate], slots: int) -> list[Candidate]:
@@ -110,29 +96,19 @@ class Planner:
 
     def _candidates(self, run: CampaignRun, looks: Sequence[Look]) -> Iterator[Candidate]:
         setting = run.setting
-        model = Named(name=setting.model.name, sha256=setting.model.sha256)
-        context = Named(name=setting.cells.name, sha256=setting.cells.sha256)
         universe = len(setting.genes(DISCOVERY))
         testable = setting.testability(run.block)
         for look in looks:
             for reference_id, (effect, n) in look.effects.items():
                 if not testable[reference_id].testable:
                     continue
-                reference = setting.references[reference_id]
                 tool = look.tool
                 # Closeness is a one-sided claim; the sign of an axis is arbitrary, so either end of it will do.
                 signed = abs(effect) if tool.relation is Relation.SEPARATES else effect
                 greater = effect >= 0 or tool.relation is Relation.RANKS_ABOVE
                 error = math.sqrt((universe + 1) / (12 * max(n, 1) * max(universe - n, 1)))
                 hypothesis = Hypothesis(
-                    claim=Claim(
-                        object=tool.object,
-                        relation=tool.relation,
-                        reference=reference.named,
-                        model=model,
-                        context=context,
-                        adjustment=_ADJUSTMENT,
-                    ),
+                    claim=setting.claim(tool, reference_id),
                     locus=look.params.locus(),
                     direction=Direction.GREATER if greater else Direction.LESS,
                     tool=f"{tool.name}@{tool.version}",

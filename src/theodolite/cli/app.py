@@ -20,7 +20,8 @@ app = typer.Typer(
     epilog=epilog(),
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    # Help in boxes would triple the time that help takes.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -30,5 +30,5 @@ MEANINGS: dict[ExitCode, str] = {
 
 
 def epilog() -> str:
-    """Return the codes as the closing paragraph of ``theodolite --help``."""
-    return "Exit codes: " + ". ".join(f"[bold]{code.value}[/] {text}" for code, text in MEANINGS.items()) + "."
+    """Return the codes as the closing paragraph of ``theodolite --help``; its lines are not to be joined."""
+    return "\n".join(["\b", "Exit codes:", *(f"  {code.value:>3}  {text}" for code, text in MEANINGS.items())])

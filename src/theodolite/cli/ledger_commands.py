@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Read, check, rebuild, compare and export the ledger.", no_args_is_help=True)
+app = typer.Typer(help="Read, check, rebuild, compare and export the ledger.", no_args_is_help=True, rich_markup_mode=None)
 
 CampaignOption = Annotated[str | None, typer.Option("--campaign", help="Only this campaign (its id or its name).")]
 

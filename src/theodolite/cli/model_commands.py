@@ -13,8 +13,8 @@ from theodolite.cli.tool_commands import JsonOption
 
 __all__ = ["app", "train_app"]
 
-app = typer.Typer(help="The models that can be surveyed.", no_args_is_help=True)
-train_app = typer.Typer(help="Train a model.", no_args_is_help=True)
+app = typer.Typer(help="The models that can be surveyed.", no_args_is_help=True, rich_markup_mode=None)
+train_app = typer.Typer(help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(train_app, name="train")
 
 

@@ -18,6 +18,7 @@ __all__ = ["CampaignProgress", "Counter", "EventLike", "counted", "waiting"]
 WORDS = {
     "read the model": "Reading the model, trained and untrained",
     "explore": "Looking at the discovery genes",
+    "choose": "Choosing hypotheses that have the power to be tested",
     "register": "Locking hypotheses before any result",
     "measure": "Measuring on held-out genes",
     "judge": "Judging against the nulls",
@@ -61,7 +62,13 @@ def _bars() -> Progress:
 
 
 class CampaignProgress:
-    """Shows the events of a campaign; use it as a context manager and call it with each event."""
+    """Shows the events of a campaign; use it as a context manager and call it with each event.
+
+    Parameters
+    ----------
+    clock
+        Seconds from any origin.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -70,8 +77,7 @@ class CampaignProgress:
         self._phase: str | None = None
         self._round = 0
         self._started = self._said = 0.0
-        self._seen: set[str] = set()
-        self._reported = False
+        self._announced: set[str] = set()
 
     def __enter__(self) -> Self:
         if messages().is_terminal:
@@ -80,46 +86,56 @@ class CampaignProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is None:
+            self._end()
         if self._bars is not None:
             self._bars.stop()
 
     def __call__(self, event: EventLike) -> None:
         """Show one event."""
         if event.phase != self._phase:
-            self._begin(event)
+            self._end()
+            self._begin(event.phase, event.total)
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=event.done, total=event.total)
-        elif self._bars is None:
-            self._line(event)
+        elif self._clock() - self._said >= _LINE_EVERY_S and event.done < event.total:
+            self._said = self._clock()
+            messages().print(f"    {event.done} of {event.total} after {self._said - self._started:.0f} s")
+        # Choosing hypotheses takes a while and reports nothing of its own.
+        if event.phase == "explore" and event.done == event.total:
+            self._end()
+            self._begin("choose", None)
 
     @property
     def _title(self) -> str:
         words = WORDS.get(self._phase or "", self._phase or "")
         return f"{words}, round {self._round}" if self._round > 1 else words
 
-    def _begin(self, event: EventLike) -> None:
-        now = self._clock()
-        if self._bars is not None and self._task is not None and now - self._started < _WORTH_A_LINE_S:
-            self._bars.remove_task(self._task)
-        # Exploring opens a round; what it has seen once it does not look at again.
-        if event.phase == "explore":
+    def _begin(self, phase: str, total: int | None) -> None:
+        if phase == "explore":
             self._round += 1
-        self._phase, self._started, self._said, self._reported = event.phase, now, now, False
+        self._phase, self._started, self._said = phase, self._clock(), self._clock()
         if self._bars is not None:
-            self._task = self._bars.add_task(self._title, total=event.total)
+            self._task = self._bars.add_task(self._title, total=total)
+        elif phase not in self._announced:
+            self._announced.add(phase)
+            messages().print(f"  {self._title} ...")
 
-    def _line(self, event: EventLike) -> None:
-        now = self._clock()
-        finished = event.done == event.total
-        due = now - self._said >= _LINE_EVERY_S
-        first = event.phase not in self._seen
-        if finished and not self._reported and (first or now - self._started >= _WORTH_A_LINE_S):
-            self._reported = True
-            self._seen.add(event.phase)
-            messages().print(f"  {self._title}: {event.total} done in {now - self._started:.0f} s")
-        elif due and not finished:
-            self._said = now
-            messages().print(f"  {self._title}: {event.done} of {event.total} after {now - self._started:.0f} s")
+    def _end(self) -> None:
+        if self._phase is None:
+            return
+        seconds = self._clock() - self._started
+        if self._bars is not None and self._task is not None:
+            # What a later round only passes through again is not worth a line.
+            if seconds < _WORTH_A_LINE_S:
+                self._bars.remove_task(self._task)
+            else:
+                task = next(task for task in self._bars.tasks if task.id == self._task)
+                self._bars.update(self._task, total=task.total or 1, completed=task.total or 1)
+            self._task = None
+        elif seconds >= _WORTH_A_LINE_S:
+            messages().print(f"    done in {seconds:.0f} s")
+        self._phase = None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from theodolite.cli.errors import UserError
 
 __all__ = ["app"]
 
-app = typer.Typer(help="The instruments that a campaign may use.", no_args_is_help=True)
+app = typer.Typer(help="The instruments that a campaign may use.", no_args_is_help=True, rich_markup_mode=None)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -53,8 +54,9 @@ def describe_tool(
         return
     console = results()
     console.print(f"{described['name']}, version {described['version']}", style="bold")
-    console.print(described["help"])
-    console.print()
+    for paragraph in _paragraphs(described["help"]):
+        console.print(paragraph)
+        console.print()
     fitted = ", ".join(described["fitted on discovery"]) or "nothing"
     for label, value in (
         ("shape of the result", described["shape"]),
@@ -66,6 +68,12 @@ def describe_tool(
     console.print("parameters:")
     for key, schema in described["parameters"]["properties"].items():
         console.print(f"  {key}: {schema.get('description', '')}{_bounds(schema)}")
+
+
+def _paragraphs(docstring: str) -> list[str]:
+    """Return the prose of a numpy docstring, which ends at its first underlined section, as unbroken paragraphs."""
+    prose = re.split(r"\n\n[^\n]+\n-{3,}\n", docstring)[0]
+    return [" ".join(paragraph.split()) for paragraph in prose.split("\n\n")]
 
 
 def _bounds(schema: dict[str, object]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from theodolite.claims import Covariate, Hypothesis, Verdict
 from theodolite.experiments.setting import Setting
@@ -24,14 +23,10 @@ from theodolite.gates import (
 from theodolite.judgements import GateId
 from theodolite.plans import Block, LevelRule, NullName, Plan
 from theodolite.sources import Source, leaked_ancestors
-from theodolite.store import Ledger, block_retired, hypothesis_rows, stream_state
+from theodolite.store import RETIRE_AFTER, Ledger, RefusalCode, agent_view, block_retired, hypothesis_rows, stream_state
 from theodolite.tools import ToolError, get_tool
 
-__all__ = ["Power", "Refusal", "RefusalCode", "Registrar"]
-
-RefusalCode = Literal[
-    "duplicate", "not_testable", "leak", "underpowered", "resolution", "exhausted", "invalid_locus", "hold_out"
-]
+__all__ = ["Power", "Refusal", "Registrar"]
 
 MOST_RETURNS = 2
 """How often an inconclusive hypothesis may be registered again, each time on an unused block."""
@@ -71,11 +66,9 @@ class Power:
             labels = setting.labels(reference, block)
             families = setting.split_families(block)
             mean = setting.gene_statistic(Covariate.MEAN, block)
-            if shape == "GeneScores":
-                variance = setting.gene_statistic(Covariate.VARIANCE, block)
-                self._spreads[key] = blinded_spread_set(labels, families, mean, variance, seed)
-            else:
-                self._spreads[key] = blinded_spread_pairs(labels, families, mean, seed)
+            variance = setting.gene_statistic(Covariate.VARIANCE, block)
+            spread = blinded_spread_set if shape == "GeneScores" else blinded_spread_pairs
+            self._spreads[key] = spread(labels, families, mean, variance, seed)
         return self._spreads[key]
 
     def minimum_detectable_effect(self, shape: str, reference: str, block: str, alpha: float) -> float:
@@ -113,6 +106,10 @@ class Registrar:
     def _state(self) -> tuple[int, int]:
         spent, supported = stream_state(self._ledger, self.stream)
         return spent, len(supported)
+
+    @cached_property
+    def _retired_families(self) -> frozenset[str]:
+        return agent_view(self._ledger, self._setting.campaign_id).retired_families
 
     def level(self, earlier_in_round: int) -> LevelRule:
         """Return the provisional level of the next test, if all ``earlier_in_round`` tests spend and none is supported.
@@ -160,6 +157,8 @@ class Registrar:
             Number of hypotheses registered before in this round.
         """
         setting = self._setting
+        if hypothesis.claim.reference.name not in setting.references:
+            return Refusal("mismatch", f"this campaign has no reference {hypothesis.claim.reference.name!r}")
         if self._taken(hypothesis.id):
             return Refusal(
                 "duplicate",
@@ -167,10 +166,20 @@ class Registrar:
                 "wording does not make it new",
             )
         instrument = get_tool(hypothesis.tool.partition("@")[0])
+        if hypothesis.claim != setting.claim(instrument, hypothesis.claim.reference.name):
+            return Refusal(
+                "mismatch",
+                f"this is not the claim that {instrument.name} can make of {hypothesis.claim.reference.name!r} here: "
+                "object, relation, hashes and adjustment follow from tool, reference, model and cells",
+            )
         try:
             params = setting.params_at(instrument, hypothesis.locus)
         except ToolError as error:
             return Refusal("invalid_locus", str(error))
+        if instrument.name in self._retired_families:
+            return Refusal(
+                "retired", f"{instrument.name} has had {RETIRE_AFTER} tries or more in this campaign and no support"
+            )
         reference = setting.references[hypothesis.claim.reference.name]
         features = (
             Source(f"model:{setting.model.name}", setting.model.sha256),

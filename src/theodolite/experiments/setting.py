@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.canonical import canonical_json, digest
-from theodolite.claims import Covariate, Locus
+from theodolite.claims import Claim, Covariate, Locus, Named
 from theodolite.data import (
     DISCOVERY,
     CellSet,
@@ -31,6 +31,7 @@ from theodolite.data import (
 from theodolite.experiments.campaign import CampaignError, CampaignSpec
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.jobs import Materials
+from theodolite.experiments.workbench import COVARIATES
 from theodolite.files import write_atomically
 from theodolite.models.facts import ModelFacts, model_facts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, get_tool
@@ -207,6 +208,17 @@ class Setting:
             if first in position and second in position:
                 matrix[position[first], position[second]] = matrix[position[second], position[first]] = True
         return np.asarray(matrix & (families[:, None] != families[None, :]))
+
+    def claim(self, tool: Tool, reference: str) -> Claim:
+        """Return the one claim that a tool can make of a reference in this campaign."""
+        return Claim(
+            object=tool.object,
+            relation=tool.relation,
+            reference=self.references[reference].named,
+            model=Named(name=self.model.name, sha256=self.model.sha256),
+            context=Named(name=self.cells.name, sha256=self.cells.sha256),
+            adjustment=tuple(sorted(COVARIATES)),
+        )
 
     def params_at(self, tool: Tool, locus: Locus) -> ToolParams:
         """Return the parameters with which a tool reads a locus.

@@ -7,7 +7,6 @@ of the error stream is spent (:func:`spends`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log10
 from typing import Final
 
 import numpy as np
@@ -137,6 +136,7 @@ def _contrast(plan: Plan, measurement: Measurement, labelled: Measurement) -> Co
         labelled.edges,
         labelled.families,
         column[Covariate.MEAN.value],
+        column[Covariate.VARIANCE.value],
         covariates=covariates,
     )
 

@@ -99,7 +99,7 @@ def contrast_genes(
         items=gene_items(score, members, _family_index(families)),
         schemes={
             "family_block_swap": family_block_swap(families),
-            "stratified_labels": stratified_labels(expression_strata(mean, variance, outer=5)),
+            "stratified_labels": stratified_labels(expression_strata(mean, variance)),
         },
     )
 
@@ -119,12 +119,19 @@ def _pair_ranks(score: Floats, candidates: Bools) -> Floats:
 
 
 def contrast_pairs(
-    score: Floats, edges: Bools, families: Sequence[str], mean: Floats, *, covariates: Floats | None = None
+    score: Floats,
+    edges: Bools,
+    families: Sequence[str],
+    mean: Floats,
+    variance: Floats,
+    *,
+    covariates: Floats | None = None,
 ) -> Contrast:
     """Return the contrast of a pair list: ranks among pairs of two families, without hubs and ``covariates`` (n, k).
 
-    Nulls: family blocks, and labels within mean-expression tercile x reference-degree tercile. ``score`` and ``edges``
-    are symmetric (n, n); ``edges`` holds no pair inside a family.
+    Nulls: family blocks, and labels within mean-expression quintile x variance tercile. The reference is undirected: its
+    degrees are not held fixed, for where it is a clique degree is membership, and no draw would move
+    (``docs/decisions/0001``). ``score`` and ``edges`` are symmetric (n, n); ``edges`` holds no pair inside a family.
     """
     family = _family_index(families)
     candidates = family[:, None] != family[None, :]
@@ -140,7 +147,7 @@ def contrast_pairs(
         items=pair_items(adjusted, edges, family),
         schemes={
             "family_block_swap": family_block_swap(families),
-            "stratified_labels": stratified_labels(expression_strata(mean, degree.astype(np.float64), outer=3)),
+            "stratified_labels": stratified_labels(expression_strata(mean, variance)),
         },
     )
 

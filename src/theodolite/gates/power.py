@@ -77,7 +77,9 @@ def blinded_spread_set(members: Bools, families: Sequence[str], mean: Floats, va
     return _largest_spread([contrast_genes(score, members, families, mean, variance) for score in worlds], seed)
 
 
-def blinded_spread_pairs(edges: Bools, families: Sequence[str], mean: Floats, seed: int) -> float:
+def blinded_spread_pairs(
+    edges: Bools, families: Sequence[str], mean: Floats, variance: Floats, seed: int
+) -> float:
     """Return the standard deviation of AUROC - 0.5 of a pair list under the wider of both nulls.
 
     The stand-in for a pair score is the proximity (negative Euclidean distance) of random Gaussian rows in a window of
@@ -87,7 +89,7 @@ def blinded_spread_pairs(edges: Bools, families: Sequence[str], mean: Floats, se
     ----------
     edges
         Shape (n, n), symmetric: the reference pairs in the block, none inside a family.
-    families, mean, seed
+    families, mean, variance, seed
         As for sets.
     """
     rng = np.random.default_rng(seed)
@@ -95,5 +97,5 @@ def blinded_spread_pairs(edges: Bools, families: Sequence[str], mean: Floats, se
     for _ in range(_WORLDS):
         rows = _random_rows(families, _WINDOW, rng)
         score = -np.sqrt(((rows[:, None, :] - rows[None, :, :]) ** 2).sum(axis=2))
-        contrasts.append(contrast_pairs(score, edges, families, mean))
+        contrasts.append(contrast_pairs(score, edges, families, mean, variance))
     return _largest_spread(contrasts, seed)

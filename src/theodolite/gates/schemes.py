@@ -138,22 +138,20 @@ def _quantile_class(values: Floats, classes: int) -> Ints:
     return np.searchsorted(cuts, values, side="left").astype(np.int64)
 
 
-def expression_strata(mean: Floats, second: Floats, *, outer: int) -> list[tuple[int, int]]:
-    """Return (class of mean expression, tercile of ``second`` within that class) of each gene.
+def expression_strata(mean: Floats, variance: Floats) -> list[tuple[int, int]]:
+    """Return (quintile of mean expression, tercile of variance within that quintile) of each gene.
 
-    Terciles are taken within the outer class: expression, variance and reference degree are correlated, and terciles
-    over all genes would leave most of the grid empty.
+    Terciles are taken within the quintile: expression and variance are correlated, and terciles over all genes would
+    leave most of the grid empty.
 
     Parameters
     ----------
-    mean, second
-        Shape (n,): mean expression; variance (set claims) or reference degree (pair claims).
-    outer
-        Classes of mean expression: 5 for set claims, 3 for pair claims.
+    mean, variance
+        Shape (n,): statistics of each gene from counts.
     """
-    outer_class = _quantile_class(mean, outer)
+    outer_class = _quantile_class(mean, 5)
     inner_class = np.zeros_like(outer_class)
     for value in np.unique(outer_class):
         inside = outer_class == value
-        inner_class[inside] = _quantile_class(second[inside], 3)
+        inner_class[inside] = _quantile_class(variance[inside], 3)
     return list(zip(outer_class.tolist(), inner_class.tolist(), strict=True))

@@ -9,8 +9,8 @@ from typing import Any
 from theodolite.reports.verdict_table import count_outcomes, verdict_lines
 from theodolite.store import (
     BlockRow,
-    Ledger,
     LeaseRow,
+    Ledger,
     StreamRow,
     block_rows,
     campaign_rows,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from theodolite.store.agent_view import AgentView, agent_view
+from theodolite.store.agent_view import RETIRE_AFTER, AgentView, agent_view
 from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.chain import Entry, Head
 from theodolite.store.diff import Difference, diff
@@ -44,6 +44,7 @@ from theodolite.store.queries import (
     stream_state,
 )
 from theodolite.store.rebuild import rebuild
+from theodolite.store.records import RefusalCode
 from theodolite.store.rows import (
     BlockRow,
     CampaignRow,
@@ -60,6 +61,7 @@ from theodolite.store.rows import (
 from theodolite.store.verify import Problem, VerifyReport, verify
 
 __all__ = [
+    "RETIRE_AFTER",
     "AgentView",
     "ArtefactCorrupt",
     "ArtefactError",
@@ -91,6 +93,7 @@ __all__ = [
     "NullRow",
     "Problem",
     "ReferenceRow",
+    "RefusalCode",
     "RefusalRow",
     "ReviewRow",
     "RoundRow",

@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+RETIRE_AFTER = 6
+"""Tries of a hypothesis family without support after which it is left alone for the rest of a campaign."""
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -150,6 +154,15 @@ class AgentView(_Record):
     tried_keys: tuple[str, ...]
     retired_blocks: tuple[str, ...]
     released: tuple[Released, ...]
+
+    @property
+    def retired_families(self) -> frozenset[str]:
+        """Families with :data:`RETIRE_AFTER` tries or more in finished rounds of the campaign, and no support."""
+        tries: defaultdict[str, list[bool]] = defaultdict(list)
+        for bit in self.bits:
+            if bit.campaign == self.campaign:
+                tries[bit.family].append(bit.supported)
+        return frozenset(family for family, bits in tries.items() if len(bits) >= RETIRE_AFTER and not any(bits))
 
 
 def agent_view(ledger: Ledger, campaign: str) -> AgentView:

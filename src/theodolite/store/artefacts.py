@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from theodolite.canonical import sha256_bytes
+from theodolite.files import write_atomically
 from theodolite.store.errors import ArtefactCorrupt, ArtefactError, ArtefactMissing
 
 __all__ = ["ArtefactStore"]
@@ -50,18 +49,7 @@ class ArtefactStore:
         path = self.path(sha256)
         if path.exists() and sha256_bytes(path.read_bytes()) == sha256:
             return sha256
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+        write_atomically(path, content)
         return sha256
 
     def get(self, sha256: str) -> bytes:
@@ -100,11 +88,3 @@ class ArtefactStore:
                 for file in sorted(folder.iterdir()):
                     if _SHA256.fullmatch(folder.name + file.name):
                         yield folder.name + file.name
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -46,6 +46,7 @@ RefusalCode = Literal[
     "exhausted",
     "retired",
     "invalid_locus",
+    "mismatch",
     "hold_out",
 ]
 
@@ -115,7 +116,7 @@ class LookRecord(_Record):
     tool: str
     params: dict[str, Any]
     split: Literal["discovery"]
-    measurement: Sha256
+    measurement: Sha256 | None
     effects: dict[str, LookEffect]
 
 

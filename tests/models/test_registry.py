@@ -1,0 +1,86 @@
+"""Models by name or folder, and the controls of a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from theodolite.measurements import Variant, VariantKind
+from theodolite.models import registry
+from theodolite.models.capture import capture
+from theodolite.models.compact import CompactConfig, CompactTransformer, save_checkpoint
+from theodolite.models.facts import CheckpointError
+
+GENES = tuple(f"GENE{index}" for index in range(12))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = CompactConfig(genes=GENES, width=8, n_layers=2, n_heads=2, feedforward=16)
+    draw = torch.Generator().manual_seed(1)
+    model = CompactTransformer(config, torch.rand(12, generator=draw), torch.rand(12, generator=draw) + 0.5, seed=4)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.2 * torch.randn(parameter.shape, generator=draw))
+    path = tmp_path_factory.mktemp("models") / "my-model"
+    save_checkpoint(path, model, {})
+    return path
+
+
+def values() -> np.ndarray:
+    return np.random.default_rng(0).gamma(1.0, 1.0, (20, 12)).astype(np.float32)
+
+
+def test_a_model_is_loaded_by_folder_under_the_folders_name(folder: Path) -> None:
+    model = registry.load_model(str(folder))
+    assert (model.name, model.genes) == ("my-model", GENES)
+    assert (model.n_layers, model.n_heads, model.width, model.expects) == (2, 2, 8, "log1p_cp10k")
+    assert not model.transformer.training
+
+
+def test_a_model_that_is_not_there_is_answered_with_those_that_are() -> None:
+    with pytest.raises(FileNotFoundError, match=r"no model 'compact-heart'.*a folder with config.json"):
+        registry.load_model("compact-heart")
+
+
+def test_weights_that_were_changed_are_refused(folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "changed"
+    copy.mkdir()
+    for file in folder.iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    content = bytearray((copy / "model.safetensors").read_bytes())
+    content[-1] ^= 0x01
+    (copy / "model.safetensors").write_bytes(bytes(content))
+    with pytest.raises(CheckpointError, match="sha256"):
+        registry.load_model(str(copy))
+
+
+def test_variants_that_change_the_input_leave_the_model_as_it_is(folder: Path) -> None:
+    model = registry.load_model(str(folder))
+    for kind in (VariantKind.MAIN, VariantKind.SHUFFLED_INPUT, VariantKind.PERMUTED_LABELS):
+        assert model.variant(Variant(kind, 1)) is model
+
+
+@pytest.mark.parametrize("kind", [VariantKind.UNTRAINED, VariantKind.RANDOM_EMBEDDING])
+def test_variants_of_the_weights_are_other_models_under_the_same_hash(folder: Path, kind: VariantKind) -> None:
+    model = registry.load_model(str(folder))
+    before = capture(model, values())
+    changed = model.variant(Variant(kind, 1))
+    after = capture(changed, values())
+    assert not np.allclose(after.hidden, before.hidden)
+    np.testing.assert_array_equal(capture(model.variant(Variant(kind, 1)), values()).hidden, after.hidden)
+    assert not np.allclose(capture(model.variant(Variant(kind, 2)), values()).hidden, after.hidden)
+    # The variant is named beside the hash in every job; the hash says which weights it was made from.
+    assert changed.sha256 == model.sha256
+    assert changed.name == f"my-model {kind.value}(1)"
+    np.testing.assert_array_equal(capture(model, values()).hidden, before.hidden)
+
+
+def test_an_untrained_model_keeps_the_normalisation_of_the_trained_one(folder: Path) -> None:
+    model = registry.load_model(str(folder))
+    untrained = model.variant(Variant(VariantKind.UNTRAINED, 3))
+    torch.testing.assert_close(untrained.transformer.gene_mean, model.transformer.gene_mean)
+    torch.testing.assert_close(untrained.transformer.gene_sd, model.transformer.gene_sd)

@@ -1,0 +1,67 @@
+"""Attention between genes: symmetric, on the scale on which an attractive gene is an additive nuisance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from theodolite.claims import LocusKind
+from theodolite.tools import ModelShape
+from theodolite.tools.attention import AttentionEdges, edges
+
+
+def double_centred(score: np.ndarray) -> np.ndarray:
+    return score - score.mean(axis=0) - score.mean(axis=1)[:, None] + score.mean()
+
+
+def test_the_score_is_the_mean_of_both_directions_on_the_log_scale(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench()
+    measured = edges.measure(bench, AttentionEdges(layer=2, head=3))
+    raw = bench.probabilities[1, 2]
+    for i, j in ((0, 1), (5, 30), (39, 2)):
+        assert measured.score[i, j] == pytest.approx((np.log(raw[i, j]) + np.log(raw[j, i])) / 2)
+    np.testing.assert_array_equal(measured.score, measured.score.T)
+
+
+def test_without_a_head_probabilities_are_averaged_before_the_logarithm(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench()
+    measured = edges.measure(bench, AttentionEdges(layer=1))
+    mean = bench.probabilities[0].mean(axis=0)
+    np.testing.assert_allclose(measured.score, (np.log(mean) + np.log(mean).T) / 2)
+
+
+def test_attractive_and_attentive_genes_vanish_under_double_centring(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench()
+    rng = np.random.default_rng(3)
+    pulls, asks = rng.gamma(1.0, 5.0, 40) + 0.1, rng.gamma(1.0, 5.0, 40) + 0.1
+    hubs = replace(bench, probabilities=bench.probabilities * pulls[None, :] * asks[:, None])
+    params = AttentionEdges(layer=1, head=1)
+    plain, with_hubs = edges.measure(bench, params).score, edges.measure(hubs, params).score
+    assert not np.allclose(plain, with_hubs)
+    np.testing.assert_allclose(double_centred(plain), double_centred(with_hubs), atol=1e-9)
+
+
+def test_attention_that_underflowed_is_small_and_finite(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench()
+    probabilities = bench.probabilities.copy()
+    probabilities[0, 0, 0, 1] = 0.0
+    score = edges.measure(replace(bench, probabilities=probabilities), AttentionEdges(layer=1, head=1)).score
+    assert np.isfinite(score).all()
+    assert score[0, 1] == score.min()
+
+
+def test_places_are_every_block_and_every_head() -> None:
+    places = [params.locus() for params in AttentionEdges.enumerate(ModelShape(n_layers=2, n_heads=3))]
+    assert [place.kind for place in places] == [LocusKind.LAYER, *[LocusKind.HEAD] * 3] * 2
+    assert {place.layer for place in places} == {1, 2}
+
+
+@pytest.mark.parametrize("values", [{"layer": 0}, {"layer": 1, "head": 0}, {}])
+def test_blocks_and_heads_are_counted_from_one(values: dict[str, int]) -> None:
+    with pytest.raises(ValidationError):
+        AttentionEdges(**values)
