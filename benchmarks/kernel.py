@@ -54,15 +54,17 @@ def main() -> None:
     pairs = contrast_pairs(upper + upper.T, edges, families, mean, variance)
     first, second = np.triu_indices(GENES, 1)
 
-    for null in ("family_block_swap", "stratified_labels"):
-        report("set", genes, null, lambda image: roc_auc_score(member, genes.rank[image]))
-    for null in ("family_block_swap", "stratified_labels"):
-        report(
-            "pairs",
-            pairs,
-            null,
-            lambda image: roc_auc_score(edges[first, second], pairs.rank[image[first], image[second]]),
-        )
+    def set_auroc(image: np.ndarray) -> float:
+        return float(roc_auc_score(member, genes.rank[image]))
+
+    def pair_auroc(image: np.ndarray) -> float:
+        return float(roc_auc_score(edges[first, second], pairs.rank[image[first], image[second]]))
+
+    nulls: tuple[NullName, ...] = ("family_block_swap", "stratified_labels")
+    for null in nulls:
+        report("set", genes, null, set_auroc)
+    for null in nulls:
+        report("pairs", pairs, null, pair_auroc)
 
 
 if __name__ == "__main__":

@@ -75,9 +75,20 @@ class LocusKind(StrEnum):
     HEAD = "head"
     AXIS = "axis"
     WINDOW = "window"
+    READ_OUT_AXIS = "read_out_axis"
+    READ_OUT_WINDOW = "read_out_window"
 
 
-_INDEX_LENGTH = {LocusKind.ANY: 0, LocusKind.LAYER: 0, LocusKind.HEAD: 1, LocusKind.AXIS: 1, LocusKind.WINDOW: 2}
+_INDEX_LENGTH = {
+    LocusKind.ANY: 0,
+    LocusKind.LAYER: 0,
+    LocusKind.HEAD: 1,
+    LocusKind.AXIS: 1,
+    LocusKind.WINDOW: 2,
+    LocusKind.READ_OUT_AXIS: 1,
+    LocusKind.READ_OUT_WINDOW: 2,
+}
+_WITHOUT_LAYER = (LocusKind.ANY, LocusKind.READ_OUT_AXIS, LocusKind.READ_OUT_WINDOW)
 
 
 class Locus(_Record):
@@ -89,7 +100,7 @@ class Locus(_Record):
         One of :class:`LocusKind`.
     layer
         Residual stream after ``layer`` blocks (0 is the embedding) for axes and windows; the block, counted from 1,
-        for attention. None only for ``any``.
+        for attention. None for ``any``, and for the read-out: the gene vectors that predictions are read out with.
     index
         ``(head,)``, ``(axis,)`` or ``(first axis, last axis)``, counted from 1; empty for ``any`` and ``layer``.
     """
@@ -103,8 +114,9 @@ class Locus(_Record):
         wanted = _INDEX_LENGTH[self.kind]
         if len(self.index) != wanted:
             raise ValueError(f"a locus of kind {self.kind.value!r} has {wanted} indices, got {self.index!r}")
-        if (self.layer is None) != (self.kind is LocusKind.ANY):
-            raise ValueError(f"a locus of kind {self.kind.value!r} has layer {self.layer!r}; only 'any' has no layer")
+        if (self.layer is None) != (self.kind in _WITHOUT_LAYER):
+            needs = "has no layer" if self.kind in _WITHOUT_LAYER else "needs a layer"
+            raise ValueError(f"a locus of kind {self.kind.value!r} {needs}, got layer {self.layer!r}")
         if self.layer is not None and self.layer < 0:
             raise ValueError(f"layer is {self.layer!r}; layers are counted from 0 (the embedding)")
         if any(item < 1 for item in self.index) or list(self.index) != sorted(self.index):
@@ -123,6 +135,10 @@ class Locus(_Record):
                 return f"layer {self.layer} axis {self.index[0]}"
             case LocusKind.WINDOW:
                 return f"layer {self.layer} axes {self.index[0]}-{self.index[1]}"
+            case LocusKind.READ_OUT_AXIS:
+                return f"read-out axis {self.index[0]}"
+            case LocusKind.READ_OUT_WINDOW:
+                return f"read-out axes {self.index[0]}-{self.index[1]}"
 
 
 class Claim(_Record):

@@ -222,3 +222,12 @@ def test_sentences_are_for_biologists(make_plan, gene_world):
         "The 40 member genes lie higher on axis_coordinate at layer 3 axis 1 than "
     )
     assert all(gate.sentence.endswith(".") for gate in judgement.gates)
+
+
+def test_the_effect_says_what_was_taken_out_of_it(make_plan, gene_world, pair_world):
+    def effect(plan, world):
+        return by_gate(judge(plan, world, provenance_ok=True))["G9"].sentence
+
+    assert "after taking out mean expression; " in effect(make_plan(), gene_world(1.5))
+    assert "after taking out hubs; " in effect(make_plan("PairScores"), pair_world(1.0))
+    assert "taking out" not in effect(make_plan(adjustment=()), gene_world(1.5))

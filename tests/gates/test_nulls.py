@@ -102,7 +102,9 @@ def alike_pairs(rng: np.random.Generator, adjusted: bool = True) -> Contrast:
     unlike = np.abs(z[:, None] - z[None, :])
     edges = chosen_pairs((family[:, None] != family) * np.exp(-unlike), 80, rng)
     covariates = mean[:, None] if adjusted else None
-    return contrast_pairs(0.5 * symmetric(100, rng) - unlike, edges, names(family), mean, np.ones(100), covariates=covariates)
+    return contrast_pairs(
+        0.5 * symmetric(100, rng) - unlike, edges, names(family), mean, np.ones(100), covariates=covariates
+    )
 
 
 def paralogous_pairs(rng: np.random.Generator) -> Contrast:

@@ -14,8 +14,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from theodolite.models.baselines import gene_mean_mse
+from theodolite.data.pbmc import load_pbmc
+from theodolite.models.baselines import gene_mean_mse, masked_mse
 from theodolite.models.compact import load_checkpoint
+from theodolite.models.registry import model_folder
 from theodolite.models.training import (
     TrainingError,
     TrainReport,
@@ -235,3 +237,29 @@ def test_unusable_values_are_refused(tmp_path: Path) -> None:
         train_compact(values, GENES, SHORT, SHAPE, tmp_path, resume=False)
     with pytest.raises(TrainingError, match="of 3 cells leaves one side empty"):
         train_compact(planted_cells()[:3], GENES, SHORT, SHAPE, tmp_path, resume=False)
+
+
+def test_the_shipped_checkpoint_scores_what_its_log_says() -> None:
+    folder = model_folder("compact-pbmc")
+    extra = json.loads((folder / "config.json").read_text())["extra"]
+    recipe = TrainSettings()
+    assert extra["settings"] == dataclasses.asdict(recipe)
+    assert (folder / "model.safetensors").stat().st_size <= 3_000_000
+
+    cells = load_pbmc()
+    model = load_checkpoint(folder)
+    assert model.config.genes == cells.genes
+    kept = hold_out(cells.log1p_cp10k(), recipe)
+    assert list(kept.cells) == extra["report"]["held_out_cells"]
+    np.testing.assert_allclose(model.gene_mean.numpy(), kept.training.mean(axis=0), rtol=1e-4, atol=1e-6)
+
+    one_mask = kept.masks[:1]
+    error = masked_mse(predict_masked(model, kept.values, one_mask), kept.values, one_mask)
+    r2 = 1 - error / gene_mean_mse(kept.training, kept.values, one_mask)
+    assert r2 >= 0.20
+    # One of the fixed masks for each cell, where the report averages all of them.
+    assert r2 == pytest.approx(extra["report"]["r2"], abs=0.02)
+    last = json.loads((folder / "train_log.jsonl").read_text().splitlines()[-1])
+    assert last["step"] == recipe.steps
+    assert last["r2"] == pytest.approx(extra["report"]["r2"])
+    assert (folder / "command.txt").read_text() == train_command(recipe, model.config, folder) + "\n"

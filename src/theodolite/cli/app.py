@@ -1,4 +1,4 @@
-"""The ``theodolite`` command: its commands by room; each imports its libraries when it runs."""
+"""The ``theodolite`` command; what a command needs is imported when it runs, so that help is instant."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def _options(
     pass
 
 
-app.command()(campaign_commands.demo)
-app.command()(campaign_commands.init)
-app.command("plan")(planning.plan)
-app.command()(campaign_commands.run)
-app.command()(status.status)
+app.command(short_help="Run a small unattended campaign on packaged cells.")(campaign_commands.demo)
+app.command(short_help="Write a commented campaign file.")(campaign_commands.init)
+app.command(short_help="Show what a campaign could find, and its cost.")(planning.plan)
+app.command(short_help="Run a campaign file, or continue it.")(campaign_commands.run)
+app.command(short_help="Show how the campaigns of a workspace stand.")(status.status)
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(tool_commands.app, name="tools")
 app.add_typer(model_commands.app, name="models")
-app.command()(doctor.doctor)
+app.command(short_help="Check machine, packages, model and cells.")(doctor.doctor)
 
 
 def main() -> None:

@@ -65,9 +65,7 @@ def demo(
 
 def init(
     file: Annotated[Path, typer.Argument(help="Where to write the campaign file.")] = Path("campaign.yaml"),
-    name: Annotated[
-        str | None, typer.Option(help="Name of the campaign; where not given, the file's name.")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the campaign; where not given, the file's name.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
 ) -> None:
     """Write a commented campaign file to edit."""
@@ -76,9 +74,7 @@ def init(
     if file.exists() and not force:
         raise UserError(f"{str(file)!r} exists; give another name, or --force to replace it")
     _write_template(file, name or file.stem.lower().replace("_", "-"))
-    results().print(
-        f"Wrote {file}. Edit it, then: theodolite plan {file}, and theodolite run {file}.", soft_wrap=True
-    )
+    results().print(f"Wrote {file}. Edit it, then: theodolite plan {file}, and theodolite run {file}.", soft_wrap=True)
 
 
 def run(

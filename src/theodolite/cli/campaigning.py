@@ -68,7 +68,13 @@ def prepared(file: Path, folder: Path) -> Setting:
 def _line_of(file: Path, spec: CampaignSpec, error: Exception) -> int | None:
     """Return the line of the file whose value an error quotes, None if it quotes none of the inputs' names."""
     text = str(error)
-    for key, value in (("model:", spec.model), ("source:", spec.cells.source), ("references:", spec.references)):
+    inputs = {
+        "model:": spec.model,
+        "source:": spec.cells.source,
+        "references:": spec.references,
+        "families:": spec.families,
+    }
+    for key, value in inputs.items():
         if repr(value) not in text and f"{value}:" not in text:
             continue
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
@@ -103,7 +109,7 @@ def describe_setting(setting: Setting) -> None:
     )
     table.add_row(
         "budget",
-        f"{spec.budget.experiments} experiments; on average at most {100 * spec.error.q:g} % of what they support is false",
+        f"{spec.budget.experiments} experiments; on average at most {100 * spec.error.q:g} % of supports are false",
     )
     results().print(table)
 
@@ -120,22 +126,24 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
     """
     with waiting("Opening the ledger"):
         from theodolite.agents import LintReviewer, Planner, run_campaign
-        from theodolite.experiments import CampaignRun, LocalRunner, Workspace
+        from theodolite.experiments import CampaignRun, LocalRunner, StepError, Workspace
         from theodolite.store import Ledger
 
         place = setting.workspace
         Workspace.at(place.folder, place.cache)
         ledger = Ledger.open(place.ledger, create=True)
-    with ledger, ledger.coordinator(who):
-        with (
-            CampaignProgress() as progress,
-            LocalRunner(
-                setting.materials(), timeout_s=setting.spec.budget.job_timeout_s, log=place.worker_log
-            ) as runner,
-        ):
-            run = CampaignRun(setting, ledger, runner, progress)
-            stopped = run.stopped()
+    with (
+        ledger,
+        ledger.coordinator(who),
+        CampaignProgress() as progress,
+        LocalRunner(setting.materials(), timeout_s=setting.spec.budget.job_timeout_s, log=place.worker_log) as runner,
+    ):
+        run = CampaignRun(setting, ledger, runner, progress)
+        stopped = run.stopped()
+        try:
             reason = stopped or run_campaign(run, Planner(), LintReviewer())
+        except OSError as error:
+            raise StepError(f"{error}; mend that (is the disk full?), then the same command continues") from error
     return Finished(setting.campaign_id, reason, was_complete=stopped is not None)
 
 

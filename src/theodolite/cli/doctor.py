@@ -19,7 +19,18 @@ from theodolite.cli.tool_commands import JsonOption
 
 __all__ = ["Finding", "doctor"]
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "numba", "pandas", "anndata", "scanpy", "torch", "langgraph", "sqlalchemy")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "numba",
+    "pandas",
+    "anndata",
+    "scanpy",
+    "torch",
+    "langgraph",
+    "sqlalchemy",
+)
 LEAST_DISK_BYTES = 2 * 2**30
 LEAST_MEMORY_BYTES = 4 * 2**30
 
@@ -35,9 +46,7 @@ class Finding:
 
 
 def doctor(
-    workspace: Annotated[
-        Path, typer.Option("--workspace", "-w", help="Where campaigns would be kept.")
-    ] = Path("."),
+    workspace: Annotated[Path, typer.Option("--workspace", "-w", help="Where campaigns would be kept.")] = Path("."),
     as_json: JsonOption = False,
 ) -> None:
     """Check this machine, the packages, the packaged model and cells; exit code 1 if something needed is broken."""
@@ -59,9 +68,7 @@ def doctor(
 
 
 def _findings(workspace: Path) -> Iterator[Finding]:
-    yield Finding(
-        "Python", platform.python_version(), sys.version_info >= (3, 11), "install Python 3.11 or later"
-    )
+    yield Finding("Python", platform.python_version(), sys.version_info >= (3, 11), "install Python 3.11 or later")
     yield Finding("platform", platform.platform(), None)
     yield Finding("cores", str(_cores()), None)
     yield _memory()

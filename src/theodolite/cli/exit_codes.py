@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
 
 MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "it went well",
-    ExitCode.PROBLEM: "it ran and found a problem (verify, diff, doctor)",
+    ExitCode.PROBLEM: "it found a problem (verify, diff, doctor), or met an unforeseen error",
     ExitCode.BAD_INPUT: "wrong use or a file that cannot be used; nothing was run",
     ExitCode.LEDGER: "the ledger cannot be opened or is busy",
     ExitCode.CAMPAIGN: "a campaign stopped on an error of its own",

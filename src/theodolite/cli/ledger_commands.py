@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Read, check, rebuild, compare and export the ledger.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Read, check, rebuild, compare and export the ledger.", no_args_is_help=True, rich_markup_mode=None
+)
 
 CampaignOption = Annotated[str | None, typer.Option("--campaign", help="Only this campaign (its id or its name).")]
 
@@ -28,7 +30,8 @@ def list_hypotheses(
     workspace: WorkspaceOption = None,
     campaign: CampaignOption = None,
     verdict: Annotated[
-        str | None, typer.Option(help="Only this outcome: supported, refuted, inconclusive, invalid, error, refused.")
+        str | None,
+        typer.Option(help="Only this outcome: supported, refuted, inconclusive, invalid, error, pending, refused."),
     ] = None,
     family: Annotated[str | None, typer.Option(help="Only this instrument, such as attention.edges.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
@@ -110,7 +113,13 @@ def verify_ledger(
         problems += _verify_decisions(path, deep)
     if as_json:
         print_json(
-            {"ok": not problems, "entries": report.entries, "head": report.head.hash, "deep": deep, "problems": problems}
+            {
+                "ok": not problems,
+                "entries": report.entries,
+                "head": report.head.hash,
+                "deep": deep,
+                "problems": problems,
+            }
         )
     elif not problems:
         checked = "chain, artefacts, tables, levels and decisions agree"

@@ -55,61 +55,68 @@ def list_models(as_json: JsonOption = False) -> None:
 @train_app.command("compact")
 def train_compact_model(
     out: Annotated[Path, typer.Option("--out", help="Folder of the checkpoint; its name is the model's name.")],
-    cells: Annotated[str, typer.Option(help="'pbmc' (packaged) or the path of an .h5ad file with raw counts.")] = "pbmc",
+    cells: Annotated[
+        str, typer.Option(help="'pbmc' (packaged) or the path of an .h5ad file with raw counts.")
+    ] = "pbmc",
     layer: Annotated[str, typer.Option(help="Where an .h5ad file keeps its counts: X, raw, or a layer.")] = "X",
     gene_column: Annotated[str | None, typer.Option(help="Column of an .h5ad file with gene symbols.")] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Start anew where DIR holds a run that can go on.")] = False,
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 2000,
-    cells_per_step: Annotated[int, typer.Option(help="Cells drawn at each step.")] = 16,
-    genes_per_step: Annotated[int, typer.Option(help="Genes drawn for each cell.")] = 384,
-    mask_share: Annotated[float, typer.Option(help="Share of genes whose value is hidden.")] = 0.15,
-    learning_rate: Annotated[float, typer.Option(help="Peak rate of AdamW.")] = 2e-3,
-    warmup: Annotated[int, typer.Option(help="Steps up to the peak rate.")] = 100,
-    weight_decay: Annotated[float, typer.Option(help="Decoupled decay of matrices.")] = 0.01,
-    held_out_share: Annotated[float, typer.Option(help="Share of cells that is never trained on.")] = 0.1,
-    evaluation_masks: Annotated[int, typer.Option(help="Fixed masks drawn for each held-out cell.")] = 8,
-    eval_every: Annotated[int, typer.Option(help="Steps between held-out scores.")] = 100,
-    save_every: Annotated[int, typer.Option(help="Steps between writes of the state.")] = 100,
-    seed: Annotated[int, typer.Option(help="Seed of split, weights, masks and every step.")] = 0,
-    threads: Annotated[int, typer.Option(help="torch threads; part of what fixes the last bits.")] = 2,
-    width: Annotated[int, typer.Option(help="Width of the residual stream.")] = 64,
-    n_layers: Annotated[int, typer.Option(help="Encoder blocks.")] = 3,
-    n_heads: Annotated[int, typer.Option(help="Attention heads a block.")] = 4,
-    feedforward: Annotated[int, typer.Option(help="Hidden width of the feed-forward layers.")] = 128,
-    dropout: Annotated[float, typer.Option(help="Share dropped from residual updates in training.")] = 0.1,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start anew where DIR holds a run that can go on.")
+    ] = False,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    cells_per_step: Annotated[int | None, typer.Option(help="Cells drawn at each step.")] = None,
+    genes_per_step: Annotated[int | None, typer.Option(help="Genes drawn for each cell.")] = None,
+    mask_share: Annotated[float | None, typer.Option(help="Share of genes whose value is hidden.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak rate of AdamW.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Steps up to the peak rate.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Decoupled decay of matrices.")] = None,
+    held_out_share: Annotated[float | None, typer.Option(help="Share of cells that is never trained on.")] = None,
+    evaluation_masks: Annotated[int | None, typer.Option(help="Fixed masks drawn for each held-out cell.")] = None,
+    eval_every: Annotated[int | None, typer.Option(help="Steps between held-out scores.")] = None,
+    save_every: Annotated[int | None, typer.Option(help="Steps between writes of the state.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of split, weights, masks and every step.")] = None,
+    threads: Annotated[int | None, typer.Option(help="torch threads; they may change the last bits.")] = None,
+    width: Annotated[int | None, typer.Option(help="Width of the residual stream.")] = None,
+    n_layers: Annotated[int | None, typer.Option(help="Encoder blocks.")] = None,
+    n_heads: Annotated[int | None, typer.Option(help="Attention heads a block.")] = None,
+    feedforward: Annotated[int | None, typer.Option(help="Hidden width of the feed-forward layers.")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Share dropped from residual updates in training.")] = None,
 ) -> None:
     """Train a compact transformer on masked expression; the same command again continues an interrupted run.
 
-    Prints the held-out error beside that of the gene mean and of a shrinkage-covariance regression.
+    Prints the held-out error beside that of the gene mean and of a shrinkage-covariance regression. What is not given
+    is as in the recipe of the packaged model.
     """
     from theodolite.cli.training import train
 
+    settings = {
+        "steps": steps,
+        "cells_per_step": cells_per_step,
+        "genes_per_step": genes_per_step,
+        "mask_share": mask_share,
+        "learning_rate": learning_rate,
+        "warmup": warmup,
+        "weight_decay": weight_decay,
+        "held_out_share": held_out_share,
+        "evaluation_masks": evaluation_masks,
+        "eval_every": eval_every,
+        "save_every": save_every,
+        "seed": seed,
+        "threads": threads,
+    }
+    shape = {
+        "width": width,
+        "n_layers": n_layers,
+        "n_heads": n_heads,
+        "feedforward": feedforward,
+        "dropout": dropout,
+    }
     train(
         out=out,
         cells=cells,
         layer=layer,
         gene_column=gene_column,
         restart=restart,
-        settings={
-            "steps": steps,
-            "cells_per_step": cells_per_step,
-            "genes_per_step": genes_per_step,
-            "mask_share": mask_share,
-            "learning_rate": learning_rate,
-            "warmup": warmup,
-            "weight_decay": weight_decay,
-            "held_out_share": held_out_share,
-            "evaluation_masks": evaluation_masks,
-            "eval_every": eval_every,
-            "save_every": save_every,
-            "seed": seed,
-            "threads": threads,
-        },
-        shape={
-            "width": width,
-            "n_layers": n_layers,
-            "n_heads": n_heads,
-            "feedforward": feedforward,
-            "dropout": dropout,
-        },
+        settings={name: value for name, value in settings.items() if value is not None},
+        shape={name: value for name, value in shape.items() if value is not None},
     )

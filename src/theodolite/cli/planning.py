@@ -83,9 +83,7 @@ def _print_instruments(found: Forecast) -> None:
     for tool in found.tools:
         first = sum(item.worth_first for item in tool.detectable)
         last = sum(item.worth_last for item in tool.detectable)
-        table.add_row(
-            tool.tool, str(tool.claims), f"{len(tool.detectable)} x {tool.loci}", f"{first} / {last}"
-        )
+        table.add_row(tool.tool, str(tool.claims), f"{len(tool.detectable)} x {tool.loci}", f"{first} / {last}")
     results().print()
     results().print(table)
 
@@ -112,9 +110,10 @@ def _print_detectable(found: Forecast) -> None:
     console.print(table)
     larger = ", ".join(f"{limit:.2f} for {unit}" for unit, limit in limits.items())
     console.print(
-        f"As AUROC (0.5 is chance), found nine times in ten at the level of the next test ({found.level_first:.1e}) and "
-        f"of test {found.spent + found.budget} of the stream if nothing more were supported ({found.level_last:.1e}); "
-        f"every support raises the levels. * is above the limit ({larger}): refused as underpowered, nothing spent.",
+        f"As AUROC (0.5 is chance), found nine times in ten at the level of the next test ({found.level_first:.1e}) "
+        f"and of test {found.spent + found.budget} of the stream if nothing more were supported "
+        f"({found.level_last:.1e}); every support raises the levels. * is above the limit ({larger}): "
+        "refused as underpowered, nothing spent.",
         style="dim",
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +15,7 @@ from theodolite.cli.workspaces import find_ledger
 
 if TYPE_CHECKING:
     from theodolite.reports import CampaignStanding, Standing
+    from theodolite.store import LeaseRow
 
 __all__ = ["status"]
 
@@ -40,8 +43,7 @@ def _print(found: Standing) -> None:
     console = results()
     console.print(f"Ledger {found.ledger}: {found.entries} entries, head {found.head[:16]}", soft_wrap=True)
     if found.coordinator is not None:
-        lease = found.coordinator
-        console.print(f"Last coordinator {lease.name!r}, process {lease.pid} on {lease.host} since {lease.at}.")
+        console.print(_coordinator(found.coordinator), soft_wrap=True)
     for campaign in found.campaigns:
         _print_campaign(campaign)
     console.print("\nError streams", style="bold")
@@ -55,6 +57,19 @@ def _print(found: Standing) -> None:
     console.print("\nLast entries", style="bold")
     for entry in found.last:
         console.print(f"  {entry.seq:>5}  {entry.at[:19]}  {entry.id}", soft_wrap=True)
+
+
+def _coordinator(lease: LeaseRow) -> str:
+    who = f"{lease.name!r}, process {lease.pid} on {lease.host} since {lease.at[:19]}"
+    if lease.host != socket.gethostname():
+        return f"Coordinated by {who}."
+    try:
+        os.kill(lease.pid, 0)
+    except ProcessLookupError:
+        return f"Left unfinished by {who}, which is gone; `theodolite run` continues."
+    except PermissionError:
+        pass
+    return f"Coordinated by {who}."
 
 
 def _print_campaign(campaign: CampaignStanding) -> None:

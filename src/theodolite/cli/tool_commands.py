@@ -27,7 +27,10 @@ def list_tools(as_json: JsonOption = False) -> None:
     known = tools()
     if as_json:
         print_json(
-            [{"name": tool.name, "version": tool.version, "family": tool.family, "help": tool.summary} for tool in known]
+            [
+                {"name": tool.name, "version": tool.version, "family": tool.family, "help": tool.summary}
+                for tool in known
+            ]
         )
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

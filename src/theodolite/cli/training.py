@@ -39,7 +39,7 @@ def train(
         from theodolite.experiments.campaign import CellsSpec
         from theodolite.experiments.inputs import load_cells
         from theodolite.models.compact import CompactConfig
-        from theodolite.models.training import STATE_FILE, TrainSettings, train_command, train_compact
+        from theodolite.models.training import STATE_FILE, TrainingError, TrainSettings, train_command, train_compact
 
         chosen = TrainSettings(**settings)
         found = load_cells(CellsSpec(source=cells, layer=layer, gene_column=gene_column))
@@ -47,7 +47,8 @@ def train(
             config = CompactConfig(genes=found.genes, **shape)
         except ValueError as error:
             raise UserError(str(error)) from error
-    if not restart and (out / STATE_FILE).is_file():
+    resuming = not restart and (out / STATE_FILE).is_file()
+    if resuming:
         say(f"{out} holds a training state: continuing it. Give --restart to begin anew.")
     command = train_command(chosen, config, out)
     if cells != "pbmc":
@@ -62,16 +63,19 @@ def train(
                 latest = f"(held-out R² {numbers['r2']:.3f})"
             update(done, latest)
 
-        report = train_compact(
-            found.log1p_cp10k(),
-            found.genes,
-            chosen,
-            shape,
-            out,
-            resume=not restart,
-            progress=progress,
-            command=command,
-        )
+        try:
+            report = train_compact(
+                found.log1p_cp10k(),
+                found.genes,
+                chosen,
+                shape,
+                out,
+                resume=not restart,
+                progress=progress,
+                command=command,
+            )
+        except TrainingError as error:
+            raise UserError(f"{error} (--restart begins anew)" if resuming else str(error)) from error
     _print(report, out)
 
 

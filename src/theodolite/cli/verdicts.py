@@ -20,7 +20,7 @@ STYLES = {
     "inconclusive": "yellow",
     "invalid": "red",
     "error": "bold red",
-    "under way": "cyan",
+    "pending": "cyan",
     "refused": "dim",
 }
 
@@ -56,7 +56,7 @@ def evidence_text(line: VerdictLine) -> str:
 def unmet_text(line: VerdictLine) -> str:
     """Return the first unmet gate; with its sentence where it kept a test from being made at all."""
     if line.first_unmet is None:
-        return "none" if line.outcome != "under way" else "not judged yet"
+        return "none" if line.outcome != "pending" else "not judged yet"
     return f"{line.first_unmet}: {line.unmet_sentence}" if line.outcome == "invalid" else line.first_unmet
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from theodolite.canonical import digest
 from theodolite.data import CONFIRMATION, DISCOVERY
 from theodolite.experiments.jobs import FIT_AXES, JobSpec
 from theodolite.experiments.journal import Event, Journal, StepError, judged_shape
+from theodolite.experiments.workbench import fit_source_sha256
 from theodolite.gates import CATALOGUE_VERSION, DECISION_VERSION
 from theodolite.gates.exploration import exploratory_effects
 from theodolite.measurements import load_measurement
@@ -104,7 +104,7 @@ class Opening(Journal):
             entry = self.ledger.get(entry_id(campaign, EntryKind.FIT, name=variant))
             if entry is None:
                 self._notify(Event("read the model", done, len(variants), variant))
-                job = self._job(FIT_AXES, "1", digest("fit_axes 1"), {}, DISCOVERY, variant)
+                job = self._job(FIT_AXES, "1", fit_source_sha256(), {}, DISCOVERY, variant)
                 outcome = next(iter(self._runner.submit([job])))
                 self._time(job.sha256, "fit", outcome.seconds)
                 if outcome.status != "done":

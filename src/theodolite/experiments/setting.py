@@ -146,7 +146,7 @@ class Setting:
     @property
     def model_shape(self) -> ModelShape:
         """Size of the model."""
-        return ModelShape(self.model.n_layers, self.model.n_heads)
+        return ModelShape(self.model.n_layers, self.model.n_heads, read_out=self.model.read_out)
 
     def testability(self, block: str) -> dict[str, Testability]:
         """Return for each reference whether a block can test it, and why not."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from theodolite.claims import Claim, Direction, Locus
+from theodolite.claims import Claim, Direction, Locus, LocusKind
 
 __all__ = ["claim_text", "place"]
 
 
 def place(locus: Locus) -> str:
     """Return where in the model a locus is, as a phrase."""
+    if locus.kind in (LocusKind.READ_OUT_AXIS, LocusKind.READ_OUT_WINDOW):
+        return "in the read-out"
     if locus.layer is None:
         return "at some layer"
     return "in the embedding" if locus.layer == 0 else f"after block {locus.layer}"
@@ -28,9 +30,9 @@ def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> 
     match claim.object:
         case "axis_coordinate":
             end = "upper" if direction is Direction.GREATER else "lower"
-            return f"{name}: genes lie at the {end} end of axis {locus.index[0]}, {place(locus)}"
+            return f"{name}: genes lie at the {end} end of axis {locus.index[0]} {place(locus)}"
         case "axis_window_proximity":
-            return f"{name}: genes lie close together on axes {locus.index[0]}-{locus.index[1]}, {place(locus)}"
+            return f"{name}: genes lie close together on axes {locus.index[0]}-{locus.index[1]} {place(locus)}"
         case "attention_weight":
             head = f"head {locus.index[0]} of block {locus.layer}" if locus.index else f"block {locus.layer}"
             return f"{name}: genes attend to one another, {head}"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.canonical import sha256_bytes
 from theodolite.claims import Covariate
 from theodolite.models.capture import Capture
 from theodolite.tools import Axes, ModelShape, ToolError, fit_axes
 from theodolite.tools.geometry import N_AXES
 
-__all__ = ["GeneWorkbench", "axes_from_bytes", "axes_to_bytes", "fit_layer_axes"]
+__all__ = ["COVARIATES", "GeneWorkbench", "axes_from_bytes", "axes_to_bytes", "fit_layer_axes", "fit_source_sha256"]
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +35,7 @@ class GeneWorkbench:
     capture
         Averages over cells for all genes of the model; rows of other genes are out of reach of a tool.
     fitted
-        Axes by layer, fitted on discovery genes.
+        Axes of each site in the order of ``shape.sites``, fitted on discovery genes.
     """
 
     genes: tuple[str, ...]
@@ -50,21 +52,25 @@ class GeneWorkbench:
     @property
     def shape(self) -> ModelShape:
         """Size of the model."""
-        return ModelShape(self.capture.attention.shape[0], self.capture.attention.shape[1])
+        n_layers, n_heads = self.capture.attention.shape[:2]
+        return ModelShape(n_layers, n_heads, read_out=self.capture.read_out is not None)
 
     def _rows(self) -> NDArray[np.intp]:
         position = {gene: row for row, gene in enumerate(self.capture.genes)}
         return np.array([position[gene] for gene in self.genes], dtype=np.intp)
 
-    def hidden(self, layer: int) -> Floats:
-        """Residual stream (n, width) after ``layer`` blocks."""
-        return np.asarray(self.capture.hidden[layer][self._rows()], dtype=np.float64)
+    def hidden(self, layer: int | None) -> Floats:
+        """Gene vectors (n, width) after ``layer`` blocks, or of the read-out for None."""
+        vectors = self.capture.read_out if layer is None else self.capture.hidden[layer]
+        if vectors is None:
+            raise ToolError("this model has no read-out vectors; choose a layer")
+        return np.asarray(vectors[self._rows()], dtype=np.float64)
 
-    def axes(self, layer: int) -> Axes:
-        """Axes of a layer, fitted on discovery genes."""
+    def axes(self, layer: int | None) -> Axes:
+        """Axes of a site, fitted on discovery genes."""
         if not self.fitted:
             raise ToolError("this job names no fitted axes; a tool that uses them must declare fits=('axes',)")
-        return self.fitted[layer]
+        return self.fitted[self.shape.sites.index(layer)]
 
     def attention(self, layer: int, head: int | None) -> Floats:
         """Mean attention (n, n) of a block, of one head or averaged over heads."""
@@ -75,19 +81,24 @@ class GeneWorkbench:
 
 
 def fit_layer_axes(bench: GeneWorkbench) -> tuple[Axes, ...]:
-    """Fit the axes of every layer on the genes of a discovery workbench."""
-    return tuple(fit_axes(bench.hidden(layer), N_AXES) for layer in range(bench.shape.n_layers + 1))
+    """Fit the axes of every site on the genes of a discovery workbench."""
+    return tuple(fit_axes(bench.hidden(layer), N_AXES) for layer in bench.shape.sites)
+
+
+def fit_source_sha256() -> str:
+    """Return the hash of the source that fits axes, part of the identity of the fitting job."""
+    return sha256_bytes((inspect.getsource(fit_axes) + inspect.getsource(fit_layer_axes)).encode())
 
 
 def axes_to_bytes(fitted: tuple[Axes, ...]) -> bytes:
-    """Serialise axes by layer; equal axes give equal bytes."""
+    """Serialise axes by site; equal axes give equal bytes."""
     from safetensors.numpy import save
 
     arrays = {}
-    for layer, axes in enumerate(fitted):
-        arrays[f"centre.{layer:03d}"] = axes.centre
-        arrays[f"components.{layer:03d}"] = np.ascontiguousarray(axes.components)
-        arrays[f"singular_values.{layer:03d}"] = axes.singular_values
+    for site, axes in enumerate(fitted):
+        arrays[f"centre.{site:03d}"] = axes.centre
+        arrays[f"components.{site:03d}"] = np.ascontiguousarray(axes.components)
+        arrays[f"singular_values.{site:03d}"] = axes.singular_values
     return save(arrays)
 
 
@@ -96,7 +107,7 @@ def axes_from_bytes(content: bytes) -> tuple[Axes, ...]:
     from safetensors.numpy import load
 
     arrays = load(content)
-    layers = sorted(name.split(".")[1] for name in arrays if name.startswith("centre."))
+    sites = sorted(name.split(".")[1] for name in arrays if name.startswith("centre."))
     return tuple(
-        Axes(arrays[f"centre.{key}"], arrays[f"components.{key}"], arrays[f"singular_values.{key}"]) for key in layers
+        Axes(arrays[f"centre.{key}"], arrays[f"components.{key}"], arrays[f"singular_values.{key}"]) for key in sites
     )

@@ -80,7 +80,7 @@ class Bench:
 
         if variant_text not in self._captures:
             variant = Variant.parse(variant_text)
-            key = digest([self._model.sha256, self._cells.sha256, variant_text, "capture-1"])
+            key = digest([self._model.sha256, self._cells.sha256, variant_text, "capture-2"])
             path = Path(self._materials.cache) / f"{key}.safetensors"
             if not path.is_file():
                 cells = self._cells

@@ -2,7 +2,7 @@
 
 Nothing here sees the reference, so it cannot fit the labels. Adjustment is a least-squares projection with all genes in
 the fit. The projection takes from the labels, too, whatever the covariates explain of them, which narrows the observed
-statistic but not its draws, so that p errs upwards; the errors of a cross-fitted prediction would widen it.
+statistic but not its draws: for what the splines span, p errs upwards. A confound outside their span remains.
 """
 
 from __future__ import annotations

@@ -261,13 +261,17 @@ def _effect_size(plan: Plan, effect: Effect, reference: int) -> GateResult:
     else:
         side = "above" if plan.hypothesis.direction is Direction.GREATER else "below"
         finding = f"The {reference} reference pairs rank {side} {share:.0f} % of the other pairs by {where}, on average"
+    removed = [item.value.replace("_", " ") for item in plan.hypothesis.claim.adjustment]
+    if plan.shape == "PairScores":
+        removed.insert(0, "hubs")
+    adjusted = f"after taking out {', '.join(removed)}; " if removed else ""
     return GateResult(
         gate="G9",
         title="effect size",
         number=effect.estimate,
         threshold=plan.sesoi,
         passed=effect.estimate >= plan.sesoi and effect.low > 0,
-        sentence=f"{finding} (95 % interval {low:.0f} to {high:.0f} %; 50 % is chance, "
+        sentence=f"{finding} ({adjusted}95 % interval {low:.0f} to {high:.0f} %; 50 % is chance, "
         f"{100 * (plan.sesoi + 0.5):.0f} % the least that counts).",
     )
 

@@ -32,7 +32,12 @@ LARGEST_TIE: Final = 0.05
 
 _NOUN: Final[Mapping[str, str]] = {"GeneScores": "member genes", "PairScores": "reference pairs"}
 _SHAPE_OF: Final[Mapping[Relation, str]] = {Relation.SEPARATES: "GeneScores", Relation.RANKS_ABOVE: "PairScores"}
-_FITTED_LOCI: Final = (LocusKind.AXIS, LocusKind.WINDOW)
+_FITTED_LOCI: Final = (
+    LocusKind.AXIS,
+    LocusKind.WINDOW,
+    LocusKind.READ_OUT_AXIS,
+    LocusKind.READ_OUT_WINDOW,
+)
 
 Floats = NDArray[np.float64]
 

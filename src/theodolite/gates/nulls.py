@@ -129,8 +129,8 @@ def contrast_pairs(
 ) -> Contrast:
     """Return the contrast of a pair list: ranks among pairs of two families, without hubs and ``covariates`` (n, k).
 
-    Nulls: family blocks, and labels within mean-expression quintile x variance tercile. The reference is undirected: its
-    degrees are not held fixed, for where it is a clique degree is membership, and no draw would move
+    Nulls: family blocks, and labels within mean-expression quintile x variance tercile. The reference is undirected:
+    its degrees are not held fixed, for where it is a clique degree is membership, and no draw would move
     (``docs/decisions/0001``). ``score`` and ``edges`` are symmetric (n, n); ``edges`` holds no pair inside a family.
     """
     family = _family_index(families)

@@ -77,9 +77,7 @@ def blinded_spread_set(members: Bools, families: Sequence[str], mean: Floats, va
     return _largest_spread([contrast_genes(score, members, families, mean, variance) for score in worlds], seed)
 
 
-def blinded_spread_pairs(
-    edges: Bools, families: Sequence[str], mean: Floats, variance: Floats, seed: int
-) -> float:
+def blinded_spread_pairs(edges: Bools, families: Sequence[str], mean: Floats, variance: Floats, seed: int) -> float:
     """Return the standard deviation of AUROC - 0.5 of a pair list under the wider of both nulls.
 
     The stand-in for a pair score is the proximity (negative Euclidean distance) of random Gaussian rows in a window of

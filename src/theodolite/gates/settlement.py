@@ -92,7 +92,7 @@ def _next_step(plan: Plan, judgement: Judgement, verdict: Verdict, unmet: GateId
         case "G2":
             return "Fix the open choice on discovery units and register the complete plan; nothing was spent."
         case "G6":
-            return f"Raise the draws above {plan.draws:,}, or choose a reference whose labels can be arranged in more ways."
+            return f"Raise the draws above {plan.draws:,}, or choose a reference that can be arranged in more ways."
         case "G12b":
             ratio = plan.minimum_detectable_effect / (POWER_MARGIN * plan.sesoi)
             more = max(1, ceil(plan.reference_in_block * (ratio**2 - 1)))
@@ -108,7 +108,7 @@ def _next_step(plan: Plan, judgement: Judgement, verdict: Verdict, unmet: GateId
         case "G16":
             return "Replicate on an unused block: this one had already been used to find something."
         case _:
-            return f"Answer the reviewer's objection with a control, then register anew; the verdict stays {verdict.value}."
+            return f"Answer the reviewer's objection with a control and register anew; this one stays {verdict.value}."
 
 
 def settle(
@@ -147,7 +147,7 @@ def settle(
     """
     if spends(judgement) is (t is None):
         raise ValueError(
-            f"t is {t!r} for a test that {'computed' if spends(judgement) else 'did not compute'} its observed statistic; "
+            f"t is {t!r} for a test that {'computed' if spends(judgement) else 'did not compute'} its statistic; "
             "exactly the tests that computed it take an index"
         )
     level = _level(plan, t, supports_before)

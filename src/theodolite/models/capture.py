@@ -29,11 +29,14 @@ class Capture:
         Shape (layers + 1, n, width): residual stream at each gene's token, after the embedding and after each block.
     attention
         Shape (layers, heads, n, n): attention probability from row gene to column gene.
+    read_out
+        Shape (n, width): the vectors with which predictions are read out; None where a model has none.
     """
 
     genes: tuple[str, ...]
     hidden: NDArray[np.float32]
     attention: NDArray[np.float32]
+    read_out: NDArray[np.float32] | None = None
 
 
 def capture(
@@ -65,14 +68,22 @@ def capture(
         model.accumulate(batch, hidden, attention)
         if progress is not None:
             progress(min(start + CELLS_PER_STEP, n_cells), n_cells)
-    return Capture(model.genes, (hidden / n_cells).astype(np.float32), (attention / n_cells).astype(np.float32))
+    return Capture(
+        model.genes,
+        (hidden / n_cells).astype(np.float32),
+        (attention / n_cells).astype(np.float32),
+        model.read_out,
+    )
 
 
 def save_capture(path: Path, taken: Capture) -> None:
     """Write a capture so that a reader sees all of it or nothing."""
     from safetensors.numpy import save
 
-    content = save({"hidden": taken.hidden, "attention": taken.attention}, metadata={"genes": "\n".join(taken.genes)})
+    arrays = {"hidden": taken.hidden, "attention": taken.attention}
+    if taken.read_out is not None:
+        arrays["read_out"] = taken.read_out
+    content = save(arrays, metadata={"genes": "\n".join(taken.genes)})
     write_atomically(path, content)
 
 
@@ -82,4 +93,5 @@ def load_capture(path: Path) -> Capture:
 
     with safe_open(path, framework="np") as file:
         genes = tuple(file.metadata()["genes"].split("\n"))
-        return Capture(genes, file.get_tensor("hidden"), file.get_tensor("attention"))
+        read_out = file.get_tensor("read_out") if "read_out" in file.keys() else None  # noqa: SIM118
+        return Capture(genes, file.get_tensor("hidden"), file.get_tensor("attention"), read_out)

@@ -63,6 +63,8 @@ class ModelFacts:
         Vocabulary.
     n_layers, n_heads, width
         Size.
+    read_out
+        Whether it has a read-out vector a gene.
     """
 
     name: str
@@ -71,6 +73,7 @@ class ModelFacts:
     n_layers: int
     n_heads: int
     width: int
+    read_out: bool
 
 
 def checkpoint_sha256(folder: Path) -> str:
@@ -104,6 +107,7 @@ def model_facts(model: str) -> ModelFacts:
             n_layers=int(config["n_layers"]),
             n_heads=int(config["n_heads"]),
             width=int(config["width"]),
+            read_out=True,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{folder / 'config.json'} is no configuration of a compact model: {error!r}") from error

@@ -45,6 +45,11 @@ class FoundationModel(Protocol):
         ...
 
     @property
+    def read_out(self) -> NDArray[np.float32] | None:
+        """Vectors (genes, width) with which predictions are read out; None where a model has none."""
+        ...
+
+    @property
     def expects(self) -> Literal["log1p_cp10k"]:
         """The matrix that the model was trained on; others are refused."""
         ...

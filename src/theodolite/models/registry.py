@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompactModel", "load_model"]
 
+
 @dataclass(frozen=True)
 class CompactModel:
     """The compact transformer behind the :class:`FoundationModel` protocol.
@@ -51,6 +52,12 @@ class CompactModel:
     def width(self) -> int:
         """Dimension of the residual stream."""
         return self.transformer.config.width
+
+    @property
+    def read_out(self) -> NDArray[np.float32]:
+        """Read-out vectors (genes, width), scaled as the final norm scales what they are multiplied with."""
+        scaled = self.transformer.read_out_vectors * self.transformer.final_norm.weight
+        return np.asarray(scaled.detach().numpy(), dtype=np.float32)
 
     @property
     def expects(self) -> Literal["log1p_cp10k"]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,85 +23,30 @@ import torch
 from torch import Tensor
 
 from theodolite.models.baselines import ShrinkageRegression, gene_mean_mse, masked_mse
-from theodolite.models.compact import CompactConfig, CompactTransformer, save_checkpoint, write_atomically
+from theodolite.models.checkpoint import save_checkpoint, write_atomically
+from theodolite.models.training_settings import TrainingError, TrainSettings
+from theodolite.models.transformer import CompactConfig, CompactTransformer
+
+__all__ = [
+    "HeldOut",
+    "Progress",
+    "TrainReport",
+    "TrainSettings",
+    "TrainingError",
+    "hold_out",
+    "predict_masked",
+    "train_command",
+    "train_compact",
+]
 
 STATE_FILE = "training_state.pt"
 LOG_FILE = "train_log.jsonl"
 COMMAND_FILE = "command.txt"
 
-FINAL_RATE_SHARE = 0.02
 CLIP_NORM = 1.0
 EVALUATION_BATCH = 35
 
 Progress = Callable[[int, int, dict[str, Any]], None]
-
-
-class TrainingError(ValueError):
-    """A training run that cannot start or resume: the message names the value and the remedy."""
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How to train; the defaults are the recipe of the shipped checkpoint.
-
-    Parameters
-    ----------
-    steps
-        Optimiser steps.
-    cells_per_step, genes_per_step
-        Cells drawn with replacement at each step, and genes drawn without replacement for each of them.
-    mask_share
-        Share of presented genes whose value is hidden, in training and in the held-out score.
-    learning_rate, warmup
-        Peak rate of AdamW, reached linearly over ``warmup`` steps; a cosine takes it to 2 % of the peak at the end.
-    weight_decay
-        Decoupled decay of matrices; biases, norms and the mask token are not decayed.
-    held_out_share
-        Share of cells, drawn by the seed, never trained on.
-    evaluation_masks
-        Fixed masks drawn for each held-out cell.
-    eval_every, save_every
-        Steps between held-out scores, and between writes of the training state.
-    seed
-        Seed of the split, the initial weights, the masks and every step.
-    threads
-        Torch threads; another number may change the last bits of the weights.
-    """
-
-    steps: int = 1800
-    cells_per_step: int = 16
-    genes_per_step: int = 384
-    mask_share: float = 0.15
-    learning_rate: float = 2e-3
-    warmup: int = 100
-    weight_decay: float = 0.01
-    held_out_share: float = 0.1
-    evaluation_masks: int = 8
-    eval_every: int = 100
-    save_every: int = 100
-    seed: int = 0
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse settings with which no run can end."""
-        for name in ("steps", "cells_per_step", "genes_per_step", "evaluation_masks", "eval_every", "save_every"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name}={getattr(self, name)!r} must be at least 1")
-        for name in ("mask_share", "held_out_share"):
-            if not 0 < getattr(self, name) < 1:
-                raise TrainingError(f"{name}={getattr(self, name)!r} must be between 0 and 1")
-        if self.threads < 1 or self.seed < 0 or self.warmup < 0:
-            raise TrainingError(f"threads={self.threads!r}, seed={self.seed!r} or warmup={self.warmup!r} is too small")
-        if not self.learning_rate > 0:
-            raise TrainingError(f"learning_rate={self.learning_rate!r} must be positive")
-        if self.weight_decay < 0:
-            raise TrainingError(f"weight_decay={self.weight_decay!r} must not be negative")
-
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step counted from zero."""
-        warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
-        cosine = 0.5 * (1 + math.cos(math.pi * step / self.steps))
-        return self.learning_rate * warm * (FINAL_RATE_SHARE + (1 - FINAL_RATE_SHARE) * cosine)
 
 
 @dataclass(frozen=True)
@@ -111,7 +55,7 @@ class TrainReport:
 
     ``r2`` is one minus the error over that of the training cells' gene mean; ``r2_shrinkage`` is the same for the
     covariance regression with the intensity tuned on training cells, ``r2_ledoit_wolf`` with the Ledoit-Wolf one.
-    ``history`` holds one row for each held-out score.
+    ``history`` holds one row for each held-out score; ``mean_loss`` in it is over the steps since the row before.
     """
 
     steps: int
@@ -280,6 +224,7 @@ class _Run:
         self.out = out
         self.step = 0
         self.history: list[dict[str, float]] = []
+        self.losses: list[float] = []
         mean = torch.from_numpy(cells.training.mean(axis=0, dtype=np.float64).astype(np.float32))
         sd = torch.from_numpy(cells.training.std(axis=0, dtype=np.float64).astype(np.float32))
         sd[sd == 0] = 1.0
@@ -315,6 +260,7 @@ class _Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
         self.history = state["history"]
+        self.losses = state["losses"]
 
     def save(self) -> None:
         """Write the state and the log, each atomically."""
@@ -324,6 +270,7 @@ class _Run:
             "weights": self.model.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "history": self.history,
+            "losses": self.losses,
         }
         partial = self.out / (STATE_FILE + ".partial")
         with partial.open("wb") as file:
@@ -337,24 +284,24 @@ class _Run:
     def advance(self, progress: Progress | None) -> None:
         """Run the steps that are left, scoring and saving on the way."""
         settings = self.settings
-        losses: list[float] = []
         while self.step < settings.steps:
-            losses.append(self.take_step())
+            self.losses.append(self.take_step())
             self.step += 1
-            latest: dict[str, Any] = {"loss": losses[-1]}
+            latest: dict[str, Any] = {"loss": self.losses[-1]}
             if self.step % settings.eval_every == 0 or self.step == settings.steps:
                 error = self.held_out_mse()
                 self.history.append(
                     {
                         "step": self.step,
                         "learning_rate": settings.rate(self.step - 1),
-                        "loss": losses[-1],
+                        "mean_loss": float(np.mean(self.losses)),
                         "held_out_mse": error,
                         "gene_mean_mse": self.mean_mse,
                         "r2": 1 - error / self.mean_mse,
                     }
                 )
-                latest = dict(self.history[-1])
+                latest |= self.history[-1]
+                self.losses = []
             if self.step % settings.save_every == 0 or self.step == settings.steps:
                 self.save()
             if progress is not None:
@@ -417,7 +364,7 @@ class _Run:
             held_out_cells=cells.cells,
             history=tuple(self.history),
         )
-        extra = {"settings": asdict(settings), "report": report.to_dict(), "data_sha256": self.fingerprint}
+        extra = {"settings": asdict(settings), "report": report.to_dict(), "fingerprint": self.fingerprint}
         self.model.eval()
         save_checkpoint(self.out, self.model, extra)
         write_atomically(self.out / COMMAND_FILE, (command + "\n").encode())

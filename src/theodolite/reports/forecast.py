@@ -146,7 +146,11 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
     started = time.perf_counter()
     tools = _tools(setting, power, block, (first, last), progress)
     power_s = time.perf_counter() - started
-    spreads = {(tool.shape.shape, item.reference) for tool, told in zip(setting.tools, tools, strict=True) for item in told.detectable}
+    spreads = {
+        (tool.shape.shape, item.reference)
+        for tool, told in zip(setting.tools, tools, strict=True)
+        for item in told.detectable
+    }
     jobs = _VARIANTS + sum(tool.loci for tool in tools) + _VARIANTS * setting.spec.budget.experiments
     draw_s = power_s / max(len(spreads), 1) / _POWER_DRAWS
     return Forecast(
@@ -197,8 +201,7 @@ def _tools(
             shape = tool.shape.shape
             sesoi = setting.sesoi(shape)
             effects = [
-                power.minimum_detectable_effect(shape, reference.id, block, level.provisional_alpha)
-                for level in levels
+                power.minimum_detectable_effect(shape, reference.id, block, level.provisional_alpha) for level in levels
             ]
             gates = [power_gate(effect, sesoi) for effect in effects]
             detectable.append(

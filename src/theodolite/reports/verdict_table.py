@@ -15,7 +15,7 @@ AUROC_UNIT = "AUROC - 0.5"
 """Unit of the effects that the gates of catalogue 1 return."""
 
 REFUSED = SlotStatus.REFUSED.value
-OUTCOMES: tuple[str, ...] = (*(verdict.value for verdict in Verdict), "under way", REFUSED)
+OUTCOMES: tuple[str, ...] = (*(verdict.value for verdict in Verdict), "pending", REFUSED)
 """How a hypothesis may stand, in the order of the table."""
 
 
@@ -102,7 +102,7 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
     """Return a slot as a line, with its gates and, where it was refused, ``code: reason``."""
     # A test that spent no level was stopped before its observed statistic: its interval says nothing.
     measured = row.t is not None and row.unit == AUROC_UNIT
-    outcome = row.verdict.value if row.verdict is not None else REFUSED if refusal is not None else "under way"
+    outcome = row.verdict.value if row.verdict is not None else REFUSED if refusal is not None else "pending"
     unmet, next_step = row.first_unmet, row.next_step
     sentence = None
     for gate in gates:

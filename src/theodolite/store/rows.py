@@ -66,7 +66,7 @@ class LookRow:
     tool: str
     params: dict[str, Any]
     split: str
-    measurement: str
+    measurement: str | None
     effects: dict[str, dict[str, Any]]
 
 

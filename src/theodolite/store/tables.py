@@ -137,7 +137,7 @@ look = Table(
     Column("tool", String, nullable=False),
     Column("params", CanonicalJson, nullable=False),
     Column("split", String, nullable=False),
-    Column("measurement", String, nullable=False),
+    Column("measurement", String, nullable=True),
     Column("effects", CanonicalJson, nullable=False),
 )
 

@@ -21,21 +21,24 @@ N_AXES = 6
 WINDOWS = ((1, 3), (4, 6), (1, 6))
 """The closed list of axis windows, first and last axis counted from 1."""
 
+_LAYER = "residual stream after this many blocks, 0 is the embedding; null is the read-out"
+
 
 class AxisSeparation(ToolParams):
     """Parameters of :func:`axis_separation`."""
 
-    layer: int = Field(ge=0, description="residual stream after this many blocks; 0 is the embedding")
+    layer: int | None = Field(ge=0, description=_LAYER)
     axis: int = Field(ge=1, le=N_AXES, description="singular axis, counted from 1")
 
     def locus(self) -> Locus:
         """Return the axis."""
-        return Locus(kind=LocusKind.AXIS, layer=self.layer, index=(self.axis,))
+        kind = LocusKind.READ_OUT_AXIS if self.layer is None else LocusKind.AXIS
+        return Locus(kind=kind, layer=self.layer, index=(self.axis,))
 
     @classmethod
     def enumerate(cls, shape: ModelShape) -> Iterator[Self]:
-        """Yield every axis of every layer."""
-        for layer in range(shape.n_layers + 1):
+        """Yield every axis of every layer and of the read-out."""
+        for layer in shape.sites:
             for axis in range(1, N_AXES + 1):
                 yield cls(layer=layer, axis=axis)
 
@@ -50,7 +53,7 @@ class AxisSeparation(ToolParams):
     fits=("axes",),
 )
 def axis_separation(bench: Workbench, params: AxisSeparation) -> GeneScores:
-    """Coordinate of each gene on a singular axis of a layer.
+    """Coordinate of each gene on a singular axis of a layer or of the read-out.
 
     The residual stream at each gene's token, averaged over cells, is centred on the discovery genes and projected onto
     a singular axis that was fitted on discovery genes. Source: arXiv 2602.22247 §SVD axes, with the axes held out.
@@ -74,7 +77,7 @@ def axis_separation(bench: Workbench, params: AxisSeparation) -> GeneScores:
 class PairProximity(ToolParams):
     """Parameters of :func:`pair_proximity`."""
 
-    layer: int = Field(ge=0, description="residual stream after this many blocks; 0 is the embedding")
+    layer: int | None = Field(ge=0, description=_LAYER)
     first: int = Field(ge=1, le=N_AXES, description="first singular axis of the window, counted from 1")
     last: int = Field(ge=1, le=N_AXES, description="last singular axis of the window, included")
 
@@ -86,12 +89,13 @@ class PairProximity(ToolParams):
 
     def locus(self) -> Locus:
         """Return the window."""
-        return Locus(kind=LocusKind.WINDOW, layer=self.layer, index=(self.first, self.last))
+        kind = LocusKind.READ_OUT_WINDOW if self.layer is None else LocusKind.WINDOW
+        return Locus(kind=kind, layer=self.layer, index=(self.first, self.last))
 
     @classmethod
     def enumerate(cls, shape: ModelShape) -> Iterator[Self]:
-        """Yield every window of every layer."""
-        for layer in range(shape.n_layers + 1):
+        """Yield every window of every layer and of the read-out."""
+        for layer in shape.sites:
             for first, last in WINDOWS:
                 yield cls(layer=layer, first=first, last=last)
 
@@ -106,7 +110,7 @@ class PairProximity(ToolParams):
     fits=("axes",),
 )
 def pair_proximity(bench: Workbench, params: PairProximity) -> PairScores:
-    """Proximity of each pair of genes within a window of singular axes of a layer.
+    """Proximity of each pair of genes within a window of singular axes of a layer or of the read-out.
 
     Minus half the squared Euclidean distance between the genes' coordinates on the axes of the window. Double-centring
     this score, as the gates do, gives the inner products of the coordinates (Torgerson 1952), so that a gene which is

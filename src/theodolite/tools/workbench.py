@@ -15,10 +15,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Size of a model: ``n_layers`` blocks of ``n_heads`` heads each."""
+    """Size of a model: ``n_layers`` blocks of ``n_heads`` heads each, and whether it has a read-out vector a gene."""
 
     n_layers: int
     n_heads: int
+    read_out: bool = False
+
+    @property
+    def sites(self) -> tuple[int | None, ...]:
+        """Where the model has gene vectors: each layer from the embedding (0) on, then the read-out (None)."""
+        return (*range(self.n_layers + 1), *((None,) if self.read_out else ()))
 
 
 @dataclass(frozen=True)
@@ -98,12 +104,16 @@ class Workbench(Protocol):
         """Size of the model."""
         ...
 
-    def hidden(self, layer: int) -> Floats:
-        """Return the residual stream (n, width) at each gene's token after ``layer`` blocks, averaged over cells."""
+    def hidden(self, layer: int | None) -> Floats:
+        """Return the gene vectors (n, width) of a site.
+
+        For a layer, the residual stream at each gene's token after that many blocks, averaged over cells; for None,
+        the vectors with which the model reads its predictions out.
+        """
         ...
 
-    def axes(self, layer: int) -> Axes:
-        """Return the axes of the layer that were fitted on discovery genes."""
+    def axes(self, layer: int | None) -> Axes:
+        """Return the axes of a site that were fitted on discovery genes."""
         ...
 
     def attention(self, layer: int, head: int | None) -> Floats:

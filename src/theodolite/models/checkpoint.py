@@ -1,0 +1,130 @@
+"""How a compact model is stored: weights and configuration, written atomically and read strictly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from theodolite.models.facts import CheckpointError, checkpoint_sha256
+from theodolite.models.transformer import CompactConfig, CompactTransformer
+
+__all__ = [
+    "CheckpointError",
+    "checkpoint_sha256",
+    "load_checkpoint",
+    "read_checkpoint_config",
+    "save_checkpoint",
+    "write_atomically",
+]
+
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
+FORMAT = "theodolite-compact-1"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content`` in one step: a reader sees the old file or the new one, never a part."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def save_checkpoint(folder: Path, model: CompactTransformer, extra: Mapping[str, Any]) -> None:
+    """Write ``model.safetensors`` and ``config.json`` into ``folder``.
+
+    Each file is replaced atomically, weights first; ``config.json`` holds the digest of its weights, so that a
+    crash between the two is found by :func:`load_checkpoint`. ``extra`` is kept under ``"extra"`` and must be JSON.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    partial = folder / (WEIGHTS_FILE + ".saving")
+    save_file(tensors, partial)
+    content = partial.read_bytes()
+    partial.unlink()
+    write_atomically(folder / WEIGHTS_FILE, content)
+    document = {
+        "format": FORMAT,
+        **model.config.to_dict(),
+        "weights_sha256": hashlib.sha256(content).hexdigest(),
+        "extra": dict(extra),
+    }
+    write_atomically(folder / CONFIG_FILE, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_checkpoint_config(folder: Path) -> tuple[CompactConfig, dict[str, Any]]:
+    """Return the configuration of a checkpoint and its ``config.json`` document.
+
+    Raises
+    ------
+    CheckpointError
+        When ``config.json`` is absent, unreadable, of another format or describes no valid model.
+    """
+    path = folder / CONFIG_FILE
+    remedy = "restore the folder from its source or train it again with `theodolite models train compact`"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: absent; {remedy}") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path}: not readable as JSON ({error}); {remedy}") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        found = document.get("format") if isinstance(document, dict) else document
+        raise CheckpointError(f"{path}: format {found!r} is not {FORMAT!r}; {remedy}")
+    options = {name: value for name, value in document.items() if name not in ("format", "weights_sha256", "extra")}
+    try:
+        return CompactConfig.from_dict(options), document
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}; {remedy}") from error
+
+
+def load_checkpoint(folder: Path) -> CompactTransformer:
+    """Load a checkpoint strictly, in evaluation mode.
+
+    Raises
+    ------
+    CheckpointError
+        When a file is absent or unreadable, a tensor is missing, unexpected, of another shape or type or not finite,
+        or the weights are not those that ``config.json`` was written with.
+    """
+    config, document = read_checkpoint_config(folder)
+    path = folder / WEIGHTS_FILE
+    remedy = "restore the folder from its source or train it again with `theodolite models train compact`"
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: absent; {remedy}") from None
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: not readable as safetensors ({error}); {remedy}") from error
+    model = CompactTransformer(config)
+    expected = model.state_dict()
+    for name, tensor in expected.items():
+        if name not in tensors:
+            raise CheckpointError(f"{path}: tensor {name!r} is missing; {remedy}")
+        found = tensors[name]
+        if found.shape != tensor.shape or found.dtype != tensor.dtype:
+            raise CheckpointError(
+                f"{path}: tensor {name!r} is {found.dtype} {tuple(found.shape)!r} where {CONFIG_FILE} asks for "
+                f"{tensor.dtype} {tuple(tensor.shape)!r}; {remedy}"
+            )
+        if not bool(torch.isfinite(found).all()):
+            raise CheckpointError(f"{path}: tensor {name!r} holds a number that is not finite; {remedy}")
+    if unexpected := sorted(tensors.keys() - expected.keys()):
+        raise CheckpointError(f"{path}: tensor {unexpected[0]!r} is unexpected; {remedy}")
+    if not bool((tensors["gene_sd"] > 0).all()):
+        raise CheckpointError(f"{path}: tensor 'gene_sd' holds a number that is not positive; {remedy}")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if document.get("weights_sha256") != digest:
+        raise CheckpointError(f"{path}: sha256 {digest} is not the one {CONFIG_FILE} was written with; {remedy}")
+    model.load_state_dict(tensors)
+    return model.eval()

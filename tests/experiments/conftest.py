@@ -1,0 +1,101 @@
+"""Campaigns of the small world, driven step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from theodolite.claims import Direction, Hypothesis, Locus
+from theodolite.experiments import CampaignRun, prepare
+from theodolite.tools import get_tool
+
+
+@pytest.fixture
+def open_campaign(small_world: Any, tmp_path: Any) -> Iterator[Callable[..., CampaignRun]]:
+    """Open a campaign of the small world on one ledger a test; keyword arguments change the campaign file."""
+    with ExitStack() as stack:
+
+        def start(name: str = "small", *, references: Any = None, runner: Any = None, **overrides: Any) -> CampaignRun:
+            run = stack.enter_context(
+                small_world.opened(tmp_path, small_world.spec(name, **overrides), references=references, runner=runner)
+            )
+            run.open()
+            return run
+
+        yield start
+
+
+@pytest.fixture
+def settings_of(small_world: Any, tmp_path: Any) -> Callable[..., Any]:
+    """Resolve a campaign file of the small world; nothing is written."""
+    return lambda **overrides: prepare(small_world.spec(**overrides), small_world.workspace(tmp_path))
+
+
+@pytest.fixture
+def make_hypothesis() -> Callable[..., Hypothesis]:
+    """Make a hypothesis about a reference of a run: by default that axis 1 of the embedding separates it."""
+
+    def make(
+        run: CampaignRun,
+        reference: str = "program_1",
+        *,
+        tool: str = "geometry.axis_separation",
+        locus: dict[str, Any] | None = None,
+        **changes: Any,
+    ) -> Hypothesis:
+        instrument = get_tool(tool)
+        places = {
+            "geometry.axis_separation": {"kind": "axis", "layer": 0, "index": (1,)},
+            "geometry.pair_proximity": {"kind": "window", "layer": 0, "index": (1, 3)},
+            "attention.edges": {"kind": "head", "layer": 1, "index": (1,)},
+        }
+        fields: dict[str, Any] = {
+            "claim": run.setting.claim(instrument, reference),
+            "locus": Locus.model_validate(locus or places[tool]),
+            "direction": Direction.GREATER,
+            "tool": f"{instrument.name}@{instrument.version}",
+            "rationale": "a test wants to know",
+            "parents": ("look",),
+        }
+        return Hypothesis(**(fields | changes))
+
+    return make
+
+
+@pytest.fixture
+def strongest(make_hypothesis: Callable[..., Hypothesis]) -> Callable[..., Hypothesis]:
+    """Make the hypothesis that the looks at discovery genes suggest for a reference: place and direction."""
+
+    def make(run: CampaignRun, reference: str, tool: str = "geometry.axis_separation") -> Hypothesis:
+        seen = [look for look in run.explore() if look.tool.name == tool and reference in look.effects]
+        best = max(seen, key=lambda look: abs(look.effects[reference][0]))
+        greater = best.effects[reference][0] > 0 or tool != "geometry.axis_separation"
+        return make_hypothesis(
+            run,
+            reference,
+            tool=tool,
+            locus=best.params.locus().model_dump(),
+            direction=Direction.GREATER if greater else Direction.LESS,
+            parents=(best.id,),
+        )
+
+    return make
+
+
+@pytest.fixture
+def go_round() -> Callable[..., None]:
+    """Take hypotheses through a whole round without agents."""
+
+    def go(run: CampaignRun, number: int, hypotheses: list[Hypothesis]) -> None:
+        for slot, hypothesis in enumerate(hypotheses, start=1):
+            run.propose(number, slot, hypothesis)
+        run.register(number)
+        run.run_jobs(number)
+        run.judge(number)
+        run.record(number)
+        run.close_round(number)
+
+    return go
