@@ -107,18 +107,32 @@ class SmallWorld:
         """Return a workspace that shares the world's captures, so that the model is read once a test session."""
         return Workspace.at(folder, self.cache)
 
+    def private_workspace(self, folder: Path) -> Workspace:
+        """Return a workspace that holds a copy of the world's captures but no result of any job."""
+        workspace = Workspace.at(folder)
+        workspace.cache.mkdir(exist_ok=True)
+        for taken in self.cache.glob("*.safetensors"):
+            (workspace.cache / taken.name).write_bytes(taken.read_bytes())
+        return workspace
+
     @contextmanager
     def opened(
-        self, folder: Path, spec: CampaignSpec, *, runner: Any = None, references: Iterable[Reference] | None = None
+        self,
+        folder: Path | Workspace,
+        spec: CampaignSpec,
+        *,
+        runner: Any = None,
+        references: Iterable[Reference] | None = None,
     ) -> Iterator[CampaignRun]:
         """Yield a campaign on the ledger of a folder, to be driven step by step."""
-        setting = prepare(spec, self.workspace(folder), references=references)
+        workspace = folder if isinstance(folder, Workspace) else self.workspace(folder)
+        setting = prepare(spec, workspace, references=references)
         with Ledger.open(setting.workspace.ledger, create=True) as ledger:
             yield CampaignRun(setting, ledger, runner or InProcessRunner(setting.materials()))
 
     def run_in_process(
         self,
-        folder: Path,
+        folder: Path | Workspace,
         spec: CampaignSpec,
         *,
         executor: Any = None,
