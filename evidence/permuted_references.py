@@ -11,9 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from lib.campaigns import run_changed
+from lib.campaigns import DEMO, run_changed
 from lib.record import write_evidence
-from theodolite.cli.demo import demo_spec
 
 from theodolite.data import load_families, load_pbmc, load_programs, permute_gene_names
 
@@ -24,7 +23,7 @@ LEAST_JUDGED = 0.90
 
 def main() -> None:
     """Run, print a line a run, and write the evidence."""
-    spec = demo_spec()
+    spec = DEMO
     programs, families, statistics = load_programs(), load_families(), load_pbmc().gene_statistics()
     started = time.monotonic()
     runs = []

@@ -10,9 +10,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from lib.campaigns import run_changed
+from lib.campaigns import DEMO, run_changed
 from lib.record import write_evidence
-from theodolite.cli.demo import demo_spec
 
 from theodolite.data import load_pbmc
 from theodolite.models.training import TrainSettings, train_compact
@@ -35,7 +34,7 @@ def main() -> None:
             progress=lambda step, steps, state: print(step, steps, state, flush=True) if step % 200 == 0 else None,
         )
         outcome = run_changed(
-            Path(scratch) / "run", Path(scratch) / "cache", demo_spec().model_copy(update={"model": str(out)})
+            Path(scratch) / "run", Path(scratch) / "cache", DEMO.model_copy(update={"model": str(out)})
         )
     passed = not outcome.supported and len(outcome.registered) >= 12
     result = {

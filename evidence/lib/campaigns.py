@@ -12,6 +12,9 @@ from theodolite.data import Reference
 from theodolite.experiments import CampaignRun, CampaignSpec, LocalRunner, Workspace, prepare
 from theodolite.store import HypothesisRow, Ledger, hypothesis_rows
 
+DEMO = CampaignSpec(name="pbmc-demo")
+"""The campaign that `theodolite demo` runs."""
+
 
 @dataclass(frozen=True)
 class Outcome:

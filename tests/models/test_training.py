@@ -253,12 +253,11 @@ def test_the_shipped_checkpoint_scores_what_its_log_says() -> None:
     assert list(kept.cells) == extra["report"]["held_out_cells"]
     np.testing.assert_allclose(model.gene_mean.numpy(), kept.training.mean(axis=0), rtol=1e-4, atol=1e-6)
 
-    one_mask = kept.masks[:1]
-    error = masked_mse(predict_masked(model, kept.values, one_mask), kept.values, one_mask)
-    r2 = 1 - error / gene_mean_mse(kept.training, kept.values, one_mask)
+    error = masked_mse(predict_masked(model, kept.values, kept.masks), kept.values, kept.masks)
+    r2 = 1 - error / gene_mean_mse(kept.training, kept.values, kept.masks)
     assert r2 >= 0.20
-    # One of the fixed masks for each cell, where the report averages all of them.
-    assert r2 == pytest.approx(extra["report"]["r2"], abs=0.02)
+    # Another processor may round the last bits of float32 products differently.
+    assert r2 == pytest.approx(extra["report"]["r2"], abs=1e-4)
     last = json.loads((folder / "train_log.jsonl").read_text().splitlines()[-1])
     assert last["step"] == recipe.steps
     assert last["r2"] == pytest.approx(extra["report"]["r2"])

@@ -27,6 +27,8 @@ _VARIANTS = 2
 _NULLS = 2
 _POWER_DRAWS = 8 * 500 * _NULLS
 """Draws that one blinded spread takes (``gates.power``: worlds, draws, nulls)."""
+_SHARE_OF_DRAWS = 0.5
+"""Share of the time of a blinded spread that its draws take; the rest makes its random scores."""
 _START_S = 15.0
 """Start of the coordinator and of a worker, libraries included."""
 _JOB_S = 0.1
@@ -152,7 +154,7 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
         for item in told.detectable
     }
     jobs = _VARIANTS + sum(tool.loci for tool in tools) + _VARIANTS * setting.spec.budget.experiments
-    draw_s = power_s / max(len(spreads), 1) / _POWER_DRAWS
+    draw_s = _SHARE_OF_DRAWS * power_s / max(len(spreads), 1) / _POWER_DRAWS
     return Forecast(
         campaign=setting.campaign_id,
         budget=setting.spec.budget.experiments,
@@ -169,9 +171,20 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
         not_testable=_not_testable(setting, block),
         conflicts=_conflicts(setting, ledger),
         jobs=jobs,
-        seconds=_seconds(setting, jobs, power_s, draw_s * _NULLS * draws_for(last.provisional_alpha)),
+        seconds=_seconds(setting, jobs, power_s, draw_s * _NULLS * _draws(registrar, setting.spec.budget.experiments)),
         memory_bytes=_memory_bytes(setting),
     )
+
+
+def _draws(registrar: Registrar, budget: int) -> int:
+    """Return the draws that each null of all tests of the budget takes together."""
+    draws = 0
+    for earlier in range(budget):
+        try:
+            draws += draws_for(registrar.level(earlier).provisional_alpha)
+        except StreamExhausted:
+            break
+    return draws
 
 
 def _last_level(registrar: Registrar, budget: int) -> LevelRule:
@@ -255,7 +268,7 @@ def _weights(setting: Setting) -> int:
 
 def _seconds(setting: Setting, jobs: int, power_s: float, draws_s: float) -> float:
     passes = _VARIANTS * len(setting.cells.cells) * _weights(setting) * _seconds_per_weight()
-    return _START_S + passes + power_s + jobs * _JOB_S + setting.spec.budget.experiments * draws_s
+    return _START_S + passes + power_s + jobs * _JOB_S + draws_s
 
 
 def _seconds_per_weight() -> float:
