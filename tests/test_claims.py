@@ -124,6 +124,8 @@ def test_a_repeated_covariate_is_refused() -> None:
         ({"kind": "head", "layer": 3, "index": (2,)}, "layer 3 head 2"),
         ({"kind": "axis", "layer": 0, "index": (6,)}, "layer 0 axis 6"),
         ({"kind": "window", "layer": 1, "index": (1, 3)}, "layer 1 axes 1-3"),
+        ({"kind": "read_out_axis", "index": (2,)}, "read-out axis 2"),
+        ({"kind": "read_out_window", "index": (4, 6)}, "read-out axes 4-6"),
     ],
 )
 def test_places_of_the_closed_list(fields: dict[str, Any], words: str) -> None:
@@ -133,14 +135,17 @@ def test_places_of_the_closed_list(fields: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"kind": "any", "layer": 1}, "only 'any' has no layer"),
-        ({"kind": "layer"}, "only 'any' has no layer"),
+        ({"kind": "any", "layer": 1}, "'any' has no layer"),
+        ({"kind": "layer"}, "'layer' needs a layer"),
+        ({"kind": "axis", "index": (1,)}, "'axis' needs a layer"),
+        ({"kind": "read_out_axis", "layer": 3, "index": (1,)}, "'read_out_axis' has no layer"),
+        ({"kind": "read_out_window"}, "has 2 indices"),
         ({"kind": "layer", "layer": -1}, "counted from 0"),
         ({"kind": "axis", "layer": 1}, "has 1 indices"),
         ({"kind": "head", "layer": 1, "index": (0,)}, "counted from 1"),
         ({"kind": "window", "layer": 1, "index": (3, 1)}, "ascend"),
         ({"kind": "window", "layer": 1, "index": (1,)}, "has 2 indices"),
-        ({"kind": "neuron", "layer": 1}, "'any', 'layer', 'head', 'axis' or 'window'"),
+        ({"kind": "neuron", "layer": 1}, "'any', 'layer', 'head', 'axis'"),
     ],
 )
 def test_no_other_place_exists(fields: dict[str, Any], complaint: str) -> None:

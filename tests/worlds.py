@@ -17,7 +17,16 @@ import yaml
 
 from theodolite.agents import LintReviewer, Planner, run_campaign
 from theodolite.data import PlantedCells, Reference, planted_cells
-from theodolite.experiments import CampaignRun, CampaignSpec, JobOutcome, JobSpec, Materials, Setting, Workspace, prepare
+from theodolite.experiments import (
+    CampaignRun,
+    CampaignSpec,
+    JobOutcome,
+    JobSpec,
+    Materials,
+    Setting,
+    Workspace,
+    prepare,
+)
 from theodolite.experiments.worker import Bench
 from theodolite.files import write_atomically
 from theodolite.models.compact import CompactConfig, CompactTransformer, save_checkpoint
@@ -172,9 +181,7 @@ class SmallWorld:
 
 def _plant_model(folder: Path, planted: PlantedCells) -> None:
     values = torch.from_numpy(planted.cells.log1p_cp10k())
-    config = CompactConfig(
-        genes=planted.cells.genes, width=16, n_layers=2, n_heads=2, feedforward=16, dropout=0.0
-    )
+    config = CompactConfig(genes=planted.cells.genes, width=16, n_layers=2, n_heads=2, feedforward=16, dropout=0.0)
     model = CompactTransformer(config, values.mean(dim=0), values.std(dim=0).clamp_min(0.1), seed=3).eval()
     directions = torch.linalg.qr(torch.randn(16, 16, generator=torch.Generator().manual_seed(5)))[0]
     with torch.no_grad():

@@ -28,9 +28,7 @@ def strength(run: CampaignRun, hypothesis: Hypothesis) -> float:
 
 
 def candidate(run: CampaignRun, hypothesis: Hypothesis) -> Candidate:
-    return next(
-        item for item in Planner()._candidates(run, list(run.explore())) if item.hypothesis.id == hypothesis.id
-    )
+    return next(item for item in Planner()._candidates(run, list(run.explore())) if item.hypothesis.id == hypothesis.id)
 
 
 def test_the_same_ledger_gives_the_same_proposals(open_campaign: Open, tmp_path: Path) -> None:

@@ -68,7 +68,9 @@ def test_each_defect_of_a_plan_draws_its_objection(
     assert all(objection.evidence == plan.sha256 and objection.note for objection in review.objections)
 
 
-@pytest.mark.xfail(reason="the lint compares sets by strict inclusion, so a fit of another variant hides the missing one")
+@pytest.mark.xfail(
+    reason="the lint compares sets by strict inclusion, so a fit of another variant hides the missing one"
+)
 def test_a_fit_of_another_variant_does_not_stand_in_for_the_missing_one(example_plan: Plan) -> None:
     plan = varied(example_plan, fitted={"main": "0" * 64, "untrained(2)": "0" * 64})
     assert drawn(REVIEWER.review_plan(plan)) == [("double_dipping", "G2")]
@@ -181,9 +183,10 @@ def test_a_review_can_only_lower(judged: list[tuple[Plan, Judgement]], cap: Revi
         t = 1 if spends(judgement) else None
         settled = settle(plan, judgement, t=t, supports_before=0, cap=cap, block_reused=plan.block.reused)
         assert settled.verdict.rank <= settled.machine_verdict.rank
-        assert settled.machine_verdict is settle(
-            plan, judgement, t=t, supports_before=0, cap="none", block_reused=plan.block.reused
-        ).verdict
+        assert (
+            settled.machine_verdict
+            is settle(plan, judgement, t=t, supports_before=0, cap="none", block_reused=plan.block.reused).verdict
+        )
         if cap == "none":
             assert settled.verdict is settled.machine_verdict
         elif settled.machine_verdict is Verdict.SUPPORTED:

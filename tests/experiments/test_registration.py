@@ -83,6 +83,23 @@ def test_a_duplicate_is_found_over_rounds_and_campaigns(
     assert register(later, make_hypothesis(later, "decoy_1")) == ["duplicate"]
 
 
+def test_what_was_inconclusive_may_come_back_on_an_unused_block(
+    open_campaign: Open, make_hypothesis: Make, strongest: Make, go_round: Go, small_world: Any
+) -> None:
+    run = open_campaign(**small_world.two_blocks)
+    undecided = make_hypothesis(run, "decoy_1", locus={"kind": "axis", "layer": 0, "index": (3,)})
+    go_round(run, 1, [strongest(run, "program_1"), undecided])
+    first = hypothesis_rows(run.ledger, hypothesis_id=undecided.id)[0]
+    assert (run.block, first.verdict) == ("block-2", "inconclusive")
+    # On another block it is tested anew and spends anew; on the same block, or a reused one, it is a duplicate.
+    go_round(run, 2, [undecided, undecided, strongest(run, "program_2")])
+    assert [row.status for row in hypothesis_rows(run.ledger, round=2)] == ["verdict", "refused", "verdict"]
+    again = hypothesis_rows(run.ledger, hypothesis_id=undecided.id)[1]
+    assert (again.block_id, again.t) == (run.setting.split.block_id("block-2"), 3)
+    assert run.blocks_spent()
+    assert register(run, undecided, strongest(run, "program_1"), number=3) == ["duplicate", "duplicate"]
+
+
 def test_a_place_that_the_tool_does_not_have_is_refused(open_campaign: Open, make_hypothesis: Make) -> None:
     run = open_campaign()
     places = [
@@ -215,7 +232,10 @@ def test_a_spent_hold_out_stops_a_campaign_that_says_so(
 
 def test_refusals_spend_nothing_and_leave_no_plan(open_campaign: Open, make_hypothesis: Make, go_round: Go) -> None:
     run = open_campaign()
-    refused = [make_hypothesis(run, "too_small"), make_hypothesis(run, locus={"kind": "head", "layer": 1, "index": (1,)})]
+    refused = [
+        make_hypothesis(run, "too_small"),
+        make_hypothesis(run, locus={"kind": "head", "layer": 1, "index": (1,)}),
+    ]
     go_round(run, 1, [*refused, make_hypothesis(run, "decoy_1")])
     assert list(run.plans(1)) == [3]
     assert run.plans(1)[3].level.provisional_t == 1
@@ -227,9 +247,10 @@ def test_refusals_spend_nothing_and_leave_no_plan(open_campaign: Open, make_hypo
 
 @pytest.mark.parametrize(("field", "value"), [("q", 0.2), ("n_max", 13)])
 def test_a_locked_stream_refuses_other_terms(open_campaign: Open, field: str, value: float) -> None:
-    open_campaign()
+    head = open_campaign().ledger.head()
     with pytest.raises(StepError, match=rf"'main' was locked with {field} = .*asks for {value}.*another stream"):
         open_campaign("later", error={"n_max": 12, field: value})
+    assert open_campaign().ledger.head() == head
 
 
 def test_another_stream_has_terms_of_its_own(open_campaign: Open, make_hypothesis: Make, go_round: Go) -> None:
@@ -241,9 +262,7 @@ def test_another_stream_has_terms_of_its_own(open_campaign: Open, make_hypothesi
     assert (level.stream, level.q, level.n_max, level.provisional_t) == ("second", 0.2, 5, 1)
 
 
-def test_a_new_campaign_file_gives_no_fresh_levels(
-    open_campaign: Open, make_hypothesis: Make, go_round: Go
-) -> None:
+def test_a_new_campaign_file_gives_no_fresh_levels(open_campaign: Open, make_hypothesis: Make, go_round: Go) -> None:
     run = open_campaign()
     go_round(run, 1, [make_hypothesis(run, "decoy_1"), make_hypothesis(run, "decoy_2")])
     spent = stream_state(run.ledger, "main").t

@@ -171,9 +171,7 @@ def gate_number(payload: dict[str, Any]) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_a_gate_number_that_the_measurements_do_not_give_is_reported(
-    forgery: Forgery, change: Any, said: str
-) -> None:
+def test_a_gate_number_that_the_measurements_do_not_give_is_reported(forgery: Forgery, change: Any, said: str) -> None:
     with forgery.write(first(EntryKind.JUDGEMENT, change)) as ledger:
         assert verify(ledger).ok
         problems = verify_decisions(ledger, deep=True)
@@ -235,9 +233,7 @@ def test_a_lost_measurement_is_reported_by_deep_replay(forgery: Forgery) -> None
     assert any("a measurement cannot be read" in problem.what for problem in problems)
 
 
-def test_a_record_review_that_was_softened_no_longer_explains_the_verdict(
-    small_world: Any, tmp_path: Path
-) -> None:
+def test_a_record_review_that_was_softened_no_longer_explains_the_verdict(small_world: Any, tmp_path: Path) -> None:
     class Strict:
         """Caps every verdict at inconclusive."""
 

@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from theodolite.gates import kernels
+from theodolite.gates.effects import gene_items
 from theodolite.gates.kernels import (
     derive_seed,
     family_weights,
@@ -69,17 +70,21 @@ def test_neighbouring_seeds_and_draws_are_unrelated():
 def test_weighted_aurocs_agree_with_scikit_learn():
     rng = np.random.default_rng(2)
     family = rng.integers(0, 12, 200)
-    score = np.sort(rng.integers(0, 50, 200)).astype(float)
+    score = rng.integers(0, 50, 200).astype(float)
     label = rng.random(200) < 0.3
     weights = family_weights(12, 20, seed=1)
-    got = weighted_aurocs(family, np.full(200, 12), label, np.diff(score, prepend=-np.inf) > 0, weights)
+    items = gene_items(score, label, np.r_[family[:-1], 11])
+    got = weighted_aurocs(items.rest, items.reference, items.below, items.through, weights)
     for row, value in zip(weights, got, strict=True):
-        assert value == pytest.approx(roc_auc_score(label, score, sample_weight=row[family]))
+        weight = row[np.r_[family[:-1], 11]]
+        assert value == pytest.approx(roc_auc_score(label, score, sample_weight=weight))
 
 
 def test_an_auroc_without_one_of_the_classes_is_no_number():
-    label = np.array([True, True])
-    assert np.isnan(weighted_aurocs(np.zeros(2, int), np.ones(2, int), label, label, np.ones((1, 2), int))).all()
+    ones = np.ones((1, 2), int)
+    for label in ([True, True], [False, False]):
+        items = gene_items(np.arange(2.0), np.array(label), np.zeros(2, dtype=np.int64))
+        assert np.isnan(weighted_aurocs(items.rest, items.reference, items.below, items.through, ones)).all()
 
 
 def test_family_weights_draw_as_many_families_as_there_are():

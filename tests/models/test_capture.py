@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,7 @@ def test_capture_is_the_plain_average_over_cells(model: CompactModel) -> None:
         direct = np.mean([trace.attention[layer][0].numpy() for trace in traces], axis=0)
         np.testing.assert_allclose(taken.attention[layer], direct, atol=1e-6)
     assert taken.genes == GENES
+    np.testing.assert_array_equal(taken.read_out, model.read_out)
     np.testing.assert_allclose(taken.attention.sum(axis=-1), 1.0, atol=1e-5)
 
 
@@ -120,7 +121,14 @@ def test_a_capture_reads_back_from_its_file(model: CompactModel, tmp_path: Path)
     assert back.genes == taken.genes
     np.testing.assert_array_equal(back.hidden, taken.hidden)
     np.testing.assert_array_equal(back.attention, taken.attention)
+    np.testing.assert_array_equal(back.read_out, taken.read_out)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_model_without_a_read_out_leaves_none(model: CompactModel, tmp_path: Path) -> None:
+    path = tmp_path / "capture.safetensors"
+    save_capture(path, replace(capture(model, some_values(3)), read_out=None))
+    assert load_capture(path).read_out is None
 
 
 def test_a_capture_that_is_cut_short_leaves_no_file(

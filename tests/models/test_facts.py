@@ -29,6 +29,7 @@ def test_facts_agree_with_the_loaded_model(folder: Path) -> None:
     facts, model = model_facts(str(folder)), load_model(str(folder))
     for name in ("name", "sha256", "genes", "n_layers", "n_heads", "width"):
         assert getattr(facts, name) == getattr(model, name), name
+    assert facts.read_out is (model.read_out is not None)
 
 
 def test_facts_are_read_without_torch(folder: Path) -> None:

@@ -41,6 +41,18 @@ def test_a_model_is_loaded_by_folder_under_the_folders_name(folder: Path) -> Non
     assert not model.transformer.training
 
 
+def test_the_read_out_is_what_the_normalised_residual_stream_is_multiplied_with(folder: Path) -> None:
+    model = registry.load_model(str(folder))
+    network = model.transformer
+    hidden = torch.randn(4, 12, 8, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        predicted = network.read_out(hidden, torch.arange(12))
+        offset = network.read_out(torch.zeros_like(hidden), torch.arange(12))
+        normalised = torch.nn.functional.layer_norm(hidden, (8,))
+    expected = (normalised * torch.from_numpy(model.read_out)).sum(dim=-1) * network.gene_sd
+    torch.testing.assert_close(predicted - offset, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_model_that_is_not_there_is_answered_with_those_that_are() -> None:
     with pytest.raises(FileNotFoundError, match=r"no model 'compact-heart'.*a folder with config.json"):
         registry.load_model("compact-heart")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from theodolite.claims import Author, Direction, Hypothesis, Relation
 from theodolite.data import DISCOVERY
-from theodolite.experiments import CampaignRun, Look, Registrar
+from theodolite.experiments import CampaignRun, Event, Look, Registrar
 from theodolite.gates import StreamExhausted
 from theodolite.store import AgentView, agent_view
 
@@ -53,6 +53,7 @@ class Planner:
         Each instrument may fill an equal share of the slots; what one cannot use goes to the others. The order is by
         strength, because early places in the error stream have the larger levels.
         """
+        run.notify(Event("choose", 0, slots))
         view = agent_view(run.ledger, run.setting.campaign_id)
         pool = self._ranked(run, looks, view)
         chosen = self._share(pool, slots)
@@ -63,10 +64,12 @@ class Planner:
                 level = registrar.level(len(proposals))
             except StreamExhausted:
                 break
+            run.notify(Event("choose", len(proposals), slots, candidate.reference))
             if run.power.sufficient(candidate.shape, candidate.reference, run.block, level.provisional_alpha):
                 proposals.append(candidate.hypothesis)
                 if len(proposals) == slots:
                     break
+        run.notify(Event("choose", slots, slots))
         return proposals
 
     def _ranked(self, run: CampaignRun, looks: Sequence[Look], view: AgentView) -> list[Candidate]:

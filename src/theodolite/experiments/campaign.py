@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 
 from theodolite.canonical import digest
 
@@ -88,6 +88,8 @@ class CampaignSpec(_Section):
     )
     threads: int = Field(default=2, ge=1, le=256, description="torch threads of a worker")
 
+    _folder: Path = PrivateAttr(default=Path())
+
     @field_validator("tools")
     @classmethod
     def _known_tools(cls, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -106,15 +108,29 @@ class CampaignSpec(_Section):
         """Tests the error stream is planned for: as given, or ten times the budget, at most 10,000."""
         return self.error.n_max or min(10 * self.budget.experiments, 10_000)
 
+    def place(self, value: str) -> str:
+        """Return a name of something packaged as it is, and a path as seen from the folder of the campaign file."""
+        beside = self._folder / value
+        return str(beside) if beside.exists() else value
+
+    def in_folder(self, folder: Path) -> CampaignSpec:
+        """Return the campaign with its paths taken as relative to a folder."""
+        placed = self.model_copy()
+        placed._folder = folder
+        return placed
+
     def campaign_id(self, contents: dict[str, str]) -> str:
         """Return the id: the name and a prefix of the hash of the file and of what it points at.
 
         Parameters
         ----------
         contents
-            Content hashes of model, cells and references, so that a changed input is another campaign.
+            Content hashes of model, cells, families and references. They stand for the places of these, so that a
+            changed input is another campaign and a moved one is not.
         """
-        return f"{self.name}-{digest([self.model_dump(mode='json'), contents])[:8]}"
+        words = self.model_dump(mode="json", exclude={"model", "references", "families"})
+        del words["cells"]["source"]
+        return f"{self.name}-{digest([words, contents])[:8]}"
 
 
 TEMPLATE = """\
@@ -180,15 +196,23 @@ def _line_of(node: yaml.Node | None, path: tuple[str | int, ...]) -> int:
     return line
 
 
-def _allowed_keys(path: tuple[str | int, ...]) -> list[str]:
-    model: Any = CampaignSpec
+def _section(path: tuple[str | int, ...]) -> type[BaseModel]:
+    """Return the section of a campaign that a path of keys leads to."""
+    model: type[BaseModel] = CampaignSpec
     for part in path:
         field = model.model_fields.get(str(part))
         annotation = getattr(field, "annotation", None)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break
         model = annotation
-    return list(model.model_fields)
+    return model
+
+
+def _meaning(path: tuple[str | int, ...]) -> str:
+    """Return what a key is for, in the words of its description."""
+    keys = [part for part in path if isinstance(part, str)]
+    field = _section(path[:-1]).model_fields.get(keys[-1]) if keys else None
+    return f" ({keys[-1]}: {field.description})" if field is not None and field.description else ""
 
 
 def _explain(error: Any, node: yaml.Node | None, path: Path) -> str:
@@ -196,14 +220,18 @@ def _explain(error: Any, node: yaml.Node | None, path: Path) -> str:
     where = f"{path}, line {_line_of(node, location)}: {'.'.join(map(str, location)) or 'file'}"
     match error["type"]:
         case "extra_forbidden":
-            keys = _allowed_keys(location[:-1])
+            keys = list(_section(location[:-1]).model_fields)
             close = difflib.get_close_matches(str(location[-1]), keys, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             return f"{where} is no key of a campaign{hint} Allowed here: {', '.join(keys)}."
         case "missing":
             return f"{where} is missing; a campaign needs a name, such as `name: my-campaign`."
+        case "model_type":
+            inside = ", ".join(_section(location).model_fields)
+            return f"{where} is {error['input']!r}; it is a section, give its keys on lines of their own: {inside}."
         case _:
-            return f"{where} is {error['input']!r}: {error['msg'].removeprefix('Value error, ')}."
+            said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            return f"{where} is {error['input']!r}: {said}{_meaning(location)}."
 
 
 def load_campaign(path: Path) -> CampaignSpec:
@@ -231,7 +259,7 @@ def load_campaign(path: Path) -> CampaignSpec:
     if repeated is not None:
         raise CampaignError(f"{path}, line {repeated[1]}: {repeated[0]!r} is given twice; keep one of them")
     try:
-        return CampaignSpec.model_validate(content)
+        return CampaignSpec.model_validate(content).in_folder(path.parent)
     except ValidationError as error:
         problems = "\n".join(_explain(item, node, path) for item in error.errors())
         raise CampaignError(problems) from error

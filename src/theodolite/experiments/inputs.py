@@ -10,8 +10,8 @@ __all__ = ["PBMC", "load_cells"]
 PBMC = "pbmc"
 
 
-def load_cells(spec: CellsSpec) -> CellSet:
-    """Load the packaged cells or an ``.h5ad`` file.
+def load_cells(spec: CellsSpec, source: str | None = None) -> CellSet:
+    """Load the packaged cells or an ``.h5ad`` file, from ``source`` where it is given in place of the file's words.
 
     Raises
     ------
@@ -21,7 +21,7 @@ def load_cells(spec: CellsSpec) -> CellSet:
     if spec.source == PBMC:
         return load_pbmc()
     return load_h5ad(
-        spec.source,
+        source or spec.source,
         layer=spec.layer,
         labels=spec.labels,
         species=spec.species,

@@ -53,7 +53,7 @@ class Journal:
         self.ledger = ledger
         self.power = Power(setting)
         self._runner = runner
-        self._notify = notify or (lambda event: None)
+        self.notify = notify or (lambda event: None)
 
     def subject(self, round_number: int, slot: int) -> str:
         """Return the subject under which a slot's rows stand."""

@@ -37,6 +37,7 @@ class Opening(Journal):
         setting, spec = self.setting, self.setting.spec
         campaign = setting.campaign_id
         testable = setting.testability(setting.split.blocks[0])
+        self._lock_stream()
         self._put(
             EntryKind.CAMPAIGN,
             campaign,
@@ -64,7 +65,6 @@ class Opening(Journal):
                 "seed": spec.seed,
             },
         )
-        self._lock_stream()
         self._put(
             EntryKind.SPLIT,
             campaign,
@@ -103,7 +103,7 @@ class Opening(Journal):
         for done, variant in enumerate(variants):
             entry = self.ledger.get(entry_id(campaign, EntryKind.FIT, name=variant))
             if entry is None:
-                self._notify(Event("read the model", done, len(variants), variant))
+                self.notify(Event("read the model", done, len(variants), variant))
                 job = self._job(FIT_AXES, "1", fit_source_sha256(), {}, DISCOVERY, variant)
                 outcome = next(iter(self._runner.submit([job])))
                 self._time(job.sha256, "fit", outcome.seconds)
@@ -119,7 +119,7 @@ class Opening(Journal):
                 entry = self.ledger.get(entry_id(campaign, EntryKind.FIT, name=variant))
             if entry is not None:
                 fitted[variant] = str(entry.payload["artefact"])
-        self._notify(Event("read the model", len(variants), len(variants)))
+        self.notify(Event("read the model", len(variants), len(variants)))
         return fitted
 
     def explore(self) -> Iterator[Look]:
@@ -133,7 +133,7 @@ class Opening(Journal):
             job = self._tool_job(tool, plain, DISCOVERY, "main")
             name = f"{tool.name}-{job.sha256[:12]}"
             identifier = entry_id(campaign, EntryKind.LOOK, name=name)
-            self._notify(Event("explore", done, len(wanted), f"{tool.name} {params.locus()}"))
+            self.notify(Event("explore", done, len(wanted), f"{tool.name} {params.locus()}"))
             if not self.ledger.has(identifier):
                 self._look(tool, plain, job, name)
             entry = self.ledger.get(identifier)
@@ -142,7 +142,7 @@ class Opening(Journal):
                     key: (float(item["effect"]), int(item["n"])) for key, item in entry.payload["effects"].items()
                 }
                 yield Look(identifier, tool, params, effects)
-        self._notify(Event("explore", len(wanted), len(wanted)))
+        self.notify(Event("explore", len(wanted), len(wanted)))
 
     def _look(self, tool: Tool, params: dict[str, Any], job: JobSpec, name: str) -> None:
         outcome = next(iter(self._runner.submit([job])))

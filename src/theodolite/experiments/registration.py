@@ -62,7 +62,7 @@ class Power:
         key = (shape, reference, block)
         if key not in self._spreads:
             setting = self._setting
-            seed = setting.seed("blinded-power", reference)
+            seed = setting.seed("blinded-power")
             labels = setting.labels(reference, block)
             families = setting.split_families(block)
             mean = setting.gene_statistic(Covariate.MEAN, block)

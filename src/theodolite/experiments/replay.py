@@ -12,7 +12,7 @@ from theodolite.claims import Verdict
 from theodolite.experiments.journal import with_labels
 from theodolite.gates import CATALOGUE_VERSION, DECISION_VERSION, judge, settle, settle_failure, spends
 from theodolite.judgements import Judgement, Review, Settlement
-from theodolite.measurements import Variant, load_measurement
+from theodolite.measurements import MeasurementError, Variant, load_measurement
 from theodolite.plans import Plan
 from theodolite.store import ArtefactError, Entry, EntryKind, Ledger, Problem
 
@@ -133,7 +133,7 @@ def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, dict[str, Any]])
             Variant.parse(variant): with_labels(load_measurement(ledger.artefacts.get(sha)), members)
             for variant, sha in result.payload["measurements"].items()
         }
-    except ArtefactError as error:
+    except (ArtefactError, MeasurementError) as error:
         yield f"a measurement cannot be read: {error}"
         return
     again = judge(plan, measurements, provenance_ok=result.payload["prereg_sha256"] == plan.sha256)

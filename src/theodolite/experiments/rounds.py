@@ -61,7 +61,7 @@ class CampaignRun(Opening):
         registrar = Registrar(self.setting, self.ledger, self.power, self.block)
         slots = self.proposed(round_number)
         for done, (slot, hypothesis) in enumerate(sorted(slots.items())):
-            self._notify(Event("register", done, len(slots), hypothesis.claim.reference.name))
+            self.notify(Event("register", done, len(slots), hypothesis.claim.reference.name))
             if self.plan(round_number, slot) is not None or self._has(EntryKind.REFUSAL, round_number, slot):
                 continue
             earlier = sum(self.plan(round_number, before) is not None for before in slots if before < slot)
@@ -77,7 +77,7 @@ class CampaignRun(Opening):
             else:
                 payload = {"plan": answer.model_dump(mode="json"), "prereg_sha256": answer.sha256}
                 self._put(EntryKind.REGISTRATION, self.subject(round_number, slot), payload, round_number, slot)
-        self._notify(Event("register", len(slots), len(slots)))
+        self.notify(Event("register", len(slots), len(slots)))
 
     def plan(self, round_number: int, slot: int) -> Plan | None:
         """Return the locked plan of a slot, None if it was refused."""
@@ -104,7 +104,7 @@ class CampaignRun(Opening):
         """Run the jobs of every plan of the round; a job that fails leaves a failure row."""
         plans = self.plans(round_number)
         for done, (slot, plan) in enumerate(plans.items()):
-            self._notify(Event("measure", done, len(plans), plan.claim_text))
+            self.notify(Event("measure", done, len(plans), plan.claim_text))
             if self._has(EntryKind.RESULT, round_number, slot) or self._has(EntryKind.FAILURE, round_number, slot):
                 continue
             subject = self.subject(round_number, slot)
@@ -135,13 +135,13 @@ class CampaignRun(Opening):
                     "observed": False,
                 }
                 self._put(EntryKind.FAILURE, subject, payload, round_number, slot)
-        self._notify(Event("measure", len(plans), len(plans)))
+        self.notify(Event("measure", len(plans), len(plans)))
 
     def judge(self, round_number: int) -> None:
         """Let the gates judge every result of the round; levels are settled later, at record."""
         plans = self.plans(round_number)
         for done, (slot, plan) in enumerate(plans.items()):
-            self._notify(Event("judge", done, len(plans), plan.claim_text))
+            self.notify(Event("judge", done, len(plans), plan.claim_text))
             result = self._entry(EntryKind.RESULT, round_number, slot)
             if result is None or self._has(EntryKind.JUDGEMENT, round_number, slot):
                 continue
@@ -159,7 +159,7 @@ class CampaignRun(Opening):
                 round_number,
                 slot,
             )
-        self._notify(Event("judge", len(plans), len(plans)))
+        self.notify(Event("judge", len(plans), len(plans)))
 
     def judgement(self, round_number: int, slot: int) -> Judgement | None:
         """Return the judgement of a slot, None if it failed."""

@@ -267,8 +267,8 @@ class Setting:
         if not split_file.is_file():
             write_atomically(split_file, self.split_document)
         return Materials(
-            model=self.spec.model,
-            cells=self.spec.cells,
+            model=self.spec.place(self.spec.model),
+            cells=self.spec.cells.model_copy(update={"source": self.spec.place(self.spec.cells.source)}),
             split_file=str(split_file),
             artefacts=str(self.workspace.artefacts),
             results=str(self.workspace.results),
@@ -294,17 +294,17 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
     CampaignError
         If model and cells do not fit together or nothing can be tested.
     """
-    model = model_facts(spec.model)
-    cells = load_cells(spec.cells)
+    model = model_facts(spec.place(spec.model))
+    cells = load_cells(spec.cells, spec.place(spec.cells.source))
     missing = sorted(set(model.genes) - set(cells.genes))
     if missing:
         raise CampaignError(
             f"{len(missing)} of the {len(model.genes)} genes of model {model.name!r} are not in cells {cells.name!r} "
             f"(such as {', '.join(missing[:3])}); use the cells that the model was trained for"
         )
-    families = load_families(_file("families", spec.families, PACKAGED))
+    families = load_families(_file(spec, "families", PACKAGED))
     if references is None:
-        references = load_programs(_file("references", spec.references, PROGRAMS))
+        references = load_programs(_file(spec, "references", PROGRAMS))
     sets = tuple(references)
     both = (*sets, *(member_pairs(reference) for reference in sets))
     units = UnitTable.of(cells, families)
@@ -317,10 +317,11 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
     return setting
 
 
-def _file(key: str, value: str, packaged: str) -> Path | None:
+def _file(spec: CampaignSpec, key: str, packaged: str) -> Path | None:
+    value: str = getattr(spec, key)
     if value == packaged:
         return None
-    file = Path(value)
+    file = Path(spec.place(value))
     if not file.is_file():
         raise CampaignError(f"{key} is {value!r}: neither {packaged!r} nor a file that exists; give the path of one")
     return file

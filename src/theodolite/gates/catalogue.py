@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from theodolite.claims import Covariate, Direction
-from theodolite.gates.effects import UNIT, effect_with_interval, paired_gain
+from theodolite.gates.effects import UNIT, effect_with_gains
 from theodolite.gates.kernels import derive_seed
 from theodolite.gates.lint import input_defects, minimum_counts, selection_discipline
 from theodolite.gates.nulls import Contrast, Reach, contrast_genes, contrast_pairs, evidence_against, reach
@@ -232,12 +232,12 @@ def _tested(plan: Plan, used: Mapping[Variant, Measurement], contrast: Contrast,
     labelled = used[Variant(VariantKind.MAIN)]
     evidence = tuple(evidence_against(contrast, null, plan.draws, plan.seed) for null in plan.null_panel)
     resamples = derive_seed(plan.seed, "bootstrap")
-    effect = effect_with_interval(contrast.items, resamples)
-    baselines = [
-        paired_gain(contrast.items, _contrast(plan, measurement, labelled).items, resamples)
+    untrained = [
+        _contrast(plan, measurement, labelled).items
         for variant, measurement in sorted(used.items())
         if variant.kind is VariantKind.UNTRAINED
     ]
+    effect, baselines = effect_with_gains(contrast.items, untrained, resamples)
     baseline, gain = max(baselines, key=lambda pair: pair[0].estimate)
     gates = [*gates, _effect_size(plan, effect, len(contrast.first)), _margin(plan, effect, baseline, gain)]
     return Judgement(

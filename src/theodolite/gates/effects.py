@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,17 @@ from numpy.typing import NDArray
 from theodolite.gates.kernels import family_weights, weighted_aurocs
 from theodolite.judgements import Effect
 
-__all__ = ["RESAMPLES", "UNIT", "Items", "auroc", "effect_with_interval", "gene_items", "paired_gain", "pair_items"]
+__all__ = [
+    "RESAMPLES",
+    "UNIT",
+    "Items",
+    "auroc",
+    "effect_with_gains",
+    "effect_with_interval",
+    "gene_items",
+    "pair_items",
+    "paired_gain",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,43 +33,54 @@ UNIT = "AUROC - 0.5"
 
 @dataclass(frozen=True)
 class Items:
-    """Labelled items sorted by score: single genes or gene pairs.
+    """Scored items, single genes or gene pairs, by the families that their bootstrap weight comes from.
 
     Attributes
     ----------
-    first, second
-        Family of either gene, 0 to families - 1; ``second`` is ``families`` (a family of weight 1) for single genes.
-    label
-        Whether the item is of the reference.
-    opens
-        True where an item scores higher than the one before it.
+    rest
+        Shape (2, m): families of both genes of each item outside the reference, by rising score. The second is
+        ``families`` (a family of weight 1) for single genes. 16 bits, so that a resample stays in the cache.
+    reference
+        Shape (2, k): the same of the items of the reference.
+    below, through
+        Shape (k,): items of ``rest`` that score lower than each item of the reference, and not higher.
     families
         Number of families.
     """
 
-    first: Ints
-    second: Ints
-    label: Bools
-    opens: Bools
+    rest: NDArray[np.uint16]
+    reference: NDArray[np.uint16]
+    below: Ints
+    through: Ints
     families: int
 
 
-def _sorted_items(score: Floats, label: Bools, first: Ints, second: Ints, families: int) -> Items:
-    order = np.argsort(score, kind="stable")
-    opens = np.diff(score[order], prepend=-np.inf) > 0
-    return Items(first[order], second[order], label[order], opens, families)
+def _items(score: Floats, label: Bools, first: Ints, second: Ints, families: int) -> Items:
+    if families >= np.iinfo(np.uint16).max:
+        raise ValueError(f"{families} families are more than the {np.iinfo(np.uint16).max - 1} that a bootstrap holds")
+    ends = np.stack([first, second]).astype(np.uint16)
+    outside = np.nonzero(~label)[0]
+    outside = outside[np.argsort(score[outside], kind="stable")]
+    ordered = score[outside]
+    return Items(
+        np.ascontiguousarray(ends[:, outside]),
+        np.ascontiguousarray(ends[:, label]),
+        np.searchsorted(ordered, score[label], side="left").astype(np.int64),
+        np.searchsorted(ordered, score[label], side="right").astype(np.int64),
+        families,
+    )
 
 
 def gene_items(score: Floats, members: Bools, family: Ints) -> Items:
     """Return genes as items: ``score``, ``members`` and ``family`` (index of each gene's family) have shape (n,)."""
     families = int(family.max()) + 1
-    return _sorted_items(score, members, family, np.full(len(score), families, dtype=np.int64), families)
+    return _items(score, members, family, np.full(len(score), families, dtype=np.int64), families)
 
 
 def pair_items(score: Floats, edges: Bools, family: Ints) -> Items:
     """Return pairs of genes of two families as items: ``score`` and ``edges`` (n, n) symmetric, ``family`` (n,)."""
     i, j = np.nonzero(np.triu(family[:, None] != family[None, :]))
-    return _sorted_items(score[i, j], edges[i, j], family[i], family[j], int(family.max()) + 1)
+    return _items(score[i, j], edges[i, j], family[i], family[j], int(family.max()) + 1)
 
 
 def auroc(items: Items) -> float:
@@ -71,14 +93,13 @@ def auroc(items: Items) -> float:
     """
     value = float(_draws(items, np.ones((1, items.families + 1), dtype=np.int64))[0])
     if np.isnan(value):
-        raise ValueError(
-            f"{int(items.label.sum())} of {len(items.label)} items are of the reference; need both classes"
-        )
+        inside, outside = items.reference.shape[1], items.rest.shape[1]
+        raise ValueError(f"{inside} of {inside + outside} items are of the reference; need both classes")
     return value
 
 
 def _draws(items: Items, weights: Ints) -> Floats:
-    return weighted_aurocs(items.first, items.second, items.label, items.opens, weights)
+    return weighted_aurocs(items.rest, items.reference, items.below, items.through, weights)
 
 
 def _effect(estimate: float, draws: Floats) -> Effect:
@@ -86,34 +107,40 @@ def _effect(estimate: float, draws: Floats) -> Effect:
     return Effect(estimate=estimate, low=float(low), high=float(high), unit=UNIT)
 
 
-def effect_with_interval(items: Items, seed: int, resamples: int = RESAMPLES) -> Effect:
-    """Return AUROC - 0.5 with its 95 % percentile interval over resampled families.
+def effect_with_gains(
+    main: Items, baselines: Sequence[Items], seed: int, resamples: int = RESAMPLES
+) -> tuple[Effect, list[tuple[Effect, Effect]]]:
+    """Return AUROC - 0.5 with its 95 % percentile interval, and each baseline's effect with the gain over it.
 
-    Families are drawn with replacement; a pair weighs the product of its families' weights, which is the pigeonhole
-    bootstrap (Owen 2007): it overstates the variance of pure pair noise and never understates that of hubs.
-    """
-    weights = family_weights(items.families, resamples, seed)
-    return _effect(auroc(items) - 0.5, _draws(items, weights) - 0.5)
-
-
-def paired_gain(main: Items, baseline: Items, seed: int, resamples: int = RESAMPLES) -> tuple[Effect, Effect]:
-    """Return the baseline's effect and the gain of ``main`` over it, resample by resample on the same families.
-
-    The baseline counts by its magnitude, |AUROC - 0.5|, with the sign fixed at the point estimate: the direction of an
-    axis is arbitrary, so a baseline that separates the wrong way round separates. This can only shrink the gain.
+    Families are drawn with replacement, the same for all; a pair weighs the product of its families' weights, which is
+    the pigeonhole bootstrap (Owen 2007): it overstates the variance of pure pair noise and never understates that of
+    hubs. A baseline counts by its magnitude, |AUROC - 0.5|, with the sign fixed at the point estimate: the direction of
+    an axis is arbitrary, so a baseline that separates the wrong way round separates. This can only shrink the gain.
 
     Raises
     ------
     ValueError
-        If the two have different numbers of families.
+        If a baseline has another number of families.
     """
-    if main.families != baseline.families:
-        raise ValueError(
-            f"main has {main.families} families and its baseline {baseline.families}; they must be the same"
-        )
     weights = family_weights(main.families, resamples, seed)
-    raw = auroc(baseline) - 0.5
-    sign = 1.0 if raw >= 0 else -1.0
-    base = sign * (_draws(baseline, weights) - 0.5)
-    gain = _draws(main, weights) - 0.5 - base
-    return _effect(abs(raw), base), _effect(auroc(main) - 0.5 - abs(raw), gain)
+    estimate, draws = auroc(main) - 0.5, _draws(main, weights) - 0.5
+    gains = []
+    for baseline in baselines:
+        if main.families != baseline.families:
+            raise ValueError(
+                f"main has {main.families} families and its baseline {baseline.families}; they must be the same"
+            )
+        raw = auroc(baseline) - 0.5
+        base = (1.0 if raw >= 0 else -1.0) * (_draws(baseline, weights) - 0.5)
+        gains.append((_effect(abs(raw), base), _effect(estimate - abs(raw), draws - base)))
+    return _effect(estimate, draws), gains
+
+
+def effect_with_interval(items: Items, seed: int, resamples: int = RESAMPLES) -> Effect:
+    """Return AUROC - 0.5 with its interval; see :func:`effect_with_gains`."""
+    return effect_with_gains(items, (), seed, resamples)[0]
+
+
+def paired_gain(main: Items, baseline: Items, seed: int, resamples: int = RESAMPLES) -> tuple[Effect, Effect]:
+    """Return a baseline's effect and the gain of ``main`` over it; see :func:`effect_with_gains`."""
+    return effect_with_gains(main, (baseline,), seed, resamples)[1][0]

@@ -162,35 +162,34 @@ def family_weights(families: int, resamples: int, seed: int) -> Ints:
 
 
 @_compiled
-def _aurocs(first: Ints, second: Ints, label: NDArray[np.bool_], opens: NDArray[np.bool_], weights: Ints) -> Floats:
+def _aurocs(
+    rest: NDArray[np.uint16], reference: NDArray[np.uint16], below: Ints, through: Ints, weights: Floats
+) -> Floats:
     values = np.empty(len(weights))
+    cumulated = np.empty(rest.shape[1] + 1)
     for resample in range(len(weights)):
         weight = weights[resample]
-        won = below = inside = outside = positives = 0.0
-        for item in range(len(first)):
-            if opens[item]:
-                won += inside * (below + 0.5 * outside)
-                below += outside
-                positives += inside
-                inside = outside = 0.0
-            value = weight[first[item]] * weight[second[item]]
-            if label[item]:
-                inside += value
-            else:
-                outside += value
-        won += inside * (below + 0.5 * outside)
-        below += outside
-        positives += inside
-        values[resample] = won / (positives * below) if positives > 0 and below > 0 else np.nan
+        total = 0.0
+        cumulated[0] = 0.0
+        for item in range(rest.shape[1]):
+            total += weight[rest[0, item]] * weight[rest[1, item]]
+            cumulated[item + 1] = total
+        won = positives = 0.0
+        for item in range(reference.shape[1]):
+            value = weight[reference[0, item]] * weight[reference[1, item]]
+            won += 0.5 * value * (cumulated[below[item]] + cumulated[through[item]])
+            positives += value
+        values[resample] = won / (positives * total) if positives > 0 and total > 0 else np.nan
     return values
 
 
 def weighted_aurocs(
-    first: Ints, second: Ints, label: NDArray[np.bool_], opens: NDArray[np.bool_], weights: Ints
+    rest: NDArray[np.uint16], reference: NDArray[np.uint16], below: Ints, through: Ints, weights: Ints
 ) -> Floats:
     """Return the AUROC of weighted items for each row of ``weights``; NaN where a class has no weight.
 
-    Items are sorted by score; ``opens[i]`` is True where item i has a higher score than item i - 1, so that ties count
-    one half. The weight of an item is the product of the weights of its ``first`` and ``second`` family.
+    The weight of an item is the product of the weights of its two families: rows of ``rest`` (2, m), sorted by score,
+    and ``reference`` (2, k). ``below`` and ``through`` (k,) count the items of the rest that score lower, and not
+    higher, than each item of the reference, so that ties count one half. Weights are whole numbers, so sums are exact.
     """
-    return _aurocs(first, second, label, opens, weights)
+    return _aurocs(rest, reference, below, through, weights.astype(np.float64))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +40,10 @@ class Contrast:
         Number of genes or pairs that were ranked.
     label
         Shape (n,): membership, or reference degree.
-    items
-        The same contrast sorted for bootstrap AUROCs.
+    score
+        Adjusted scores, (n,) or (n, n), that were ranked.
+    family
+        Shape (n,): index of each gene's family.
     schemes
         The nulls by name.
     """
@@ -50,8 +53,24 @@ class Contrast:
     second: Ints | None
     candidates: int
     label: Ints
-    items: Items
+    score: Floats
+    family: Ints
     schemes: dict[NullName, Scheme]
+
+    @cached_property
+    def items(self) -> Items:
+        """The same contrast sorted for bootstrap AUROCs."""
+        if self.second is None:
+            return gene_items(self.score, self.label.astype(bool), self.family)
+        edges = np.zeros(self.score.shape, dtype=bool)
+        edges[self.first, self.second] = edges[self.second, self.first] = True
+        return pair_items(self.score, edges, self.family)
+
+    def with_pairs(self, edges: Bools) -> Contrast:
+        """Return the contrast of another pair list, (n, n) symmetric, in the same scores."""
+        first, second = np.nonzero(np.triu(edges))
+        degree = edges.sum(axis=1).astype(np.int64)
+        return replace(self, first=first.astype(np.int64), second=second.astype(np.int64), label=degree)
 
     def to_effect(self, rank_sum: Floats) -> Floats:
         """Turn rank sums into AUROC - 0.5 (Mann and Whitney)."""
@@ -96,7 +115,8 @@ def contrast_genes(
         second=None,
         candidates=len(score),
         label=members.astype(np.int64),
-        items=gene_items(score, members, _family_index(families)),
+        score=score,
+        family=_family_index(families),
         schemes={
             "family_block_swap": family_block_swap(families),
             "stratified_labels": stratified_labels(expression_strata(mean, variance)),
@@ -111,11 +131,17 @@ def _pair_ranks(score: Floats, candidates: Bools) -> Floats:
     that its score would have among the candidates, and the middle rank if that is higher: paralogues score high, and
     whichever tail is tested a draw is never made less extreme by them, so p can only grow.
     """
-    sorted_scores = np.sort(score[np.triu(candidates)])
-    below = np.searchsorted(sorted_scores, score, side="left")
-    through = np.searchsorted(sorted_scores, score, side="right")
-    rank = (below + through + 1) / 2.0
-    return np.where(candidates, rank, np.maximum(rank, (len(sorted_scores) + 1) / 2.0))
+    upper = np.triu(candidates)
+    values = score[upper]
+    rank = np.zeros_like(score)
+    rank[upper] = midranks(values)
+    rank += rank.T
+    inside = np.nonzero(np.triu(~candidates, 1))
+    ordered = np.sort(values)
+    below = np.searchsorted(ordered, score[inside], side="left")
+    through = np.searchsorted(ordered, score[inside], side="right")
+    rank[inside] = rank[inside[::-1]] = np.maximum((below + through + 1) / 2.0, (len(values) + 1) / 2.0)
+    return rank
 
 
 def contrast_pairs(
@@ -136,20 +162,21 @@ def contrast_pairs(
     family = _family_index(families)
     candidates = family[:, None] != family[None, :]
     adjusted = adjusted_pairs(score, np.empty((len(score), 0)) if covariates is None else covariates)
-    first, second = np.nonzero(np.triu(edges))
-    degree = edges.sum(axis=1)
-    return Contrast(
+    nobody = np.empty(0, dtype=np.int64)
+    contrast = Contrast(
         rank=_pair_ranks(adjusted, candidates),
-        first=first.astype(np.int64),
-        second=second.astype(np.int64),
+        first=nobody,
+        second=nobody,
         candidates=int(np.triu(candidates).sum()),
-        label=degree.astype(np.int64),
-        items=pair_items(adjusted, edges, family),
+        label=np.zeros(len(score), dtype=np.int64),
+        score=adjusted,
+        family=family,
         schemes={
             "family_block_swap": family_block_swap(families),
             "stratified_labels": stratified_labels(expression_strata(mean, variance)),
         },
     )
+    return contrast.with_pairs(edges)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ homology family, as paralogues do, so that the family null has the spread it wil
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -90,10 +91,18 @@ def blinded_spread_pairs(edges: Bools, families: Sequence[str], mean: Floats, va
     families, mean, variance, seed
         As for sets.
     """
+    worlds = _pair_worlds(tuple(families), mean.tobytes(), variance.tobytes(), seed)
+    return _largest_spread([world.with_pairs(edges) for world in worlds], seed)
+
+
+@lru_cache(maxsize=2)
+def _pair_worlds(families: tuple[str, ...], mean: bytes, variance: bytes, seed: int) -> tuple[Contrast, ...]:
+    """Return contrasts of random pair scores without a reference; they serve every reference of a block."""
     rng = np.random.default_rng(seed)
-    contrasts = []
+    nobody = np.zeros((len(families), len(families)), dtype=bool)
+    worlds = []
     for _ in range(_WORLDS):
         rows = _random_rows(families, _WINDOW, rng)
         score = -np.sqrt(((rows[:, None, :] - rows[None, :, :]) ** 2).sum(axis=2))
-        contrasts.append(contrast_pairs(score, edges, families, mean, variance))
-    return _largest_spread(contrasts, seed)
+        worlds.append(contrast_pairs(score, nobody, families, np.frombuffer(mean), np.frombuffer(variance)))
+    return tuple(worlds)

@@ -144,7 +144,8 @@ class Ledger:
         empty = not path.exists() or path.stat().st_size == 0
         if empty and not make:
             raise LedgerFormatError(f"{path} is an empty file, not a ledger; remove it and create a ledger there")
-        path.touch()
+        if empty:
+            path.touch()
         ledger = cls(
             file_engine(path, read_only=read_only),
             path=path,

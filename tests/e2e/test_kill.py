@@ -1,0 +1,136 @@
+"""``kill -9`` in every node of the real command; the same command again ends in the ledger of an undisturbed run."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from theodolite.experiments.replay import verify_decisions
+from theodolite.store import EntryKind, Ledger, diff, verify
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 300.0
+"""Seconds that a campaign of three hypotheses may take on a busy machine."""
+
+NODES = {
+    "propose (looks)": EntryKind.LOOK,
+    "propose": EntryKind.HYPOTHESIS,
+    "register": EntryKind.REGISTRATION,
+    "review_plans": EntryKind.PLAN_REVIEW,
+    "run_jobs": EntryKind.RESULT,
+    "judge": EntryKind.JUDGEMENT,
+    "review_records": EntryKind.RECORD_REVIEW,
+    "record": EntryKind.VERDICT,
+    "steer": EntryKind.ROUND,
+}
+"""The kind of row that is the first sign of a node at work."""
+
+
+def command(file: Path, folder: Path) -> subprocess.Popen[bytes]:
+    with (folder.parent / f"{folder.name}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "theodolite", "run", str(file), "--workspace", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def finish(file: Path, folder: Path) -> None:
+    process = command(file, folder)
+    try:
+        code = process.wait(timeout=PATIENCE)
+    finally:
+        _kill_group(process)
+    assert code == 0, (folder.parent / f"{folder.name}.log").read_text()[-4000:]
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def has_row(ledger: Path, kind: EntryKind) -> bool:
+    """Look into the file as another program would, without the classes that wrote it."""
+    if not ledger.is_file():
+        return False
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=1.0)) as connection:
+            query = "SELECT 1 FROM entry WHERE kind = ? LIMIT 1"
+            return connection.execute(query, (kind.value,)).fetchone() is not None
+    except sqlite3.OperationalError:
+        return False
+
+
+def kill_at(file: Path, folder: Path, kind: EntryKind) -> None:
+    process = command(file, folder)
+    until = time.monotonic() + PATIENCE
+    try:
+        while not has_row(folder / "ledger.sqlite", kind):
+            assert process.poll() is None, (folder.parent / f"{folder.name}.log").read_text()[-4000:]
+            assert time.monotonic() < until, f"no row of kind {kind.value}"
+            time.sleep(0.002)
+    finally:
+        _kill_group(process)
+
+
+@pytest.fixture(scope="module")
+def campaign_file(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_world.campaign_file(tmp_path_factory.mktemp("files") / "killed.yaml", budget={"experiments": 3})
+
+
+@pytest.fixture(scope="module")
+def undisturbed(campaign_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("e2e") / "undisturbed"
+    finish(campaign_file, folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", NODES.values(), ids=NODES.keys())
+def test_the_same_command_again_loses_nothing(
+    campaign_file: Path, undisturbed: Path, tmp_path: Path, kind: EntryKind
+) -> None:
+    folder = tmp_path / "killed"
+    kill_at(campaign_file, folder, kind)
+    with Ledger.open(folder / "ledger.sqlite", read_only=True) as ledger:
+        assert ledger.count(EntryKind.STOP) == 0, "the campaign was over before it was killed"
+        assert verify(ledger).ok
+    finish(campaign_file, folder)
+    with (
+        Ledger.open(folder / "ledger.sqlite", read_only=True) as ledger,
+        Ledger.open(undisturbed / "ledger.sqlite", read_only=True) as expected,
+    ):
+        assert diff(ledger, expected) == []
+        assert ledger.head().hash == expected.head().hash
+        assert verify(ledger).ok
+        assert verify_decisions(ledger, deep=True) == []
+
+
+def test_a_second_process_on_the_same_ledger_is_turned_away(campaign_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "contended"
+    first = command(campaign_file, folder)
+    try:
+        until = time.monotonic() + PATIENCE
+        while not has_row(folder / "ledger.sqlite", EntryKind.CAMPAIGN):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        os.kill(first.pid, signal.SIGSTOP)
+        second = command(campaign_file, folder)
+        try:
+            assert second.wait(timeout=PATIENCE) == 3
+        finally:
+            _kill_group(second)
+    finally:
+        _kill_group(first)
