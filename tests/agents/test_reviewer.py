@@ -39,6 +39,7 @@ def test_a_clean_plan_draws_nothing_and_a_likely_confound_is_named(example_plan:
     assert review.reviewer == REVIEWER.name
 
 
+RANDOM = "random_embedding(1)"
 PLAN_LINTS = [
     ("wrong_null", "G3", "invalid", lambda plan: varied(plan, null_panel=("stratified_labels",))),
     ("double_dipping", "G2", "invalid", lambda plan: varied(plan, fitted={})),
@@ -49,11 +50,11 @@ PLAN_LINTS = [
         "wrong_null",
         "G5",
         "invalid",
-        lambda plan: varied(plan, variants=("main", "random_embedding(1)"), fitted={"main": "0" * 64, "random_embedding(1)": "0" * 64}),
+        lambda plan: varied(plan, variants=("main", RANDOM), fitted={"main": "0" * 64, RANDOM: "0" * 64}),
     ),
     ("wrong_unit", "G3", "inconclusive", lambda plan: of_claim(plan, adjustment=(Covariate.MEAN,))),
     ("wrong_unit", "G3", "inconclusive", lambda plan: of_claim(plan, adjustment=(Covariate.DROPOUT,))),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("code", "gate", "cap", "spoil"), PLAN_LINTS)
@@ -69,7 +70,7 @@ def test_each_defect_of_a_plan_draws_its_objection(
 
 
 @pytest.mark.xfail(
-    reason="the lint compares sets by strict inclusion, so a fit of another variant hides the missing one"
+    reason="sets are compared by strict inclusion, so that a fit of another variant hides the missing one"
 )
 def test_a_fit_of_another_variant_does_not_stand_in_for_the_missing_one(example_plan: Plan) -> None:
     plan = varied(example_plan, fitted={"main": "0" * 64, "untrained(2)": "0" * 64})

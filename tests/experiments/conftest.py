@@ -15,12 +15,12 @@ from theodolite.tools import get_tool
 
 @pytest.fixture
 def open_campaign(small_world: Any, tmp_path: Any) -> Iterator[Callable[..., CampaignRun]]:
-    """Open a campaign of the small world on one ledger a test; keyword arguments change the campaign file."""
+    """Open a campaign on one ledger a test: ``sets`` replace its references, other arguments change its file."""
     with ExitStack() as stack:
 
-        def start(name: str = "small", *, references: Any = None, runner: Any = None, **overrides: Any) -> CampaignRun:
+        def start(name: str = "small", *, sets: Any = None, runner: Any = None, **overrides: Any) -> CampaignRun:
             run = stack.enter_context(
-                small_world.opened(tmp_path, small_world.spec(name, **overrides), references=references, runner=runner)
+                small_world.opened(tmp_path, small_world.spec(name, **overrides), references=sets, runner=runner)
             )
             run.open()
             return run

@@ -176,7 +176,7 @@ def test_a_reference_that_was_made_from_what_the_score_reads_is_a_leak(
         definition="found by clustering",
         origins=(Source("clustering", "1" * 64, (Source("renamed input", sha256),)),),
     )
-    run = open_campaign(references=[clean, markers])
+    run = open_campaign(sets=[clean, markers])
     answers = register(
         run,
         make_hypothesis(run, "markers"),
