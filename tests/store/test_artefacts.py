@@ -60,7 +60,7 @@ def test_a_write_that_is_interrupted_leaves_nothing(store, monkeypatch):
     def interrupted(handle: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("theodolite.store.artefacts.os.fsync", interrupted)
+    monkeypatch.setattr("theodolite.files.os.fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.put(b"scores")
     assert list(store.names()) == []

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
+from theodolite.files import write_atomically
 from theodolite.models.facts import CheckpointError, checkpoint_sha256
 from theodolite.models.transformer import CompactConfig, CompactTransformer
 
@@ -22,22 +22,11 @@ __all__ = [
     "load_checkpoint",
     "read_checkpoint_config",
     "save_checkpoint",
-    "write_atomically",
 ]
 
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 FORMAT = "theodolite-compact-1"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content`` in one step: a reader sees the old file or the new one, never a part."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def save_checkpoint(folder: Path, model: CompactTransformer, extra: Mapping[str, Any]) -> None:
@@ -46,12 +35,7 @@ def save_checkpoint(folder: Path, model: CompactTransformer, extra: Mapping[str,
     Each file is replaced atomically, weights first; ``config.json`` holds the digest of its weights, so that a
     crash between the two is found by :func:`load_checkpoint`. ``extra`` is kept under ``"extra"`` and must be JSON.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
-    partial = folder / (WEIGHTS_FILE + ".saving")
-    save_file(tensors, partial)
-    content = partial.read_bytes()
-    partial.unlink()
+    content = save({name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()})
     write_atomically(folder / WEIGHTS_FILE, content)
     document = {
         "format": FORMAT,

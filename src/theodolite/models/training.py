@@ -8,8 +8,8 @@ does. The last weights are kept: the held-out cells choose nothing.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,8 +22,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from theodolite.files import write_atomically
 from theodolite.models.baselines import ShrinkageRegression, gene_mean_mse, masked_mse
-from theodolite.models.checkpoint import save_checkpoint, write_atomically
+from theodolite.models.checkpoint import save_checkpoint
 from theodolite.models.training_settings import TrainingError, TrainSettings
 from theodolite.models.transformer import CompactConfig, CompactTransformer
 
@@ -272,12 +273,9 @@ class _Run:
             "history": self.history,
             "losses": self.losses,
         }
-        partial = self.out / (STATE_FILE + ".partial")
-        with partial.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(self.out / STATE_FILE)
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_atomically(self.out / STATE_FILE, content.getvalue())
         lines = [json.dumps(row) + "\n" for row in self.history]
         write_atomically(self.out / LOG_FILE, "".join(lines).encode())
 
