@@ -233,7 +233,6 @@ def test_a_second_campaign_continues_blocks_and_stream(small_world: Any, tmp_pat
         assert not {row.hypothesis_id for row in rows} & tried
 
 
-@pytest.mark.xfail(reason="the campaign row holds the paths, so the same campaign id conflicts with what is recorded")
 def test_a_campaign_whose_inputs_were_moved_continues(small_world: Any, tmp_path: Path) -> None:
     content = small_world.content("moved", budget={"experiments": 2})
     with small_world.opened(tmp_path / "ledger", small_world.spec("moved", budget={"experiments": 2})) as run:

@@ -245,7 +245,6 @@ def test_a_worker_does_not_outlive_its_coordinator(orphaned: list[int]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="the worker leaves by os._exit, its tool's children stay; it would have to kill its group")
 def test_what_a_tool_started_does_not_outlive_the_coordinator_either(orphaned: list[int]) -> None:
     worker, child = orphaned
     assert gone(worker)

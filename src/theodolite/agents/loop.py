@@ -10,10 +10,10 @@ import os
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from theodolite.claims import Hypothesis
-from theodolite.experiments import CampaignRun, Look
+from theodolite.experiments import CampaignRun, Look, Registrar
+from theodolite.gates import StreamExhausted
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
-from theodolite.store import agent_view
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
@@ -65,7 +65,8 @@ def _propose(state: RoundState, runtime: Any) -> dict[str, int]:
     slots = min(run.setting.round_size, run.setting.spec.budget.experiments - run.registered())
     # A round that has gone on to registration keeps its hypotheses; an unfinished proposal step is made again.
     if not run.proposals_complete(number):
-        for slot, hypothesis in enumerate(runtime.context["executor"].propose(run, looks, slots), start=1):
+        proposals = runtime.context["executor"].propose(run, looks, slots)[:slots]
+        for slot, hypothesis in enumerate(proposals, start=1):
             run.propose(number, slot, hypothesis)
     return {"slots": len(run.proposed(number))}
 
@@ -181,7 +182,8 @@ def _exhausted(run: CampaignRun) -> tuple[str, str] | None:
         return "budget", f"all {budget} experiments are registered"
     if run.blocks_spent() and run.setting.spec.spent_blocks == "stop":
         return "blocks_spent", "every hold-out block is spent and the campaign says to stop there"
-    view = agent_view(run.ledger, run.setting.campaign_id)
-    if view.bits and any(refusal.code == "exhausted" for refusal in view.refusals):
-        return "exhausted", "the error stream has no level left"
+    try:
+        Registrar(run.setting, run.ledger, run.power, run.block).level(0)
+    except StreamExhausted as error:
+        return "exhausted", str(error)
     return None

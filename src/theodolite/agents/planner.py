@@ -56,21 +56,23 @@ class Planner:
         run.notify(Event("choose", 0, slots))
         view = agent_view(run.ledger, run.setting.campaign_id)
         pool = self._ranked(run, looks, view)
-        chosen = self._share(pool, slots)
         registrar = Registrar(run.setting, run.ledger, run.power, run.block)
-        proposals: list[Hypothesis] = []
-        for candidate in chosen:
-            try:
-                level = registrar.level(len(proposals))
-            except StreamExhausted:
-                break
-            run.notify(Event("choose", len(proposals), slots, candidate.reference))
-            if run.power.sufficient(candidate.shape, candidate.reference, run.block, level.provisional_alpha):
-                proposals.append(candidate.hypothesis)
-                if len(proposals) == slots:
+        quota = -(-slots // max(len({candidate.family for candidate in pool}), 1))
+        chosen: list[Candidate] = []
+        for share in (quota, slots):
+            for candidate in pool:
+                used = sum(other.family == candidate.family for other in chosen)
+                if len(chosen) == slots or used >= share or candidate in chosen:
+                    continue
+                run.notify(Event("choose", len(chosen), slots, candidate.reference))
+                try:
+                    level = registrar.level(len(chosen)).provisional_alpha
+                except StreamExhausted:
                     break
+                if run.power.sufficient(candidate.shape, candidate.reference, run.block, level):
+                    chosen.append(candidate)
         run.notify(Event("choose", slots, slots))
-        return proposals
+        return [candidate.hypothesis for candidate in chosen]
 
     def _ranked(self, run: CampaignRun, looks: Sequence[Look], view: AgentView) -> list[Candidate]:
         closed = set(view.tried_hypotheses) | {refusal.hypothesis_id for refusal in view.refusals}
@@ -83,19 +85,6 @@ class Planner:
             if key not in best or candidate.strength > best[key].strength:
                 best[key] = candidate
         return sorted(best.values(), key=lambda item: (-item.strength, item.hypothesis.id))
-
-    @staticmethod
-    def _share(pool: list[Candidate], slots: int) -> list[Candidate]:
-        """Order the pool so that every prefix of ``slots`` gives each family its equal share where it can use it."""
-        families = sorted({candidate.family for candidate in pool})
-        quota = -(-slots // max(len(families), 1))
-        within: list[Candidate] = []
-        beyond: list[Candidate] = []
-        used = dict.fromkeys(families, 0)
-        for candidate in pool:
-            used[candidate.family] += 1
-            (within if used[candidate.family] <= quota else beyond).append(candidate)
-        return within + beyond
 
     def _candidates(self, run: CampaignRun, looks: Sequence[Look]) -> Iterator[Candidate]:
         setting = run.setting

@@ -125,12 +125,17 @@ class CampaignSpec(_Section):
         Parameters
         ----------
         contents
-            Content hashes of model, cells, families and references. They stand for the places of these, so that a
-            changed input is another campaign and a moved one is not.
+            Names and content hashes of model, cells, families and references. They stand for the places of these, so
+            that a changed input is another campaign and a moved one is not.
         """
+        return f"{self.name}-{digest([self.words, contents])[:8]}"
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """The file as plain data without the places of its inputs, for which their content hashes stand."""
         words = self.model_dump(mode="json", exclude={"model", "references", "families"})
         del words["cells"]["source"]
-        return f"{self.name}-{digest([words, contents])[:8]}"
+        return words
 
 
 TEMPLATE = """\

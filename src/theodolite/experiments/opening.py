@@ -43,7 +43,7 @@ class Opening(Journal):
             campaign,
             {
                 "name": spec.name,
-                "spec": spec.model_dump(mode="json"),
+                "spec": spec.words,
                 "contents": setting.contents,
                 "model": {"name": setting.model.name, "sha256": setting.model.sha256},
                 "cells": {"name": setting.cells.name, "sha256": setting.cells.sha256},

@@ -166,12 +166,15 @@ class Registrar:
                 "wording does not make it new",
             )
         instrument = get_tool(hypothesis.tool.partition("@")[0])
+        reference = setting.references[hypothesis.claim.reference.name]
         if hypothesis.claim != setting.claim(instrument, hypothesis.claim.reference.name):
             return Refusal(
                 "mismatch",
                 f"this is not the claim that {instrument.name} can make of {hypothesis.claim.reference.name!r} here: "
                 "object, relation, hashes and adjustment follow from tool, reference, model and cells",
             )
+        if reference not in setting.references_for(instrument):
+            return Refusal("mismatch", f"{instrument.name} makes no claims of {reference.kind}: {reference.id!r}")
         try:
             params = setting.params_at(instrument, hypothesis.locus)
         except ToolError as error:
@@ -180,7 +183,6 @@ class Registrar:
             return Refusal(
                 "retired", f"{instrument.name} has had {RETIRE_AFTER} tries or more in this campaign and no support"
             )
-        reference = setting.references[hypothesis.claim.reference.name]
         features = (
             Source(f"model:{setting.model.name}", setting.model.sha256),
             Source(f"cells:{setting.cells.name}", setting.cells.sha256),

@@ -25,7 +25,8 @@ class CampaignRun(Opening):
 
     def propose(self, round_number: int, slot: int, hypothesis: Hypothesis) -> None:
         """Write a hypothesis as a row, before anything is decided about it."""
-        reference = self.setting.references[hypothesis.claim.reference.name]
+        named = hypothesis.claim.reference.name
+        title = self.setting.references[named].title if named in self.setting.references else named
         self._put(
             EntryKind.HYPOTHESIS,
             self.subject(round_number, slot),
@@ -34,7 +35,7 @@ class CampaignRun(Opening):
                 "hypothesis_id": hypothesis.id,
                 "claim_key": hypothesis.claim.key,
                 "family": hypothesis.tool.partition("@")[0],
-                "claim_text": claim_text(hypothesis.claim, hypothesis.locus, hypothesis.direction, reference.title),
+                "claim_text": claim_text(hypothesis.claim, hypothesis.locus, hypothesis.direction, title),
                 "round": round_number,
                 "slot": slot,
             },

@@ -101,6 +101,7 @@ class LocalRunner:
 
         threading.Thread(target=read, daemon=True).start()
         self._answers = answers
+        self._process = process
         self._send(process, self._materials.model_dump_json())
         return process
 

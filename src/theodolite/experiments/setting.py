@@ -124,10 +124,10 @@ class Setting:
 
     @cached_property
     def contents(self) -> dict[str, str]:
-        """Content hashes of the inputs; part of the campaign's identity."""
+        """Names and content hashes of the inputs; part of the campaign's identity."""
         return {
-            "model": self.model.sha256,
-            "cells": self.cells.sha256,
+            "model": f"{self.model.name} {self.model.sha256}",
+            "cells": f"{self.cells.name} {self.cells.sha256}",
             "families": self.families.sha256,
             "references": digest({name: reference.sha256 for name, reference in self.references.items()}),
             "tools": digest({tool.name: [tool.version, tool.source_sha256] for tool in self.tools}),

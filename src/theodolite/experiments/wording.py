@@ -27,14 +27,15 @@ def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> 
         The reference in words (``mitochondrial proteins``).
     """
     name = f"\u201c{title}\u201d"
-    match claim.object:
-        case "axis_coordinate":
+    match claim.object, locus.index:
+        case "axis_coordinate", (axis,):
             end = "upper" if direction is Direction.GREATER else "lower"
-            return f"{name}: genes lie at the {end} end of axis {locus.index[0]} {place(locus)}"
-        case "axis_window_proximity":
-            return f"{name}: genes lie close together on axes {locus.index[0]}-{locus.index[1]} {place(locus)}"
-        case "attention_weight":
-            head = f"head {locus.index[0]} of block {locus.layer}" if locus.index else f"block {locus.layer}"
-            return f"{name}: genes attend to one another, {head}"
-        case other:
+            return f"{name}: genes lie at the {end} end of axis {axis} {place(locus)}"
+        case "axis_window_proximity", (first, last):
+            return f"{name}: genes lie close together on axes {first}-{last} {place(locus)}"
+        case "attention_weight", (head,):
+            return f"{name}: genes attend to one another, head {head} of block {locus.layer}"
+        case "attention_weight", ():
+            return f"{name}: genes attend to one another, {place(locus).removeprefix('after ')}"
+        case other, _:
             return f"{name}: {other} {claim.relation.value.replace('_', ' ')}, {locus}"

@@ -105,6 +105,8 @@ class PairScores(Measurement):
                     f"PairScores.{name} must be a symmetric {n} x {n} matrix, got shape {matrix.shape}; "
                     "average a directed score with its transpose"
                 )
+        if np.abs(self.score).max(initial=0.0) > np.finfo(np.float32).max:
+            raise MeasurementError("PairScores.score is not finite in single precision; choose a larger unit")
         rounded = self.score.astype(np.float32).astype(np.float64)
         np.fill_diagonal(rounded, 0.0)
         rounded.setflags(write=False)

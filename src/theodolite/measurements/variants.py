@@ -38,4 +38,7 @@ class Variant:
             If the text names no variant.
         """
         kind, _, seed = text.partition("(")
-        return cls(VariantKind(kind), int(seed.rstrip(")")) if seed else 0)
+        variant = cls(VariantKind(kind), int(seed.rstrip(")")) if seed else 0)
+        if str(variant) != text:
+            raise ValueError(f"{text!r} is no variant; did you mean {str(variant)!r}?")
+        return variant

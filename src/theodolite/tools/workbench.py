@@ -65,6 +65,8 @@ def fit_axes(hidden: Floats, n_axes: int) -> Axes:
     rows = hidden[np.linalg.norm(hidden, axis=1) > 0]
     if len(rows) <= n_axes:
         raise ValueError(f"{len(rows)} non-zero gene vectors cannot fix {n_axes} axes; use a larger discovery split")
+    if rows.shape[1] < n_axes:
+        raise ValueError(f"vectors of width {rows.shape[1]} have no {n_axes} axes; survey a wider model")
     centre = rows.mean(axis=0)
     _, singular_values, components = np.linalg.svd(rows - centre, full_matrices=False)
     components = components[:n_axes]
