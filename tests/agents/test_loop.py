@@ -260,3 +260,23 @@ def test_a_reviewer_may_only_lower_what_the_loop_records(small_world: Any, tmp_p
     rows = small_world.rows(tmp_path)
     assert "supported" in {row.machine_verdict for row in rows}
     assert {row.verdict for row in rows} == {"invalid"}
+
+
+def test_a_round_that_uses_up_the_budget_is_finished_after_an_interrupt(small_world: Any, tmp_path: Path) -> None:
+    class Interrupted(LintReviewer):
+        """Stands for a person who presses Ctrl-C once every plan of the last round is locked."""
+
+        def review_plan(self, plan: Any) -> Any:
+            raise KeyboardInterrupt
+
+    spec = small_world.spec(budget={"experiments": 3}, round_size=3)
+    with pytest.raises(KeyboardInterrupt):
+        small_world.run_in_process(tmp_path / "cut", spec, reviewer=Interrupted())
+    assert small_world.run_in_process(tmp_path / "cut", spec).startswith("budget: ")
+    small_world.run_in_process(tmp_path / "whole", spec)
+    with (
+        Ledger.open(tmp_path / "cut" / "ledger.sqlite", read_only=True) as cut,
+        Ledger.open(tmp_path / "whole" / "ledger.sqlite", read_only=True) as whole,
+    ):
+        assert diff(cut, whole) == []
+        assert whole.count("verdict") == 3

@@ -159,19 +159,26 @@ def test_a_set_tool_makes_no_claim_about_pairs(open_campaign: Open, make_hypothe
 
 
 @pytest.mark.parametrize("ancestor", ["cells", "model"])
+@pytest.mark.parametrize("declared", ["by content", "by name"])
 def test_a_reference_that_was_made_from_what_the_score_reads_is_a_leak(
-    open_campaign: Open, make_hypothesis: Make, small_world: Any, settings_of: Callable[..., Any], ancestor: str
+    open_campaign: Open,
+    make_hypothesis: Make,
+    small_world: Any,
+    settings_of: Callable[..., Any],
+    ancestor: str,
+    declared: str,
 ) -> None:
     setting = settings_of()
     clean = next(item for item in small_world.planted.references if item.id == "program_1")
-    sha256 = getattr(setting, ancestor).sha256
+    used = getattr(setting, ancestor)
+    source = Source("renamed input", used.sha256) if declared == "by content" else Source(f"{ancestor}:{used.name}")
     markers = Reference(
         id="markers",
         title="markers of clusters of these very cells",
         kind="set",
         members=clean.members,
         definition="found by clustering",
-        origins=(Source("clustering", "1" * 64, (Source("renamed input", sha256),)),),
+        origins=(Source("clustering", "1" * 64, (source,)),),
     )
     run = open_campaign(sets=[clean, markers])
     answers = register(
@@ -250,23 +257,50 @@ def test_a_locked_stream_refuses_other_terms(open_campaign: Open, field: str, va
     assert open_campaign().ledger.head() == head
 
 
-def test_another_stream_has_terms_of_its_own(open_campaign: Open, make_hypothesis: Make, go_round: Go) -> None:
-    run = open_campaign()
-    go_round(run, 1, [make_hypothesis(run, "decoy_1")])
+def test_another_stream_has_terms_of_its_own(open_campaign: Open, make_hypothesis: Make) -> None:
+    open_campaign()
     later = open_campaign("later", error={"stream": "second", "q": 0.2, "n_max": 5})
     register(later, make_hypothesis(later, "decoy_2"))
     level = later.plans(1)[1].level
     assert (level.stream, level.q, level.n_max, level.provisional_t) == ("second", 0.2, 5, 1)
 
 
-def test_a_new_campaign_file_gives_no_fresh_levels(open_campaign: Open, make_hypothesis: Make, go_round: Go) -> None:
+def test_a_file_written_after_a_judged_round_cannot_use_its_block(
+    open_campaign: Open, make_hypothesis: Make, go_round: Go
+) -> None:
+    # Whoever wrote the later file could have seen what the earlier campaign found, supported or not.
     run = open_campaign()
     go_round(run, 1, [make_hypothesis(run, "decoy_1"), make_hypothesis(run, "decoy_2")])
-    spent = stream_state(run.ledger, "main").t
-    assert spent > 0
+    assert stream_state(run.ledger, "main").t > 0
+    assert not run.blocks_spent()
+    for name, stream in (("later", "main"), ("elsewhere", "second")):
+        later = open_campaign(name, error={"stream": stream})
+        register(
+            later, make_hypothesis(later, "program_2", locus={"kind": "axis", "layer": 0, "index": [len(name) % 3 + 1]})
+        )
+        plan = later.plans(1)[1]
+        assert plan.block.reused
+        assert plan.level.stream == f"{stream}/reused"
+
+
+def test_a_later_campaign_continues_the_stream_of_reused_blocks(
+    open_campaign: Open, make_hypothesis: Make, go_round: Go
+) -> None:
+    run = open_campaign()
+    go_round(run, 1, [make_hypothesis(run, "decoy_1")])
     later = open_campaign("later", seed=99)
-    register(later, make_hypothesis(later, "program_2"))
-    assert later.plans(1)[1].level.provisional_t == spent + 1
+    go_round(later, 1, [make_hypothesis(later, "decoy_2")])
+    spent = stream_state(run.ledger, "main/reused").t
+    assert spent > 0
+    third = open_campaign("third", seed=98)
+    register(third, make_hypothesis(third, "program_2"))
+    assert third.plans(1)[1].level.provisional_t == spent + 1
+
+
+def test_a_ledger_keeps_one_split(open_campaign: Open) -> None:
+    open_campaign()
+    with pytest.raises(StepError, match="would change sides"):
+        open_campaign("later", split={"seed": 2})
 
 
 def test_plans_of_a_round_are_locked_before_any_of_them_runs(open_campaign: Open, make_hypothesis: Make) -> None:

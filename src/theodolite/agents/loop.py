@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from theodolite.claims import Hypothesis
-from theodolite.experiments import CampaignRun, Look, Registrar
+from theodolite.experiments import CampaignRun, Look
 from theodolite.gates import StreamExhausted
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
@@ -159,11 +159,12 @@ def run_campaign(run: CampaignRun, executor: Executor, reviewer: Reviewer) -> st
     with SqliteSaver.from_conn_string(str(run.setting.workspace.checkpoints)) as saver:
         graph = _graph(saver)
         while run.stopped() is None:
-            reason = _exhausted(run)
+            number = run.rounds_closed() + 1
+            # A round that was begun is finished whatever is spent: its levels are owed.
+            reason = None if run.proposed(number) else _exhausted(run)
             if reason is not None:
                 run.stop(*reason)
                 break
-            number = run.rounds_closed() + 1
             thread = f"{run.setting.campaign_id}/r{number:02d}"
             config: Any = {"configurable": {"thread_id": thread}}
             start: Any = {"campaign": run.setting.campaign_id, "round": number, "slots": 0}
@@ -183,7 +184,7 @@ def _exhausted(run: CampaignRun) -> tuple[str, str] | None:
     if run.blocks_spent() and run.setting.spec.spent_blocks == "stop":
         return "blocks_spent", "every hold-out block is spent and the campaign says to stop there"
     try:
-        Registrar(run.setting, run.ledger, run.power, run.block).level(0)
+        run.registrar().level(0)
     except StreamExhausted as error:
         return "exhausted", str(error)
     return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from theodolite.claims import Author, Direction, Hypothesis, Relation
 from theodolite.data import DISCOVERY
-from theodolite.experiments import CampaignRun, Event, Look, Registrar
+from theodolite.experiments import CampaignRun, Event, Look
 from theodolite.gates import StreamExhausted
 from theodolite.store import AgentView, agent_view
 
@@ -56,7 +56,7 @@ class Planner:
         run.notify(Event("choose", 0, slots))
         view = agent_view(run.ledger, run.setting.campaign_id)
         pool = self._ranked(run, looks, view)
-        registrar = Registrar(run.setting, run.ledger, run.power, run.block)
+        registrar = run.registrar()
         quota = -(-slots // max(len({candidate.family for candidate in pool}), 1))
         chosen: list[Candidate] = []
         for share in (quota, slots):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -54,10 +57,13 @@ def demo(
     show_finished(directory, finished)
     best = _first_slot(directory, finished.campaign)
     console.print("\nTry next:", style="bold")
+    program = (
+        "theodolite" if shutil.which("theodolite") else os.path.relpath(Path(sys.executable).with_name("theodolite"))
+    )
     for command, why in (
-        (f"theodolite ledger show {best} -w {directory}", "every gate of one claim, with a sentence for each"),
-        (f"theodolite ledger verify --deep -w {directory}", "check the chain and recompute every verdict"),
-        ("theodolite init my-campaign.yaml", "write a campaign for your own cells"),
+        (f"{program} ledger show {best} -w {directory}", "every gate of one claim, with a sentence for each"),
+        (f"{program} ledger verify --deep -w {directory}", "check the chain and recompute every verdict"),
+        (f"{program} init my-campaign.yaml", "write a campaign for your own cells"),
     ):
         console.print(f"  {command}", soft_wrap=True)
         console.print(f"      {why}", style="dim", soft_wrap=True)

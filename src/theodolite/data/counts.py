@@ -29,6 +29,7 @@ class CellErrorCode(StrEnum):
     MISSING_LABELS = "missing_labels"
     MISSING_LAYER = "missing_layer"
     MISSING_FILE = "missing_file"
+    UNREADABLE = "unreadable"
     WRONG_SHAPE = "wrong_shape"
     EMPTY_CELLS = "empty_cells"
     EMPTY = "empty"

@@ -53,7 +53,12 @@ def load_h5ad(
     path = Path(path)
     if not path.is_file():
         raise CellDataError(CellErrorCode.MISSING_FILE, f"no file {str(path)!r}")
-    data = anndata.read_h5ad(path)
+    try:
+        data = anndata.read_h5ad(path)
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CellDataError(
+            CellErrorCode.UNREADABLE, f"{str(path)!r} is no whole .h5ad file ({error}); write it again with anndata"
+        ) from error
     matrix, var, var_names = _matrix(data, layer)
     if gene_column is not None:
         named_columns([gene_column], list(var.columns))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,6 +38,7 @@ class Opening(Journal):
         setting, spec = self.setting, self.setting.spec
         campaign = setting.campaign_id
         testable = setting.testability(setting.split.blocks[0])
+        self._lock_split()
         self._lock_stream()
         self._put(
             EntryKind.CAMPAIGN,
@@ -80,6 +82,27 @@ class Opening(Journal):
             },
         )
         self.setting = replace(setting, fitted=self._fit())
+
+    def _lock_split(self) -> None:
+        """Refuse a split that would make hold-out genes of this ledger fresh, or test genes that were explored.
+
+        Raises
+        ------
+        StepError
+            If the ledger holds another split over any of the same genes.
+        """
+        mine = set(self.setting.genes(DISCOVERY)) | set(self.setting.genes(CONFIRMATION))
+        for entry in self.ledger.entries(kind=EntryKind.SPLIT):
+            if entry.payload["split_sha256"] == self.setting.split.sha256:
+                continue
+            parts = json.loads(self.ledger.artefacts.get(str(entry.payload["artefact"])))["parts"]
+            shared = mine.intersection(gene for genes in parts.values() for gene in genes)
+            if shared:
+                raise StepError(
+                    f"this ledger's genes were split with seed {entry.payload['seed']} for {entry.subject}, and "
+                    f"{len(shared)} of them would change sides; use the same cells and `split: {{seed: "
+                    f"{entry.payload['seed']}}}`, or another workspace"
+                )
 
     def _lock_stream(self) -> None:
         spec = self.setting.spec

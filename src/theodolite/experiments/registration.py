@@ -23,10 +23,19 @@ from theodolite.gates import (
 from theodolite.judgements import GateId
 from theodolite.plans import Block, LevelRule, NullName, Plan
 from theodolite.sources import Source, leaked_ancestors
-from theodolite.store import RETIRE_AFTER, Ledger, RefusalCode, agent_view, block_retired, hypothesis_rows, stream_state
+from theodolite.store import (
+    RETIRE_AFTER,
+    Ledger,
+    RefusalCode,
+    agent_view,
+    block_retired,
+    campaign_rows,
+    hypothesis_rows,
+    stream_state,
+)
 from theodolite.tools import ToolError, get_tool
 
-__all__ = ["Power", "Refusal", "Registrar"]
+__all__ = ["Power", "Refusal", "Registrar", "block_spent"]
 
 MOST_RETURNS = 2
 """How often an inconclusive hypothesis may be registered again, each time on an unused block."""
@@ -81,6 +90,22 @@ class Power:
         return bool(power_gate(detectable, self._setting.sesoi(shape)).passed)
 
 
+def block_spent(setting: Setting, ledger: Ledger, block: str) -> bool:
+    """Return whether a hold-out block is spent for a campaign.
+
+    It is once a round on it returned a support, and for every campaign that was opened after a test of another one on
+    it was judged: who wrote the file could have seen what that test found (statistics §0b rule 4).
+    """
+    block_id = setting.split.block_id(block)
+    if block_retired(ledger, block_id):
+        return True
+    opened = {row.campaign: row.seq for row in campaign_rows(ledger)}.get(setting.campaign_id)
+    return any(
+        row.observed and row.campaign != setting.campaign_id and (opened is None or row.seq < opened)
+        for row in hypothesis_rows(ledger, block_id=block_id)
+    )
+
+
 class Registrar:
     """Registers the hypotheses of one round against the state of the ledger at its start."""
 
@@ -90,11 +115,7 @@ class Registrar:
         self._power = power
         self._block = block
         self._block_id = setting.split.block_id(block)
-
-    @cached_property
-    def block_reused(self) -> bool:
-        """Whether the block has been retired by an earlier round."""
-        return block_retired(self._ledger, self._block_id)
+        self.block_reused = block_spent(setting, ledger, block)
 
     @property
     def stream(self) -> str:
@@ -130,13 +151,15 @@ class Registrar:
         )
 
     def _taken(self, hypothesis_id: str) -> bool:
-        """Return whether an identity is spent: registered before, unless inconclusive on blocks that are not this one.
+        """Return whether an identity is spent: registered before, unless it may return.
 
-        An inconclusive hypothesis may come back on an unused block, at most twice, and spends each time (statistics
-        §0b rule 6).
+        A run that failed before its statistic was computed spent nothing and leaves its identity free. An inconclusive
+        hypothesis may come back on an unused block, at most twice, and spends each time (statistics §0b rule 6).
         """
         earlier = [
-            row for row in hypothesis_rows(self._ledger, hypothesis_id=hypothesis_id) if row.prereg_sha256 is not None
+            row
+            for row in hypothesis_rows(self._ledger, hypothesis_id=hypothesis_id)
+            if row.prereg_sha256 is not None and not (row.verdict is Verdict.ERROR and row.t is None)
         ]
         may_return = len(earlier) <= MOST_RETURNS and not self.block_reused
         return bool(earlier) and not (
@@ -183,9 +206,13 @@ class Registrar:
             return Refusal(
                 "retired", f"{instrument.name} has had {RETIRE_AFTER} tries or more in this campaign and no support"
             )
-        features = (
-            Source(f"model:{setting.model.name}", setting.model.sha256),
-            Source(f"cells:{setting.cells.name}", setting.cells.sha256),
+        features = tuple(
+            # By content, and by the name under which a reference file would declare it.
+            Source(name, sha256, (Source(name),))
+            for name, sha256 in (
+                (f"model:{setting.model.name}", setting.model.sha256),
+                (f"cells:{setting.cells.name}", setting.cells.sha256),
+            )
         )
         leaked = leaked_ancestors(features, reference.source)
         if leaked:

@@ -31,6 +31,7 @@ class _Slot:
         self.failure: Entry | None = None
         self.judgement: Judgement | None = None
         self.review: Review | None = None
+        self.settled = False
 
 
 def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
@@ -50,6 +51,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     """
     problems: list[Problem] = []
     slots: dict[str, _Slot] = {}
+    stopped: dict[str, Entry] = {}
     references: dict[str, dict[str, Any]] = {}
     spent: dict[str, int] = {}
     supported: dict[str, set[str]] = {}
@@ -83,6 +85,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                         wrong(difference)
             case EntryKind.VERDICT:
                 slot = slots[entry.subject]
+                slot.settled = True
                 stream = slot.plan.level.stream
                 recorded = Settlement.model_validate(entry.payload["settlement"])
                 if (recorded.catalogue, recorded.decision) != (CATALOGUE_VERSION, DECISION_VERSION):
@@ -97,8 +100,16 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                     spent[stream] = recorded.t
                 if recorded.verdict is Verdict.SUPPORTED:
                     supported.setdefault(stream, set()).add(str(entry.payload["claim_key"]))
+            case EntryKind.STOP:
+                stopped[entry.subject] = entry
             case _:
                 pass
+    for subject, slot in slots.items():
+        stop = stopped.get(slot.plan.campaign)
+        if not slot.settled and stop is not None:
+            problems.append(
+                Problem(stop.seq, stop.id, f"the campaign stopped, but {subject} is locked and not settled")
+            )
     return problems
 
 

@@ -8,13 +8,13 @@ from theodolite.claims import Hypothesis, ReviewerCap
 from theodolite.experiments.jobs import JobOutcome
 from theodolite.experiments.journal import Event
 from theodolite.experiments.opening import Opening
-from theodolite.experiments.registration import Refusal, Registrar
+from theodolite.experiments.registration import Refusal, Registrar, block_spent
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import judge, settle, settle_failure, spends
 from theodolite.judgements import Judgement, Review
 from theodolite.measurements import Variant, load_measurement
 from theodolite.plans import Plan
-from theodolite.store import EntryKind, block_retired, entry_id, stream_state
+from theodolite.store import EntryKind, entry_id, stream_state
 from theodolite.tools import get_tool
 
 __all__ = ["CampaignRun"]
@@ -59,7 +59,7 @@ class CampaignRun(Opening):
 
     def register(self, round_number: int) -> None:
         """Lock a plan or write a refusal for every slot of the round, in order."""
-        registrar = Registrar(self.setting, self.ledger, self.power, self.block)
+        registrar = self.registrar()
         slots = self.proposed(round_number)
         for done, (slot, hypothesis) in enumerate(sorted(slots.items())):
             self.notify(Event("register", done, len(slots), hypothesis.claim.reference.name))
@@ -214,15 +214,14 @@ class CampaignRun(Opening):
         name = f"r{round_number:02d}"
         if self.ledger.has(entry_id(campaign, EntryKind.ROUND, name=name)):
             return
-        block = self.setting.split.block_id(self.block)
+        block, stream = self.setting.split.block_id(self.block), self.setting.spec.error.stream
         bits: dict[str, bool] = {}
-        streams = {self.setting.spec.error.stream}
         for slot, plan in self.plans(round_number).items():
+            block, stream = plan.block.id, plan.level.stream
             verdict = self._entry(EntryKind.VERDICT, round_number, slot)
             if verdict is not None:
                 bits[plan.hypothesis.id] = verdict.payload["settlement"]["verdict"] == "supported"
-                streams = {plan.level.stream}
-        spent, supported = stream_state(self.ledger, streams.pop())
+        spent, supported = stream_state(self.ledger, stream)
         self._put(
             EntryKind.ROUND,
             campaign,
@@ -248,16 +247,17 @@ class CampaignRun(Opening):
 
     @property
     def block(self) -> str:
-        """The hold-out block in use: the first that no round has retired, else the last."""
-        fresh = (name for name in self.setting.split.blocks if not self._retired(name))
-        return next(fresh, self.setting.split.blocks[-1])
+        """The hold-out block in use: the first that is not spent, else the last."""
+        blocks = self.setting.split.blocks
+        return next((name for name in blocks if not block_spent(self.setting, self.ledger, name)), blocks[-1])
 
     def blocks_spent(self) -> bool:
-        """Return whether every hold-out block has been retired."""
-        return self._retired(self.block)
+        """Return whether every hold-out block is spent."""
+        return block_spent(self.setting, self.ledger, self.block)
 
-    def _retired(self, block: str) -> bool:
-        return block_retired(self.ledger, self.setting.split.block_id(block))
+    def registrar(self) -> Registrar:
+        """Return the registrar of the next round."""
+        return Registrar(self.setting, self.ledger, self.power, self.block)
 
     def stop(self, reason: str, detail: str) -> None:
         """Write why the campaign stopped; the first reason stands."""

@@ -172,8 +172,8 @@ class Setting:
 
     @property
     def untrained(self) -> str:
-        """The untrained variant that every claim is measured beside."""
-        return f"untrained({self.seed('untrained') % 1_000_000})"
+        """The untrained variant beside every claim: the same for all campaigns, so that none can choose it."""
+        return "untrained(0)"
 
     def genes(self, split: str) -> tuple[str, ...]:
         """Return the genes of a split that the model knows, in the model's order."""
@@ -300,7 +300,8 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
     if missing:
         raise CampaignError(
             f"{len(missing)} of the {len(model.genes)} genes of model {model.name!r} are not in cells {cells.name!r} "
-            f"(such as {', '.join(missing[:3])}); use the cells that the model was trained for"
+            f"(such as {', '.join(missing[:3])}; these have {', '.join(cells.genes[:3])}); "
+            "give human gene symbols, from another var column by `cells: {gene_column: ...}` where need be"
         )
     families = load_families(_file(spec, "families", PACKAGED))
     if references is None:

@@ -100,7 +100,7 @@ def _next_step(plan: Plan, judgement: Judgement, verdict: Verdict, unmet: GateId
         case "G3" | "G8":
             if judgement.effect.estimate >= plan.sesoi:
                 return "The effect is large enough but not beyond this stream's level: replicate it on an unused block."
-            return "Nothing to follow up at this locus: the effect is smaller than what counts and within the nulls."
+            return "Nothing to follow up at this locus: the effect is smaller than what counts, and p above its level."
         case "G9":
             return "The effect is beyond chance but small or uncertain: only a larger reference could show more."
         case "G5":

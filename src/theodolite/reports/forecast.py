@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from theodolite.experiments import Power, Registrar, Setting
+from theodolite.experiments.registration import block_spent
 from theodolite.gates import StreamExhausted, draws_for, power_gate
 from theodolite.models.capture import CELLS_PER_STEP
 from theodolite.plans import LevelRule
-from theodolite.store import Ledger, block_retired, stream_rows
+from theodolite.store import Ledger, stream_rows
 
 __all__ = ["Detectable", "Forecast", "NotTestable", "ToolForecast", "forecast"]
 
@@ -140,7 +141,7 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
     if ledger is None:
         with Ledger.in_memory() as empty:
             return forecast(setting, empty, progress)
-    fresh = [block for block in setting.split.blocks if not block_retired(ledger, setting.split.block_id(block))]
+    fresh = [block for block in setting.split.blocks if not block_spent(setting, ledger, block)]
     block = fresh[0] if fresh else setting.split.blocks[-1]
     power = Power(setting)
     registrar = Registrar(setting, ledger, power, block)

@@ -187,7 +187,16 @@ def agent_view(ledger: Ledger, campaign: str) -> AgentView:
             refusals=_refusals(connection, campaign, own),
             failures=_failures(own),
             looks=_looks(connection, campaign),
-            tried_hypotheses=tuple(sorted({row.hypothesis_id for row in registered})),
+            # A run of another campaign that failed before its statistic was computed spent nothing: it may be tried.
+            tried_hypotheses=tuple(
+                sorted(
+                    {
+                        row.hypothesis_id
+                        for row in registered
+                        if not (row.verdict is Verdict.ERROR and row.t is None and row.campaign != campaign)
+                    }
+                )
+            ),
             tried_keys=tuple(sorted({row.claim_key for row in registered})),
             retired_blocks=tuple(sorted(retired)),
             released=_released(connection, registered, retired),
