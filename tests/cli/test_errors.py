@@ -34,3 +34,16 @@ def test_what_nobody_foresaw_has_no_code():
 def test_a_file_that_cannot_be_used_is_the_users():
     assert code_of(PermissionError(13, "Permission denied", "out.csv")) is ExitCode.BAD_INPUT
     assert code_of(OSError("no file is named")) is None
+
+
+def test_a_database_error_is_put_into_words_of_use():
+    import sqlite3
+
+    from sqlalchemy.exc import OperationalError
+
+    from theodolite.cli.errors import _words
+
+    words = _words(OperationalError("INSERT", {}, sqlite3.OperationalError("attempt to write a readonly database")))
+    assert "attempt to write a readonly database" in words
+    assert "check that its folder can be written to" in words
+    assert "sqlalche.me" not in words

@@ -53,3 +53,8 @@ def test_a_campaign_file_runs_beside_itself_or_where_its_ledger_is(make, tmp_pat
     assert workspace_of(tmp_path / "my.yaml", tmp_path / "other") == tmp_path / "other"
     demo = make("theodolite-demo")
     assert workspace_of(demo / "demo.yaml", None) == demo
+
+
+def test_a_folder_in_place_of_a_campaign_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match="is a folder; give the campaign file"):
+        workspace_of(tmp_path, None)

@@ -73,3 +73,11 @@ def test_real_mouse_counts_are_read(shared_data: Path) -> None:
     cells = load_h5ad(file, layer="X", species="mouse")
     assert cells.counts.shape == (2660, 240)
     assert cells.counts.sum() == stored.X.sum()
+
+
+def test_a_file_that_is_no_whole_h5ad_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "cells.h5ad"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    with pytest.raises(CellDataError, match="is no whole .h5ad file") as found:
+        load_h5ad(path, layer="X", species="human")
+    assert found.value.code is CellErrorCode.UNREADABLE

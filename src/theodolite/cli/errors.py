@@ -66,8 +66,16 @@ class Commands(TyperGroup):
             code = code_of(error)
             if code is None:
                 raise
-            _print(f"Error: {error}")
+            _print(f"Error: {_words(error)}")
             raise typer.Exit(code) from error
+
+
+def _words(error: Exception) -> str:
+    """Return the message of an error; a database's own is put into words of use."""
+    if type(error).__module__.startswith("sqlalchemy"):
+        cause = getattr(error, "orig", error)
+        return f"the ledger cannot be used: {cause}; check that its folder can be written to and that the disk has room"
+    return str(error)
 
 
 def _print(text: str) -> None:

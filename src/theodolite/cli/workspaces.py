@@ -61,7 +61,14 @@ def workspace_of(file: Path, given: Path | None) -> Path:
 
     The folder that was given; else the file's own folder where that holds a ledger (as the demo's does); else
     ``<stem>.theodolite`` beside the file.
+
+    Raises
+    ------
+    UserError
+        If a folder was given in place of a campaign file.
     """
+    if file.is_dir():
+        raise UserError(f"{str(file)!r} is a folder; give the campaign file in it, or write one with `theodolite init`")
     if given is not None:
         return given
     if (file.parent / LEDGER_FILE).is_file():
