@@ -103,11 +103,13 @@ def test_a_stream_that_was_locked_otherwise_stops_the_campaign(cli, small_world,
 
 @pytest.mark.slow
 def test_an_interrupted_run_continues_to_the_same_ledger(command, small_world, tmp_path):
-    """Ctrl-C once the first results are in, then the same command again: as if nothing had happened."""
-    file = small_world.campaign_file(tmp_path / "broken.yaml")
+    """Ctrl-C while it looks at the discovery genes, then the same command again: as if nothing had happened."""
+    # Several rounds follow the looks, so that the signal cannot come after the end.
+    several = {"budget": {"experiments": 6}, "round_size": 1}
+    file = small_world.campaign_file(tmp_path / "broken.yaml", **several)
     process = subprocess.Popen([*command, "run", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
-        if "Measuring" in line:
+        if "Looking" in line:
             break
     process.send_signal(signal.SIGINT)
     _, told = process.communicate()
@@ -117,7 +119,7 @@ def test_an_interrupted_run_continues_to_the_same_ledger(command, small_world, t
     again = subprocess.run([*command, "run", str(file)], capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
     unbroken = tmp_path / "unbroken"
-    small_world.run_in_process(unbroken, small_world.spec("broken"))
+    small_world.run_in_process(unbroken, small_world.spec("broken", **several))
     with (
         Ledger.open(tmp_path / "broken.theodolite" / "ledger.sqlite", read_only=True) as first,
         Ledger.open(unbroken / "ledger.sqlite", read_only=True) as second,
