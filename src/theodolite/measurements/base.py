@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -25,7 +26,7 @@ class MeasurementError(ValueError):
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Measurement(ABC):
     """Base of all shapes: validation, serialisation to deterministic bytes, content hash.
 
     Arrays are copied to float64, int64 or bool as the field's type says and made read-only; names are tuples.
@@ -53,8 +54,9 @@ class Measurement:
             object.__setattr__(self, field.name, array)
         self._check()
 
+    @abstractmethod
     def _check(self) -> None:
-        raise NotImplementedError(type(self).__name__)
+        """Raise MeasurementError where the fields do not fit together."""
 
     def _require_lengths(self, what: str, expected: int, **arrays: Any) -> None:
         for name, value in arrays.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, get_type_hints
@@ -30,14 +31,14 @@ class ToolParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @abstractmethod
     def locus(self) -> Locus:
         """Return the place in the model that these parameters read."""
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def enumerate(cls, shape: ModelShape) -> Iterator[Self]:
         """Yield every admissible parameter set for a model of this size; the closed list of loci."""
-        raise NotImplementedError
 
 
 class _Measure(Protocol):
