@@ -58,6 +58,10 @@ class Covariate(StrEnum):
     MEAN = "mean_expression"
     VARIANCE = "variance"
     DROPOUT = "dropout"
+    CO_EXPRESSION = "co_expression"
+    """Of two genes, over the same cells; a covariate of pairs."""
+    DEGREE = "degree"
+    """Of a gene in the score and in the reference: hubs."""
 
 
 class Direction(StrEnum):

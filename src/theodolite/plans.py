@@ -16,8 +16,8 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-NullName = Literal["family_block_swap", "stratified_labels"]
-"""The nulls of catalogue 1. A verdict needs all of a plan's panel: the largest p counts."""
+NullName = Literal["family_block_swap", "stratified_labels", "curveball", "coexpression_strata"]
+"""The nulls of the catalogues. A verdict needs all of a plan's panel: the hardest one counts."""
 
 
 class LevelRule(_Record):
@@ -112,7 +112,7 @@ class Plan(_Record):
     slot: int = Field(ge=1)
     estimand: str
     statistic: Literal["auroc"]
-    shape: Literal["GeneScores", "PairScores"]
+    shape: Literal["GeneScores", "PairScores", "BipartiteScores"]
     params: dict[str, int | str | None]
     variants: tuple[str, ...]
     fitted: dict[str, Sha256]

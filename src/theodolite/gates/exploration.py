@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.claims import Covariate
 from theodolite.gates.adjust import adjusted_genes, adjusted_pairs, midranks
 from theodolite.measurements import GeneScores, PairScores
 
@@ -39,8 +38,7 @@ def exploratory_effects(
     dict
         Effect and number of the reference's genes; references with fewer than 3 genes, or with all, are left out.
     """
-    columns = [measurement.covariate_names.index(covariate.value) for covariate in Covariate]
-    covariates = measurement.covariates[:, columns]
+    covariates = measurement.covariates
     if isinstance(measurement, GeneScores):
         rank = midranks(adjusted_genes(measurement.score, covariates))
         flat = {name: (label, int(label.sum())) for name, label in labels.items()}
