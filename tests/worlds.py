@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +211,8 @@ def _write_references(path: Path, references: Iterable[tuple[str, str, Sequence[
 def make_small_world(folder: Path) -> SmallWorld:
     """Return a world of 96 cells and 300 genes in which program_1 and program_2 are real and two decoys are not."""
     planted = planted_cells(96, 300, 2, seed=10)
-    cells = planted.cells
+    # Values shuffled within each gene: what the model was given, the counts do not show.
+    cells = planted.cells.shuffled_within_gene(1)
     anndata.AnnData(
         X=cells.counts.astype(np.float32),
         obs=pd.DataFrame(index=list(cells.cells)),
@@ -225,5 +226,5 @@ def make_small_world(folder: Path) -> SmallWorld:
     medium = ("medium", "a set for one block only", named[3][2][:24])
     _write_references(folder / "references.yaml", [*named, small, medium])
     _write_references(folder / "references-two-blocks.yaml", [*named, small])
-    _plant_model(folder / "planted-model", planted)
+    _plant_model(folder / "planted-model", replace(planted, cells=cells))
     return SmallWorld(folder, planted, frozenset(REAL_STRENGTHS))

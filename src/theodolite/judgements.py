@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from theodolite.claims import ReviewerCap, Tag, Verdict
+from theodolite.records import Record
 
-__all__ = ["Effect", "GateId", "GateResult", "Judgement", "NullEvidence", "Objection", "Review", "Settlement"]
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = [
+    "Effect",
+    "GateId",
+    "GateResult",
+    "Judgement",
+    "NullEvidence",
+    "Objection",
+    "ObjectionCode",
+    "Review",
+    "Settlement",
+]
 
 
 GateId = Literal[
@@ -21,7 +28,7 @@ GateId = Literal[
 ]  # fmt: skip
 
 
-class GateResult(_Record):
+class GateResult(Record):
     """One gate's answer.
 
     Attributes
@@ -44,7 +51,7 @@ class GateResult(_Record):
     sentence: str
 
 
-class NullEvidence(_Record):
+class NullEvidence(Record):
     """One null of the panel.
 
     Attributes
@@ -63,7 +70,15 @@ class NullEvidence(_Record):
         Base-10 logarithm of the number of distinct arrangements the null can reach.
     spread
         Standard deviation of the statistic over the draws, in the unit of the effect.
+    e
+        Wealth of the betting e-process when it stopped; None where the evidence is a p-value.
+    stopped
+        Why the drawing ended.
+    margins
+        Whether what the null must hold fixed (degrees, sizes of strata) was equal in every draw.
     """
+
+    later: ClassVar[frozenset[str]] = frozenset({"e", "stopped", "margins"})
 
     null: str
     exceedances: int = Field(ge=0)
@@ -73,18 +88,33 @@ class NullEvidence(_Record):
     moved: float = Field(ge=0, le=1)
     log10_arrangements: float
     spread: float = Field(ge=0)
+    e: float | None = Field(default=None, ge=0)
+    stopped: Literal["success", "futility", "exceedances", "exhausted"] | None = None
+    margins: bool | None = None
 
 
-class Effect(_Record):
-    """An estimate with its 95 % interval; ``unit`` says what one unit is (``AUROC - 0.5``)."""
+class Effect(Record):
+    """An estimate with its 95 % interval.
 
+    Attributes
+    ----------
+    estimate, low, high
+        The estimate and its two-sided interval.
+    unit
+        What one unit is (``AUROC - 0.5``).
+    upper
+        One-sided 95 % upper bound, which an equivalence test holds against the smallest effect of interest.
+    """
+
+    later: ClassVar[frozenset[str]] = frozenset({"upper"})
     estimate: float
     low: float
     high: float
     unit: str
+    upper: float | None = None
 
 
-class Judgement(_Record):
+class Judgement(Record):
     """All that the gates computed for one test, before the stream settles its level.
 
     Attributes
@@ -101,17 +131,27 @@ class Judgement(_Record):
         The largest p of the panel.
     gates
         Results of every gate that does not wait for the level.
+    e
+        The smallest e of the panel, where the evidence is e; None where it is p.
+    raw
+        The effect before co-expression, gene statistics and hubs were taken out.
+    largest_tie
+        Largest share of the candidates that have one and the same score, over all variants.
     """
 
+    later: ClassVar[frozenset[str]] = frozenset({"e", "raw", "largest_tie"})
     effect: Effect
     baseline: Effect | None
     gain: Effect | None
     evidence: tuple[NullEvidence, ...]
     p: float
     gates: tuple[GateResult, ...]
+    e: float | None = None
+    raw: Effect | None = None
+    largest_tie: float | None = None
 
 
-class Settlement(_Record):
+class Settlement(Record):
     """The verdict with everything that decided it at record.
 
     Attributes
@@ -129,8 +169,15 @@ class Settlement(_Record):
         What a person could do next, in one sentence.
     machine_verdict, cap
         The verdict before the reviewer and the reviewer's cap.
+    e
+        The e-value that was held against the level: the panel's, or its p through the grid calibrator.
+    multiplier
+        What economy mode multiplies the required e by; None in strict mode.
+    advisory
+        True where the reviewer's record is too weak for its cap to bind.
     """
 
+    later: ClassVar[frozenset[str]] = frozenset({"e", "multiplier", "advisory"})
     stream: str
     t: int | None
     supports_before: int | None
@@ -146,9 +193,30 @@ class Settlement(_Record):
     next_step: str
     catalogue: str
     decision: str
+    e: float | None = None
+    multiplier: float | None = None
+    advisory: bool | None = None
 
 
-class Objection(_Record):
+ObjectionCode = Literal[
+    "label_leak",
+    "wrong_null",
+    "metric_switch",
+    "double_dipping",
+    "degenerate_statistic",
+    "sign_flip",
+    "too_few_draws",
+    "own_embedding_covariate",
+    "donor_leakage",
+    "tie_artefact",
+    "wrong_unit",
+    "cherry_picked_locus",
+    "hash_mismatch",
+]
+"""What a reviewer may object, in the order of the defect classes that reviewers are tried with."""
+
+
+class Objection(Record):
     """A reviewer's objection from the closed menu.
 
     Attributes
@@ -163,31 +231,36 @@ class Objection(_Record):
         In one sentence.
     """
 
-    code: Literal[
-        "label_leak",
-        "wrong_null",
-        "metric_switch",
-        "double_dipping",
-        "degenerate_statistic",
-        "sign_flip",
-        "too_few_draws",
-        "own_embedding_covariate",
-        "tie_artefact",
-        "wrong_unit",
-        "cherry_picked_locus",
-        "hash_mismatch",
-    ]
+    code: ObjectionCode
     gate: GateId
     evidence: str
     note: str
 
 
-class Review(_Record):
-    """A review: stage 1 sees the plan only, stage 2 the machine record. It can lower a verdict, never raise one."""
+class Review(Record):
+    """A review: stage 1 sees the plan only, stage 2 the machine record. It can lower a verdict, never raise one.
 
+    Attributes
+    ----------
+    stage
+        1 or 2.
+    objections
+        From the closed menu.
+    likely_confound
+        The single most likely confound, named before the record is seen.
+    predicted_verdict, confidence
+        The verdict that the reviewer expects, and the probability it gives to it.
+    cap
+        The highest verdict that it would let stand.
+    reviewer
+        Its name.
+    """
+
+    later: ClassVar[frozenset[str]] = frozenset({"confidence"})
     stage: Literal[1, 2]
     objections: tuple[Objection, ...]
     likely_confound: str
     predicted_verdict: Verdict
     cap: ReviewerCap
     reviewer: str
+    confidence: float | None = Field(default=None, gt=0, lt=1)

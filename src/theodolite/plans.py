@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from theodolite.canonical import digest
 from theodolite.claims import Hypothesis, Sha256
+from theodolite.records import Record
 
-__all__ = ["Block", "LevelRule", "NullName", "Plan"]
+__all__ = ["Block", "EvidenceKind", "LevelRule", "NullName", "Plan"]
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+EvidenceKind = Literal["p", "e"]
+"""What a tool's nulls give: a permutation p-value, or an e-value that may be stopped at any time."""
 
 NullName = Literal["family_block_swap", "stratified_labels", "curveball", "coexpression_strata"]
 """The nulls of the catalogues. A verdict needs all of a plan's panel: the hardest one counts."""
 
 
-class LevelRule(_Record):
+class LevelRule(Record):
     """The error stream that the test draws its level from.
 
     Attributes
@@ -28,7 +27,8 @@ class LevelRule(_Record):
     stream
         Name of the error budget. ``<name>`` for open blocks, ``<name>/reused`` for retired ones.
     rule
-        ``r-lond``: level ``q * gamma_t * (R + 1) / H_t`` (statistics: Zrnic, Ramdas and Jordan 2021).
+        ``r-lond``: level ``q * gamma_t * (R + 1) / H_t`` for p (Zrnic, Ramdas and Jordan 2021). ``e-lond``: level
+        ``q * gamma_t * (R + 1)`` for e, into which p enters through the grid calibrator (Xu and Ramdas 2024).
     q
         Target false-discovery rate of the stream.
     n_max
@@ -36,17 +36,23 @@ class LevelRule(_Record):
     provisional_t, provisional_alpha
         Index and level if every earlier claim of the round spends and nothing of the round is supported; used for
         resolution and power. The level at record is never smaller.
+    supports_per_block
+        Economy mode: supports after which a block is retired, each paid for by a larger required e. None is strict
+        mode, in which the first round with a support retires the block.
     """
 
+    later: ClassVar[frozenset[str]] = frozenset({"supports_per_block"})
+
     stream: str
-    rule: Literal["r-lond"]
+    rule: Literal["r-lond", "e-lond"]
     q: float
     n_max: int
     provisional_t: int
     provisional_alpha: float
+    supports_per_block: int | None = None
 
 
-class Block(_Record):
+class Block(Record):
     """The confirmation units that the test will see.
 
     Attributes
@@ -64,7 +70,7 @@ class Block(_Record):
     reused: bool
 
 
-class Plan(_Record):
+class Plan(Record):
     """What registration locks. ``sha256`` is the pre-registration hash that the result must name.
 
     Attributes
@@ -103,7 +109,37 @@ class Plan(_Record):
         Member genes or pairs of the reference in the block, and families they span.
     catalogue, decision
         Versions of the gate catalogue and of the decision function.
+    evidence
+        What the nulls give, fixed by the tool; None is ``p``, as in catalogue 1.
+    unit
+        Unit of exchangeability that the nulls move and the interval resamples.
+    selected_on
+        The part of the split on which locus, tail and whatever is fitted were chosen.
+    loci
+        Parameters of the tool by baseline variant: each baseline's own best place, chosen on discovery units.
+    coexpression_sha256
+        Artefact with the co-expression of the block's genes, from counts of the same cells.
+    sources
+        What the scores derive from, and what each covariate derives from, by name.
+    shared_cell_units
+        Cell units (donors, batches, cells) that discovery and confirmation have in common; above 0 a support speaks of
+        these cells only.
+    ablation
+        The defence that a calibration study switched off; None in every campaign.
     """
+
+    later: ClassVar[frozenset[str]] = frozenset(
+        {
+            "evidence",
+            "unit",
+            "selected_on",
+            "loci",
+            "coexpression_sha256",
+            "sources",
+            "shared_cell_units",
+            "ablation",
+        }
+    )
 
     hypothesis: Hypothesis
     claim_text: str
@@ -131,6 +167,14 @@ class Plan(_Record):
     families_in_block: int
     catalogue: str
     decision: str
+    evidence: EvidenceKind | None = None
+    unit: str | None = None
+    selected_on: str | None = None
+    loci: dict[str, dict[str, int | str | None]] | None = None
+    coexpression_sha256: Sha256 | None = None
+    sources: dict[str, tuple[str, ...]] | None = None
+    shared_cell_units: int | None = None
+    ablation: str | None = None
 
     @property
     def sha256(self) -> str:

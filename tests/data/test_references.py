@@ -97,3 +97,34 @@ def test_the_packaged_programs_are_of_measured_genes_and_each_names_its_source()
         assert program.genes <= measured, program.id
         assert program.definition
         assert all(source.name for source in program.origins)
+
+
+def regulon(*edges: tuple[str, str]) -> Reference:
+    return Reference("r", "a regulon", "regulon", edges, "for the test", ())
+
+
+def test_an_edge_has_a_direction() -> None:
+    both = regulon(("MYC", "TERT"), ("TERT", "MYC"), ("GATA1", "KLF1"))
+    assert both.edges == {("MYC", "TERT"), ("TERT", "MYC"), ("GATA1", "KLF1")}
+    assert both.members == (("GATA1", "KLF1"), ("MYC", "TERT"), ("TERT", "MYC"))
+    assert both.regulators == {"MYC", "TERT", "GATA1"}
+    assert both.genes == {"MYC", "TERT", "GATA1", "KLF1"}
+    assert regulon(("MYC", "TERT")).sha256 != regulon(("TERT", "MYC")).sha256
+    pairs = Reference("p", "a pair", "pairs", (("MYC", "TERT"),), "for the test", ())
+    assert regulon(("MYC", "TERT")).sha256 != pairs.sha256
+
+
+def test_a_regulon_is_no_set_and_no_list_of_pairs() -> None:
+    edge = regulon(("MYC", "TERT"))
+    with pytest.raises(ValueError, match="holds edges; ask for .edges"):
+        _ = edge.gene_set
+    with pytest.raises(ValueError, match="edges have a direction; ask for .edges"):
+        _ = edge.pairs
+    with pytest.raises(ValueError, match="holds edges"):
+        member_pairs(edge)
+    with pytest.raises(ValueError, match="of kind 'set'; only a regulon has regulators"):
+        _ = reference("LYZ", "CD14").edges
+    with pytest.raises(ValueError, match="two different genes"):
+        regulon(("MYC", "MYC"))
+    with pytest.raises(ValueError, match="of kind 'regulon'"):
+        Reference("x", "x", "regulon", ("MYC",), "x", ())

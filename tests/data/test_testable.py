@@ -59,6 +59,46 @@ def test_pairs_need_thirty_pairs_of_two_families_over_eight_families() -> None:
     assert "30 in 8" in result.reason
 
 
+def regulon(*edges: tuple[str, str]) -> Reference:
+    return Reference("demo", "a demo", "regulon", edges, "for the test", ())
+
+
+@pytest.mark.parametrize(("regulators", "targets", "answer"), [(8, 4, True), (7, 10, False), (8, 3, False)])
+def test_a_regulon_needs_thirty_edges_from_regulators_of_eight_families(
+    regulators: int, targets: int, answer: bool
+) -> None:
+    split = make_split(SINGLETONS)
+    genes = split.genes("block-1")
+    edges = [(first, second) for first in genes[:regulators] for second in genes[20 : 20 + targets]]
+    result = testability(regulon(*edges), split)
+    assert (result.in_block, result.families, result.testable) == (regulators * targets, regulators, answer)
+    if not answer:
+        counts = f"{regulators * targets} edges between families, their regulators in {regulators} families in block-1"
+        assert result.reason == f"{counts} (at least 30 in 8)"
+
+
+def test_many_regulators_of_one_family_are_one() -> None:
+    split = make_split(PAIRED)
+    genes = split.genes("block-1")
+    result = testability(regulon(*[(first, second) for first in genes[:16] for second in genes[20:24]]), split)
+    assert (result.in_block, result.families, result.testable) == (64, 8, True)
+    # An edge between paralogues is none, and a target that regulates nothing adds no family.
+    inside = testability(regulon(*[(genes[0], genes[1]), (genes[0], genes[20])]), split)
+    assert (inside.in_block, inside.families) == (1, 1)
+
+
+def test_the_genes_of_a_regulon_without_family_count_on_both_sides() -> None:
+    table = {f"G{n:03d}": f"F{n:03d}" for n in range(120)} | {f"N{n}": None for n in range(40)}
+    split = make_split(world(table))
+    genes = split.genes("block-1")
+    edges = [(first, second) for first in genes[:8] for second in genes[20:32]]
+    assert testability(regulon(*edges), split).testable
+    fifth = testability(regulon(*edges, *[("N0", f"N{n}") for n in range(1, 5)]), split)
+    assert (fifth.without_family, fifth.testable) == (0.2, True)
+    more = testability(regulon(*edges, *[("N0", f"N{n}") for n in range(1, 6)]), split)
+    assert (more.testable, more.remedy) == (False, "give 6 genes a family in the family table")
+
+
 def test_a_pair_counts_only_if_both_genes_are_in_the_part() -> None:
     split = make_split(SINGLETONS)
     inside, outside = split.genes("block-1"), split.genes("discovery")

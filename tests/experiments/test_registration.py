@@ -10,7 +10,7 @@ import pytest
 from theodolite.claims import Author, Direction, Hypothesis
 from theodolite.data import Reference
 from theodolite.experiments import CampaignRun, StepError
-from theodolite.gates import settle_level
+from theodolite.gates.stream import e_lond_level
 from theodolite.plans import Plan
 from theodolite.sources import Source
 from theodolite.store import EntryKind, hypothesis_rows, refusal_rows, stream_state
@@ -44,7 +44,7 @@ def test_a_plan_locks_everything_that_decides(open_campaign: Open, make_hypothes
     assert plan.reference_sha256 == setting.references["program_1"].sha256
     assert (plan.cells_sha256, plan.model_sha256) == (setting.cells.sha256, setting.model.sha256)
     assert plan.block.id == setting.split.block_id("block-1")
-    assert plan.level.provisional_alpha == settle_level(1, 0, 0.10, 12).alpha
+    assert plan.level.provisional_alpha == e_lond_level(1, 0, 0.10, 12).alpha
     assert plan.minimum_detectable_effect <= 1.5 * plan.sesoi
     entry = next(run.ledger.entries(kind=EntryKind.REGISTRATION))
     assert entry.payload["prereg_sha256"] == plan.sha256
@@ -309,4 +309,4 @@ def test_plans_of_a_round_are_locked_before_any_of_them_runs(open_campaign: Open
     plans: list[Plan] = list(run.plans(1).values())
     # What an earlier slot of the round will show plays no part in the later slot's provisional level.
     assert [plan.level.provisional_t for plan in plans] == [1, 2]
-    assert plans[1].level.provisional_alpha == settle_level(2, 0, 0.10, 12).alpha
+    assert plans[1].level.provisional_alpha == e_lond_level(2, 0, 0.10, 12).alpha

@@ -11,7 +11,7 @@ import pytest
 
 from theodolite.claims import Hypothesis
 from theodolite.experiments import CampaignRun
-from theodolite.gates import settle_level
+from theodolite.gates.stream import e_lond_level
 from theodolite.judgements import Objection, Review, Settlement
 from theodolite.plans import Plan
 from theodolite.store import (
@@ -68,7 +68,7 @@ def test_levels_follow_the_rule_in_registration_order(finished: Path) -> None:
             spent[stream] = settlement.t
             before = len(keys.setdefault(stream, set()))
             assert settlement.supports_before == before
-            assert settlement.alpha == settle_level(settlement.t, before, plan.level.q, plan.level.n_max).alpha
+            assert settlement.alpha == e_lond_level(settlement.t, before, plan.level.q, plan.level.n_max).alpha
             if settlement.verdict == "supported":
                 keys[stream].add(plan.hypothesis.claim.key)
         for stream, t in spent.items():
@@ -154,7 +154,7 @@ def test_two_supports_of_one_round_are_both_kept_and_raise_later_levels_only(
     assert [row.verdict for row in rows[:2]] == ["supported", "supported"]
     assert [item.supports_before for _, item in plans_and_settlements(run.ledger)] == [0, 1, 2]
     assert [plan.level.provisional_alpha for plan in run.plans(1).values()] == [
-        settle_level(t, 0, 0.10, 12).alpha for t in (1, 2, 3)
+        e_lond_level(t, 0, 0.10, 12).alpha for t in (1, 2, 3)
     ]
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from theodolite.claims import Claim, Covariate, Direction, Hypothesis, Locus, LocusKind, Named, Relation
-from theodolite.gates import CATALOGUE_VERSION, DECISION_VERSION, SESOI, level_rule
+from theodolite.gates import DECISION_VERSION, level_rule
+from theodolite.gates.catalogue1.judging import CATALOGUE_VERSION, SESOI
 from theodolite.measurements import GeneScores, PairScores, Variant, VariantKind
 from theodolite.plans import Block, Plan
 

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from theodolite.gates.effects import auroc, effect_with_interval, gene_items, pair_items, paired_gain
+from theodolite.gates.effects import (
+    auroc,
+    bipartite_items,
+    effect_with_interval,
+    gene_items,
+    pair_items,
+    paired_gain,
+    resample_weights,
+)
+from theodolite.gates.kernels import weighted_aurocs
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2, max_size=60))
@@ -98,3 +107,50 @@ def test_baseline_and_main_must_be_of_the_same_families():
     score = np.arange(10.0)
     with pytest.raises(ValueError, match="must be the same"):
         paired_gain(gene_items(score, member, np.arange(10)), gene_items(score, member, np.arange(10) // 2), 1)
+
+
+def test_only_candidate_pairs_of_regulators_and_targets_count():
+    rng = np.random.default_rng(0)
+    score, edges, candidates = rng.standard_normal((8, 20)), rng.random((8, 20)) < 0.2, rng.random((8, 20)) < 0.9
+    items = bipartite_items(score, edges & candidates, candidates, np.arange(8) // 2, np.arange(20))
+    assert auroc(items) == pytest.approx(roc_auc_score(edges[candidates], score[candidates]))
+
+
+def test_regulators_and_targets_are_two_populations_of_families():
+    rng = np.random.default_rng(0)
+    score, edges = rng.standard_normal((8, 20)), rng.random((8, 20)) < 0.2
+    regulator, target = np.arange(8) // 2, np.arange(20) % 5
+    items = bipartite_items(score, edges, np.ones((8, 20), dtype=bool), regulator, target)
+    weights = resample_weights(items, 50, seed=3)
+    assert weights.shape == (50, 4 + 5 + 1)
+    assert (weights[:, :4].sum(axis=1) == 4).all() and (weights[:, 4:9].sum(axis=1) == 5).all()
+    assert not np.array_equal(weights[:, :4], weights[:, 4:8])
+    draws = weighted_aurocs(items.rest, items.reference, items.below, items.through, weights)
+    for row, value in zip(weights, draws, strict=True):
+        weight = np.outer(row[:4][regulator], row[4:9][target])
+        expected = roc_auc_score(edges.ravel(), score.ravel(), sample_weight=weight.ravel())
+        assert value == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_interval_of_regulators_and_targets_never_covers_too_seldom():
+    """The rows of four regulators of a family are one row: pairs are not independent, families are."""
+    covered, truth = 0, NormalDist().cdf(0.6 / 2**0.5) - 0.5
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        family = np.arange(40) // 4
+        edges = rng.random((40, 80)) < 0.1
+        hubs = 0.5 * rng.standard_normal((10, 1))[family] + 0.3 * rng.standard_normal((1, 80))
+        noise = (1.0 - 0.5**2 - 0.3**2) ** 0.5 * rng.standard_normal((40, 80))
+        items = bipartite_items(hubs + noise + 0.6 * edges, edges, np.ones((40, 80), dtype=bool), family, np.arange(80))
+        effect = effect_with_interval(items, seed, resamples=500)
+        covered += effect.low <= truth <= effect.high
+    assert covered >= 54
+
+
+def test_a_baseline_of_other_target_families_is_refused():
+    rng = np.random.default_rng(0)
+    score, edges, every = rng.standard_normal((4, 6)), np.eye(4, 6, dtype=bool), np.ones((4, 6), dtype=bool)
+    one = bipartite_items(score, edges, every, np.arange(4), np.arange(6))
+    other = bipartite_items(score, edges, every, np.arange(4), np.arange(6) // 2)
+    with pytest.raises(ValueError, match="must be the same"):
+        paired_gain(one, other, 1)

@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from theodolite.gates import kernels
 from theodolite.gates.effects import gene_items
 from theodolite.gates.kernels import (
+    assigned_statistics,
     derive_seed,
+    edge_statistics,
     family_weights,
     pair_statistics,
     permutations,
     set_statistics,
+    strata_statistics,
+    streams,
+    unit_costs,
     weighted_aurocs,
 )
 from theodolite.gates.schemes import Scheme, family_block_swap, stratified_labels
@@ -49,6 +53,58 @@ def test_a_draw_depends_on_seed_and_number_only(scheme):
     many = set_statistics(rank, np.arange(5), scheme, 1000, seed=3)
     assert np.array_equal(few, many[:10])
     assert not np.array_equal(few, set_statistics(rank, np.arange(5), scheme, 10, seed=4))
+
+
+def test_row_statistics_are_rank_sums_of_the_rows_that_each_draw_gives_out(scheme):
+    rng = np.random.default_rng(1)
+    rank, labels = rng.permutation(60 * 25).reshape(60, 25) + 0.5, rng.random((60, 25)) < 0.1
+    by_hand = [rank[image][labels].sum() for image in permutations(scheme, 300, seed=9)]
+    assert np.array_equal(assigned_statistics(unit_costs(scheme, labels, rank), 300, seed=9), by_hand)
+
+
+def test_a_scheme_that_moves_nothing_leaves_the_rank_sum():
+    scheme = family_block_swap(["a", "b", "b"])
+    rank, labels = np.arange(6.0).reshape(3, 2), np.array([[True, False], [False, True], [True, False]])
+    assert assigned_statistics(unit_costs(scheme, labels, rank), 2, seed=1).tolist() == [7.0, 7.0]
+
+
+def test_edge_statistics_are_rank_sums_of_the_listed_edges():
+    rng = np.random.default_rng(1)
+    rank, rows, columns = rng.random((6, 9)), rng.integers(0, 6, 20), rng.integers(0, 9, (7, 20)).astype(np.int16)
+    assert edge_statistics(rank, rows, columns) == pytest.approx([rank[rows, targets].sum() for targets in columns])
+
+
+def test_a_draw_from_strata_takes_as_many_from_each_and_none_twice():
+    """Powers of two as ranks: the sum says which pairs were taken."""
+    rank, bounds, count = 2.0 ** np.arange(12), np.array([0, 5, 5, 12]), np.array([2, 0, 7])
+    for total in strata_statistics(rank, bounds, count, 500, seed=3):
+        taken = [place for place in range(12) if int(total) >> place & 1]
+        assert len([place for place in taken if place < 5]) == 2
+        assert len(taken) == 9, "a pair taken twice would carry"
+
+
+def test_draws_from_strata_are_uniform_over_subsets():
+    sums = strata_statistics(2.0 ** np.arange(5), np.array([0, 5]), np.array([2]), 20_000, seed=5)
+    counts = Counter(sums.tolist())
+    assert len(counts) == 10
+    assert sum((count - 2000) ** 2 / 2000 for count in counts.values()) < 27.9, "0.999 quantile, 9 degrees of freedom"
+
+
+@pytest.mark.parametrize("start", [1, 37])
+def test_draws_can_be_made_in_pieces(scheme, start):
+    rng = np.random.default_rng(1)
+    rank, labels = rng.random((60, 60)), rng.random((60, 60)) < 0.1
+    first, second = np.nonzero(labels)
+    costs = unit_costs(scheme, labels, rank)
+    for drawn in (
+        lambda *piece: permutations(scheme, *piece),
+        lambda *piece: set_statistics(rank[0], first, scheme, *piece),
+        lambda *piece: pair_statistics(rank, first, second, scheme, *piece),
+        lambda *piece: assigned_statistics(costs, *piece),
+        lambda *piece: strata_statistics(rank.ravel(), np.array([0, 99, 3600]), np.array([5, 50]), *piece),
+    ):
+        whole = drawn(80, 9)
+        assert np.array_equal(whole, np.concatenate([drawn(start, 9), drawn(80 - start, 9, start)]))
 
 
 def test_draws_are_uniform_over_the_group():
@@ -110,4 +166,4 @@ def test_a_read_only_installation_compiles_without_a_cache(monkeypatch):
         return compile_function(*args, **options)
 
     monkeypatch.setattr(numba, "njit", read_only)
-    assert kernels._compiled(lambda value: value + 1)(1) == 2
+    assert streams.compiled(lambda value: value + 1)(1) == 2

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from theodolite.gates.contrasts import AnyContrast
 from theodolite.gates.nulls import Contrast, contrast_genes, contrast_pairs, evidence_against, reach
 
 REPLICATES, DRAWS, ALPHA = 300, 199, 0.05
@@ -193,3 +194,66 @@ def test_a_null_that_cannot_move_says_so():
     stuck = reach(contrast, "family_block_swap", 1)
     assert (stuck.moved, stuck.log10_arrangements) == (0.0, 0.0)
     assert reach(contrast, "stratified_labels", 1).moved > 0.2
+
+
+def strata_world(rng: np.random.Generator) -> tuple[Contrast, np.ndarray]:
+    family, coexpression = np.arange(60) // 2, symmetric(60, rng)
+    edges = chosen_pairs((family[:, None] != family) * np.exp(coexpression), 60, rng)
+    contrast = contrast_pairs(symmetric(60, rng), edges, names(family), *expression(60, rng), coexpression=coexpression)
+    return contrast, coexpression
+
+
+def test_pairs_with_co_expression_have_a_third_null():
+    contrast, coexpression = strata_world(np.random.default_rng(0))
+    assert contrast.names == ("family_block_swap", "stratified_labels", "coexpression_strata")
+    ventile = np.searchsorted(np.quantile(coexpression, np.arange(1, 20) / 20), coexpression)
+    assert contrast.replaced(ventile.astype(float)).draw("coexpression_strata", 50, 1).std() < (
+        0.1 * contrast.replaced(symmetric(60, np.random.default_rng(1))).draw("coexpression_strata", 50, 1).std()
+    )
+    far = reach(contrast, "coexpression_strata", 1)
+    assert far.moved > 0.8
+    assert far.log10_arrangements > 30
+
+
+def test_co_expression_strata_hold_where_the_score_is_co_expression():
+    """The published error: reference pairs are co-expressed, and so is what scores high."""
+
+    def make(rng: np.random.Generator) -> Contrast:
+        contrast, coexpression = strata_world(rng)
+        return contrast.replaced(coexpression + 0.5 * symmetric(60, rng))
+
+    p = np.empty((100, 2))
+    for seed in range(100):
+        contrast = make(np.random.default_rng(seed))
+        p[seed] = [
+            evidence_against(contrast, null, 199, seed).p for null in ("family_block_swap", "coexpression_strata")
+        ]
+    assert (p[:, 0] <= ALPHA).sum() > 80
+    assert (p[:, 1] <= ALPHA).sum() < 20, "within a ventile a little co-expression is left"
+
+
+@pytest.mark.parametrize("kind", ["set", "pairs"])
+def test_a_contrast_in_other_scores_or_of_another_reference_is_that_contrast_made_anew(kind):
+    rng = np.random.default_rng(0)
+    family, (mean, variance) = names(np.arange(60) // 2), expression(60, rng)
+    if kind == "set":
+        labels, scores = (np.arange(60) < 20, np.arange(60) >= 45), rng.standard_normal((2, 60))
+        first, other = (contrast_genes(scores[0], each, family, mean, variance) for each in labels)
+        fresh = contrast_genes(scores[1], labels[1], family, mean, variance)
+    else:
+        weight = (np.arange(60)[:, None] // 2 != np.arange(60) // 2).astype(float)
+        labels = tuple(chosen_pairs(weight, 40, rng) for _ in range(2))
+        first, other = (
+            contrast_pairs(symmetric(60, np.random.default_rng(1)), each, family, mean, variance) for each in labels
+        )
+        fresh = contrast_pairs(symmetric(60, np.random.default_rng(2)), labels[1], family, mean, variance)
+    contrast: AnyContrast = first.relabelled(labels[1])
+    assert np.array_equal(contrast.labels, labels[1])
+    assert contrast.observed() == other.observed()
+    assert contrast.size == len(fresh.first)
+    again = contrast.replaced(fresh.score)
+    assert again.observed() == fresh.observed()
+    for null in fresh.names:
+        assert np.array_equal(again.draw(null, 20, 3), fresh.draw(null, 20, 3))
+        assert np.array_equal(again.draw(null, 20, 3)[5:], again.draw(null, 15, 3, 5))
+        assert again.margins(null, 20, 3) is None

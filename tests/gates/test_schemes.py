@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theodolite.gates.kernels import permutations
-from theodolite.gates.schemes import Scheme, expression_strata, family_block_swap, stratified_labels
+from theodolite.gates.schemes import (
+    Scheme,
+    blocked_labels,
+    coexpression_strata,
+    expression_strata,
+    family_block_swap,
+    stratified_labels,
+    target_strata,
+)
 
 
 def every_image(scheme: Scheme) -> list[np.ndarray]:
@@ -85,3 +93,52 @@ def test_units_must_be_disjoint_and_of_one_length():
         Scheme.build("bad", 3, [[[0], [1, 2]]])
     with pytest.raises(ValueError, match="two units"):
         Scheme.build("bad", 3, [[[0], [0]]])
+
+
+@given(st.lists(st.sampled_from(["d1/blood", "d1/bone", "d2/blood"]), min_size=1, max_size=40), st.integers(0, 2**32))
+def test_labels_of_cells_stay_in_their_block(blocks, seed):
+    block = np.array(blocks)
+    for image in permutations(blocked_labels(blocks), 5, seed):
+        assert sorted(image) == list(range(len(blocks)))
+        assert np.array_equal(block[image], block)
+
+
+def test_labels_move_in_every_block_of_two_cells_or_more():
+    moved = (permutations(blocked_labels(["a", "a", "b", "c", "c", "c"]), 200, seed=1) != np.arange(6)).any(axis=0)
+    assert moved.tolist() == [True, True, False, True, True, True]
+
+
+def test_target_strata_are_terciles_of_degree_inside_dropout_inside_expression():
+    rng = np.random.default_rng(0)
+    mean, dropout, degree = rng.gamma(2.0, 1.0, 900), rng.random(900), rng.permutation(900)
+    strata = target_strata(mean, dropout, degree)
+    assert {strata.count(stratum) for stratum in set(strata)} == {20}
+    assert [stratum[:2] for stratum in strata] == expression_strata(mean, dropout)
+    cell = np.array([stratum[:2] == (2, 1) for stratum in strata])
+    third = np.array([stratum[2] for stratum in strata])
+    assert degree[cell & (third == 0)].max() < degree[cell & (third == 1)].min()
+
+
+def test_a_small_stratum_joins_the_one_that_shares_more_classes():
+    strata = [(0, 0, 0)] * 3 + [(0, 0, 1)] * 9 + [(0, 1, 0)] * 3 + [(1, 0, 0)] * 5 + [(1, 0, 1)] * 5
+    assert [len(cell) for cell in stratified_labels(strata).cells()] == [15, 5, 5]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=120))
+def test_ventiles_hold_every_candidate_once_and_like_co_expression_together(pairs):
+    coexpression, edge = np.array([value for value, _ in pairs], dtype=float), np.array([edge for _, edge in pairs])
+    strata = coexpression_strata(coexpression)
+    assert sorted(strata.order) == list(range(len(pairs)))
+    assert strata.bounds[-1] == len(pairs)
+    cells = [strata.order[first:last] for first, last in zip(strata.bounds, strata.bounds[1:], strict=False)]
+    assert strata.count(edge).tolist() == [int(edge[cell].sum()) for cell in cells]
+    full = [cell for cell in cells if len(cell)]
+    assert all(coexpression[a].max() < coexpression[b].min() for a, b in zip(full, full[1:], strict=False))
+
+
+def test_the_reach_of_strata_is_exact():
+    strata = coexpression_strata(np.repeat([0.0, 1.0], [4, 6]))
+    edge = np.array([1, 0, 0, 0, 1, 1, 1, 1, 1, 1], dtype=bool)
+    assert strata.moved(edge) == pytest.approx((1 - 1 / 4) / 7), "the six pairs of the full stratum stay"
+    assert 10 ** strata.log10_arrangements(edge) == pytest.approx(4)
+    assert strata.moved(np.zeros(10, dtype=bool)) == 0.0

@@ -198,13 +198,18 @@ def test_initial_weights_do_not_touch_the_global_generator() -> None:
 
 def test_random_embedding_keeps_norms_and_everything_else() -> None:
     model = stirred()
-    control = random_embedding(model, seed=3)
-    torch.testing.assert_close(control.gene_embedding.norm(dim=1), model.gene_embedding.norm(dim=1))
-    cosine = functional.cosine_similarity(control.gene_embedding, model.gene_embedding).mean().abs()
-    assert cosine.item() < 0.5
+    control, again, other = (random_embedding(model, seed=seed) for seed in (3, 3, 4))
+    learned_for_each_gene = ("gene_embedding", "read_out_vectors")
     for name, tensor in control.state_dict().items():
-        assert torch.equal(tensor, model.state_dict()[name]) == (name != "gene_embedding"), name
-    assert torch.equal(control.gene_embedding, random_embedding(model, seed=3).gene_embedding)
+        assert torch.equal(tensor, model.state_dict()[name]) == (name not in learned_for_each_gene), name
+        assert torch.equal(tensor, again.state_dict()[name]), name
+    for name in learned_for_each_gene:
+        drawn, learned = getattr(control, name), getattr(model, name)
+        torch.testing.assert_close(drawn.norm(dim=1), learned.norm(dim=1))
+        assert functional.cosine_similarity(drawn, learned).mean().abs().item() < 0.5, name
+        assert not torch.equal(drawn, getattr(other, name)), name
+    # Two draws of one generator, so that no gene is read in and out in one direction.
+    assert functional.cosine_similarity(control.gene_embedding, control.read_out_vectors).mean().abs().item() < 0.5
 
 
 def test_a_checkpoint_gives_the_same_model_back(tmp_path: Path) -> None:

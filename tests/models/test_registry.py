@@ -72,8 +72,9 @@ def test_weights_that_were_changed_are_refused(folder: Path, tmp_path: Path) -> 
 
 def test_variants_that_change_the_input_leave_the_model_as_it_is(folder: Path) -> None:
     model = registry.load_model(str(folder))
-    for kind in (VariantKind.MAIN, VariantKind.SHUFFLED_INPUT, VariantKind.PERMUTED_LABELS):
-        assert model.variant(Variant(kind, 1)) is model
+    for kind in VariantKind:
+        if kind not in (VariantKind.UNTRAINED, VariantKind.RANDOM_EMBEDDING):
+            assert model.variant(Variant(kind, 1)) is model
 
 
 @pytest.mark.parametrize("kind", [VariantKind.UNTRAINED, VariantKind.RANDOM_EMBEDDING])

@@ -315,6 +315,28 @@ class Story:
             self.keys.add(hypothesis.claim.key)
         return verdict is Verdict.SUPPORTED
 
+    def trial(self, name: str = "t1", reviewer: str = "somebody", **changes) -> None:
+        self.campaign_level(
+            EntryKind.REVIEW_TRIAL,
+            {
+                "trial": "t1",
+                "reviewer": reviewer,
+                "item": "plant",
+                "item_sha256": digest("an item"),
+                "defect": "wrong_null",
+                "stage": 1,
+                "caught": True,
+                "objections": [{"code": "wrong_null", "gate": "G3", "evidence": digest("plan"), "note": "no families"}],
+                "cap": "invalid",
+                "predicted_verdict": "inconclusive",
+                "confidence": 0.6,
+                "verdict": "supported",
+                **changes,
+            },
+            round=1,
+            name=name,
+        )
+
     def end_round(self, round: int, bits: dict[str, bool], *, retired: bool | None = None) -> None:
         self.campaign_level(
             EntryKind.ROUND,
@@ -375,6 +397,7 @@ class Told:
                 Outcome(locus=4, failure="timeout"),
             ],
         )
+        story.trial()
         story.round(
             2,
             [

@@ -61,6 +61,13 @@ def test_bits_come_at_the_end_of_the_round_and_not_before(story, told):
     assert view(story).families[0].supported == 1
 
 
+def test_sealed_trials_are_told_to_nobody(story, told):
+    story.round(1, [told.Outcome(verdict=Verdict.SUPPORTED, p=0.001)])
+    before = view(story)
+    story.trial()
+    assert view(story) == before
+
+
 def test_verdicts_are_released_when_the_block_retires(story, told):
     story.round(1, [told.Outcome(verdict=Verdict.INVALID, p=0.6, objection="wrong_null")])
     assert view(story).released == ()

@@ -11,6 +11,7 @@ from theodolite.store import (
     EntryKind,
     Ledger,
     LedgerConflict,
+    LedgerPayloadError,
     SlotStatus,
     StreamState,
     block_retired,
@@ -29,6 +30,7 @@ from theodolite.store import (
     slot_id,
     stream_rows,
     stream_state,
+    trial_rows,
 )
 from theodolite.store import rows as row_records
 from theodolite.store.tables import PROJECTIONS
@@ -102,6 +104,41 @@ def test_rounds_blocks_and_streams(whole, told):
     assert stream_state(whole, "main/reused") == StreamState(0, frozenset())
 
 
+def test_trials_are_told_by_reviewer(whole, told):
+    (row,) = trial_rows(whole)
+    assert (row.trial, row.reviewer, row.subject) == ("t1", "somebody", told.CAMPAIGN)
+    assert (row.item, row.defect, row.stage, row.caught, row.cap) == ("plant", "wrong_null", 1, True, "invalid")
+    assert (row.predicted_verdict, row.confidence, row.verdict) == (Verdict.INCONCLUSIVE, 0.6, Verdict.SUPPORTED)
+    assert [item["code"] for item in row.objections] == ["wrong_null"]
+    assert trial_rows(whole, "somebody", subject=told.CAMPAIGN) == [row]
+    assert trial_rows(whole, "nobody") == trial_rows(whole, subject="another") == []
+
+
+def test_a_reviewer_is_given_an_item_once(ledger, told):
+    story = told.Story(ledger).begin()
+    story.trial()
+    story.trial(name="of another", reviewer="another")
+    with pytest.raises(LedgerConflict, match="each is recorded once"):
+        story.trial(name="again")
+    assert [row.reviewer for row in trial_rows(ledger)] == ["somebody", "another"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"defect": None}, "exactly the plants have one"),
+        ({"item": "sham"}, "exactly the plants have one"),
+        ({"item": "sham", "defect": None}, "only a plant is caught"),
+        ({"stage": None}, "by an objection of some stage"),
+        ({"defect": "bad_taste"}, "defect"),
+        ({"confidence": 1.0}, "less than 1"),
+    ],
+)
+def test_a_trial_that_contradicts_itself_is_refused(ledger, told, changes, message):
+    with pytest.raises(LedgerPayloadError, match=message):
+        told.Story(ledger).begin().trial(**changes)
+
+
 def test_the_second_support_of_a_claim_key_raises_nothing(ledger, told):
     story = told.Story(ledger).begin()
     story.round(1, [told.Outcome(locus=locus, verdict=Verdict.SUPPORTED, p=0.001) for locus in (1, 2)])
@@ -146,7 +183,9 @@ def test_records_and_tables_have_the_same_columns():
         "null_evidence": row_records.NullRow,
         "reference_set": row_records.ReferenceRow,
         "refusal": row_records.RefusalRow,
+        "rejudgement": row_records.RejudgementRow,
         "review": row_records.ReviewRow,
+        "review_trial": row_records.TrialRow,
         "round": row_records.RoundRow,
         "stream": row_records.StreamRow,
     }

@@ -26,6 +26,7 @@ class HandBench:
     probabilities: Any
     fitted: tuple[Axes, ...]
     shape: ModelShape = ModelShape(N_LAYERS, N_HEADS)
+    regulators: tuple[str, ...] = ()
 
     def hidden(self, layer: int) -> Any:
         return self.states[layer]

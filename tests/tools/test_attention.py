@@ -1,4 +1,4 @@
-"""Attention between genes: symmetric, on the scale on which an attractive gene is an additive nuisance."""
+"""Attention between genes, directed or not, on the scale on which attractive genes are additive nuisances."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from theodolite.claims import LocusKind
-from theodolite.tools import ModelShape
-from theodolite.tools.attention import AttentionEdges, edges
+from theodolite.measurements import load_measurement
+from theodolite.tools import ModelShape, ToolError
+from theodolite.tools.attention import AttentionEdges, edges, regulation
 
 
 def without_hubs(score: np.ndarray) -> np.ndarray:
@@ -72,3 +73,47 @@ def test_places_are_every_block_and_every_head() -> None:
 def test_blocks_and_heads_are_counted_from_one(values: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         AttentionEdges(**values)
+
+
+def with_regulators(bench: Any, *rows: int) -> Any:
+    return replace(bench, regulators=tuple(bench.genes[row] for row in rows))
+
+
+def test_a_regulators_row_holds_what_each_gene_pays_to_it(make_bench: Callable[..., Any]) -> None:
+    bench = with_regulators(make_bench(), 3, 7, 20)
+    measured = regulation.measure(bench, AttentionEdges(layer=2, head=1))
+    assert (measured.regulators, measured.targets) == (bench.regulators, bench.genes)
+    raw = bench.probabilities[1, 0]
+    for row, regulator in enumerate((3, 7, 20)):
+        for target in (0, 5, 19, 39):
+            assert measured.score[row, target] == pytest.approx(np.log(raw[target, regulator]), rel=1e-6)
+    averaged = regulation.measure(bench, AttentionEdges(layer=2)).score
+    mean = bench.probabilities[1].mean(axis=0)
+    assert averaged[1, 30] == pytest.approx(np.log(mean[30, 7]), rel=1e-6)
+
+
+def test_both_sides_carry_their_families_and_covariates(make_bench: Callable[..., Any]) -> None:
+    bench = with_regulators(make_bench(), 3, 20)
+    measured = regulation.measure(bench, AttentionEdges(layer=1))
+    assert measured.regulator_families == (bench.families[3], bench.families[20])
+    assert measured.target_families == bench.families
+    np.testing.assert_array_equal(measured.regulator_covariates, bench.covariates[[3, 20]])
+    np.testing.assert_array_equal(measured.target_covariates, bench.covariates)
+    assert load_measurement(measured.to_bytes()).sha256 == measured.sha256
+
+
+def test_hubs_on_either_side_vanish_under_double_centring(make_bench: Callable[..., Any]) -> None:
+    bench = with_regulators(make_bench(), *range(10))
+    rng = np.random.default_rng(3)
+    pulls, asks = rng.gamma(1.0, 5.0, 40) + 0.1, rng.gamma(1.0, 5.0, 40) + 0.1
+    hubs = replace(bench, probabilities=bench.probabilities * pulls[None, :] * asks[:, None])
+    centred = []
+    for each in (bench, hubs):
+        score = regulation.measure(each, AttentionEdges(layer=1, head=2)).score[:, 10:]
+        centred.append(score - score.mean(axis=0) - score.mean(axis=1)[:, None] + score.mean())
+    np.testing.assert_allclose(centred[0], centred[1], atol=1e-5)
+
+
+def test_without_a_regulator_in_the_split_there_is_nothing_to_measure(make_bench: Callable[..., Any]) -> None:
+    with pytest.raises(ToolError, match="no gene of this split is a regulator; give the campaign regulons"):
+        regulation.measure(make_bench(), AttentionEdges(layer=1))

@@ -12,7 +12,15 @@ from pydantic import ValidationError
 
 from theodolite.claims import Locus, LocusKind
 from theodolite.tools import ModelShape
-from theodolite.tools.geometry import N_AXES, WINDOWS, AxisSeparation, PairProximity, axis_separation, pair_proximity
+from theodolite.tools.geometry import (
+    N_AXES,
+    WINDOWS,
+    AxisSeparation,
+    PairProximity,
+    axis_separation,
+    pair_proximity,
+    regulator_proximity,
+)
 
 
 def double_centred(score: np.ndarray) -> np.ndarray:
@@ -104,3 +112,14 @@ def test_the_closed_lists_of_places() -> None:
 def test_other_places_are_refused(params: Any, values: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         params(**values)
+
+
+def test_a_regulators_proximities_are_those_of_its_pairs(make_bench: Callable[..., Any]) -> None:
+    bench = make_bench()
+    rows = [2, 11, 30]
+    bench = replace(bench, regulators=tuple(bench.genes[row] for row in rows))
+    params = PairProximity(layer=1, first=1, last=3)
+    directed, pairs = regulator_proximity.measure(bench, params), pair_proximity.measure(bench, params)
+    np.testing.assert_allclose(directed.score, pairs.score[rows], rtol=1e-5, atol=1e-6)
+    assert (directed.regulators, directed.targets) == (bench.regulators, bench.genes)
+    assert regulator_proximity.fits == ("axes",)

@@ -67,6 +67,12 @@ def test_help_and_schema_come_from_signature_and_docstring() -> None:
     assert described["parameters"]["additionalProperties"] is False
 
 
+def test_the_kind_of_evidence_is_declared_once_and_shown() -> None:
+    assert register(constant).describe()["evidence"] == "p"
+    assert {get_tool(name).evidence for name in ("attention.regulation", "geometry.regulator_proximity")} == {"e"}
+    assert {get_tool(name).evidence for name in ("attention.edges", "geometry.axis_separation")} == {"p"}
+
+
 def without_docstring(bench: Any, params: Depth) -> GeneScores:
     raise AssertionError
 

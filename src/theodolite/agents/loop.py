@@ -7,6 +7,7 @@ pays for nothing twice. Checkpoints say where a round stood, no more.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 from theodolite.claims import Hypothesis
@@ -18,7 +19,7 @@ from theodolite.plans import Plan
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-__all__ = ["NODES", "Executor", "Reviewer", "RoundState", "run_campaign"]
+__all__ = ["NODES", "Executor", "Reviewer", "RoundState", "Trials", "run_campaign"]
 
 # Read once when langgraph's serialiser is imported: state holds plain data only, whatever else turns up is refused.
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
@@ -52,10 +53,15 @@ class RoundState(TypedDict):
     slots: int
 
 
+Trials = Callable[[CampaignRun, int, Reviewer], None]
+"""Slips sealed plants and shams among what a reviewer is given in a round, and records what it made of them."""
+
+
 class _Context(TypedDict):
     run: CampaignRun
     executor: Executor
     reviewer: Reviewer
+    trials: Trials | None
 
 
 def _propose(state: RoundState, runtime: Any) -> dict[str, int]:
@@ -104,6 +110,9 @@ def _review_records(state: RoundState, runtime: Any) -> dict[str, int]:
         if run.reviewed(2, number, slot) is None and first and judgement and prereg:
             reviewer: Reviewer = runtime.context["reviewer"]
             run.review(number, slot, reviewer.review_record(plan, first, judgement, prereg))
+    trials: Trials | None = runtime.context["trials"]
+    if trials is not None:
+        trials(run, number, runtime.context["reviewer"])
     return {}
 
 
@@ -145,8 +154,19 @@ def _graph(checkpointer: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
     return builder.compile(checkpointer=checkpointer)
 
 
-def run_campaign(run: CampaignRun, executor: Executor, reviewer: Reviewer) -> str:
+def run_campaign(
+    run: CampaignRun, executor: Executor, reviewer: Reviewer, *, trials: Trials | None = None
+) -> str:
     """Run a campaign, or continue it, until its budget, its claims or its levels are spent.
+
+    Parameters
+    ----------
+    run
+        The campaign on its ledger.
+    executor, reviewer
+        Who proposes and who objects.
+    trials
+        Measures the reviewer on sealed plants in every round; None measures nothing.
 
     Returns
     -------
@@ -168,11 +188,11 @@ def run_campaign(run: CampaignRun, executor: Executor, reviewer: Reviewer) -> st
             thread = f"{run.setting.campaign_id}/r{number:02d}"
             config: Any = {"configurable": {"thread_id": thread}}
             start: Any = {"campaign": run.setting.campaign_id, "round": number, "slots": 0}
-            context: Any = {"run": run, "executor": executor, "reviewer": reviewer}
+            context: Any = {"run": run, "executor": executor, "reviewer": reviewer, "trials": trials}
             resumed = bool(graph.get_state(config).next)
             graph.invoke(None if resumed else start, config, context=context, durability="sync")
             saver.delete_thread(thread)
-            if run.rounds_closed() < number:
+            if not run.plans(number):
                 run.stop("no_candidates", "nothing testable, powered and untried is left")
     return run.stopped() or "unfinished"
 

@@ -14,6 +14,7 @@ from theodolite.claims import Author, Direction, Hypothesis, Relation
 from theodolite.data import DISCOVERY
 from theodolite.experiments import CampaignRun, Event, Look
 from theodolite.gates import StreamExhausted
+from theodolite.plans import EvidenceKind
 from theodolite.store import AgentView, agent_view
 
 __all__ = ["Candidate", "Planner"]
@@ -31,6 +32,8 @@ class Candidate:
         What decides its power.
     family
         The instrument.
+    evidence
+        What its tool's nulls give.
     strength
         Discovery effect over its standard error under no association; only an order of interest.
     """
@@ -39,6 +42,7 @@ class Candidate:
     shape: str
     reference: str
     family: str
+    evidence: EvidenceKind
     strength: float
 
 
@@ -66,10 +70,10 @@ class Planner:
                     continue
                 run.notify(Event("choose", len(chosen), slots, candidate.reference))
                 try:
-                    level = registrar.level(len(chosen)).provisional_alpha
+                    level = registrar.level(len(chosen))
                 except StreamExhausted:
                     break
-                if run.power.sufficient(candidate.shape, candidate.reference, run.block, level):
+                if run.power.sufficient(candidate.shape, candidate.reference, run.block, level, candidate.evidence):
                     chosen.append(candidate)
         run.notify(Event("choose", slots, slots))
         return [candidate.hypothesis for candidate in chosen]
@@ -108,4 +112,6 @@ class Planner:
                     parents=(look.id,),
                     author=Author.PLANNER,
                 )
-                yield Candidate(hypothesis, tool.shape.shape, reference_id, tool.name, signed / error)
+                yield Candidate(
+                    hypothesis, tool.shape.shape, reference_id, tool.name, tool.evidence, signed / error
+                )

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from theodolite import __version__
-from theodolite.cli import campaign_commands, doctor, ledger_commands, model_commands, planning, status, tool_commands
+from theodolite.cli import (
+    calibrating,
+    campaign_commands,
+    doctor,
+    ledger_commands,
+    model_commands,
+    planning,
+    reviewing,
+    status,
+    tool_commands,
+)
 from theodolite.cli.errors import Commands
 from theodolite.cli.exit_codes import epilog
 
@@ -50,6 +60,8 @@ app.command(short_help="Show how the campaigns of a workspace stand.")(status.st
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(tool_commands.app, name="tools")
 app.add_typer(model_commands.app, name="models")
+app.add_typer(reviewing.app, name="reviewers")
+app.command(short_help="Measure error rates in worlds of known truth.")(calibrating.calibrate)
 app.command(short_help="Check machine, packages, model and cells.")(doctor.doctor)
 
 

@@ -145,6 +145,42 @@ def _verify_decisions(path: Path, deep: bool) -> list[Problem]:
             return list(verify_decisions(ledger, deep=deep))
 
 
+@app.command("rejudge")
+def rejudge_ledger(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Judge every test of an older catalogue under today's gates; adds rows, and the first verdicts stand."""
+    path = find_ledger(workspace)
+    from theodolite.cli.progress import waiting
+    from theodolite.cli.verdicts import print_rejudgements
+
+    with waiting("Judging again"):
+        from theodolite.experiments.rejudging import rejudge
+        from theodolite.store import Ledger, hypothesis_rows
+
+        with Ledger.open(path) as ledger, ledger.coordinator("theodolite ledger rejudge"):
+            again = list(rejudge(ledger))
+            first = {row.subject: row for row in hypothesis_rows(ledger)}
+    if as_json:
+        print_json(again)
+    else:
+        print_rejudgements(again, first)
+
+
+@app.command("audit")
+def audit_streams(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """Show what other rules would say of each error stream: headline, candidate and re-audited tiers; binds nothing."""
+    path = find_ledger(workspace)
+    from theodolite.cli.verdicts import print_tiers
+    from theodolite.reports import audit
+    from theodolite.store import Ledger
+
+    with Ledger.open(path, read_only=True) as ledger:
+        tiers = audit(ledger)
+    if as_json:
+        print_json(tiers)
+    else:
+        print_tiers(tiers)
+
+
 @app.command("rebuild")
 def rebuild_tables(workspace: WorkspaceOption = None) -> None:
     """Make the tables again from the chain; a ledger with a broken chain is refused."""

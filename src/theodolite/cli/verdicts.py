@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from theodolite.cli.console import results
@@ -10,9 +10,19 @@ from theodolite.cli.console import results
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from theodolite.reports import VerdictLine
+    from theodolite.reports import TierLine, VerdictLine
+    from theodolite.store import HypothesisRow, RejudgementRow
 
-__all__ = ["effect_text", "evidence_text", "number", "print_counts", "print_verdicts", "unmet_text"]
+__all__ = [
+    "effect_text",
+    "evidence_text",
+    "number",
+    "print_counts",
+    "print_rejudgements",
+    "print_tiers",
+    "print_verdicts",
+    "unmet_text",
+]
 
 STYLES = {
     "supported": "bold green",
@@ -26,9 +36,9 @@ STYLES = {
 
 LEGEND = (
     "AUROC: chance that a member of the reference lies beyond a non-member in the claimed direction, with its 95 % "
-    "interval; 0.5 is coin-flipping. p: share of the reshuffled draws that did as well, in the hardest null. "
-    "level: what the error stream asks of p. Supported means that the model encodes this beyond the named "
-    "controls; it does not say that biology does it."
+    "interval; 0.5 is coin-flipping. p: share of the reshuffled draws that did as well, in the hardest null; e: what "
+    "a bettor against that null won from 1. level: what the error stream asks: a smaller p, or a larger e. Supported "
+    "means that the model encodes this beyond the named controls; it does not say that biology does it."
 )
 
 
@@ -47,7 +57,9 @@ def effect_text(line: VerdictLine) -> str:
 
 
 def evidence_text(line: VerdictLine) -> str:
-    """Return evidence against its level: ``p 2e-04 / 1.1e-03``; nothing where no level was spent."""
+    """Return evidence against its level: ``p 2e-04 / 1.1e-03``, ``e 812 / 380``; nothing where no level was spent."""
+    if line.e is not None and line.required is not None:
+        return f"e {line.e:,.3g} / {line.required:,.0f}"
     if line.p is None:
         return "no level spent"
     return f"p {number(line.p)} / {'not settled' if line.level is None else number(line.level)}"
@@ -78,6 +90,56 @@ def print_counts(counts: dict[str, int]) -> None:
     results().print(parts)
 
 
+def print_rejudgements(again: Sequence[RejudgementRow], first: Mapping[str, HypothesisRow]) -> None:
+    """Print what a newer catalogue says of tests that an older one settled, beside their first verdict."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    console = results()
+    if not again:
+        console.print("Every test of this ledger was judged under today's catalogue.")
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 1, 0), pad_edge=False, expand=True)
+    for name in ("first verdict", f"catalogue {again[0].catalogue}"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("claim, first unmet gate", ratio=1)
+    for row in again:
+        slot = first[row.subject]
+        before = slot.verdict.value if slot.verdict is not None else "pending"
+        words = Text(slot.claim_text)
+        words.append(f"\nunmet: {row.first_unmet or 'none'}", style="dim")
+        table.add_row(
+            Text(before, style=STYLES[before]), Text(row.verdict.value, style=STYLES[row.verdict.value]), words
+        )
+    console.print(table)
+    console.print("First verdicts stand, and so do levels: these rows were added.", style="dim")
+
+
+def print_tiers(tiers: Sequence[TierLine]) -> None:
+    """Print what other rules would say of each test of each stream."""
+    from rich import box
+    from rich.table import Table
+
+    console = results()
+    if not tiers:
+        console.print("No test has spent a level yet.")
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, expand=True)
+    for name in ("stream", "t", "verdict", "headline", "candidate", "re-audit"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("claim", ratio=1)
+    for line in tiers:
+        marks = ["yes" if held else "" for held in (line.headline, line.candidate, line.retro)]
+        table.add_row(line.stream, str(line.t), line.verdict, *marks, line.claim)
+    console.print(table)
+    console.print(
+        "Headline: alpha-spending, no false claim at all among them at the stream's rate. Candidate: LORD++, worth a "
+        "second look. Re-audit: online e-BH over the whole stream, worth registering anew. Only the verdict binds.",
+        style="dim",
+    )
+
+
 def _table(lines: Sequence[VerdictLine]) -> Table:
     from rich import box
     from rich.table import Table
@@ -86,7 +148,7 @@ def _table(lines: Sequence[VerdictLine]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 1, 0), pad_edge=False, expand=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("claim, first unmet gate, what to do next", ratio=1)
-    table.add_column("effect (95 %)\np / level", no_wrap=True)
+    table.add_column("effect (95 %)\nevidence / level", no_wrap=True)
     for line in lines:
         verdict = Text(line.outcome, style=STYLES[line.outcome])
         words = Text(line.claim, style="bold" if line.outcome == "supported" else "")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from theodolite.data.cells import CellSet, GeneStatistics, UnitKind
+from theodolite.data.coexpression import coexpression
 from theodolite.data.counts import CellDataError, CellErrorCode, validate_counts
 from theodolite.data.families import FamilyTableError, GeneFamilies, load_families, read_families
 from theodolite.data.h5ad import load_h5ad
 from theodolite.data.pbmc import load_pbmc
 from theodolite.data.permutations import PermutedReferences, permute_gene_names
 from theodolite.data.references import Reference, ReferenceTableError, load_programs, member_pairs, read_programs
+from theodolite.data.regulons import RegulonTable, read_collectri, read_tf_classes, read_trrust, regulon_references
 from theodolite.data.splits import (
     CONFIRMATION,
     DEFAULT_SPLIT_SEED,
@@ -35,12 +37,14 @@ __all__ = [
     "PlantedCells",
     "Reference",
     "ReferenceTableError",
+    "RegulonTable",
     "Split",
     "SplitError",
     "Testability",
     "UnitKind",
     "UnitTable",
     "choose_k",
+    "coexpression",
     "load_families",
     "load_h5ad",
     "load_pbmc",
@@ -49,8 +53,12 @@ __all__ = [
     "member_pairs",
     "permute_gene_names",
     "planted_cells",
+    "read_collectri",
     "read_families",
     "read_programs",
+    "read_tf_classes",
+    "read_trrust",
+    "regulon_references",
     "testability",
     "validate_counts",
 ]

@@ -1,4 +1,4 @@
-"""References: gene sets and pair lists that a claim is about, each with its source and its content hash."""
+"""References: gene sets, pair lists and regulons that a claim is about, each with its source and its content hash."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ class ReferenceTableError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A gene set, or a list of unordered gene pairs.
+    """A gene set, a list of unordered gene pairs, or a regulon: a list of regulator-target edges.
 
     Attributes
     ----------
     id, title, definition
-        Short name, name for people, and what makes a gene (or pair) a member.
+        Short name, name for people, and what makes a gene (or pair, or edge) a member.
     kind
-        ``set`` or ``pairs``.
+        ``set``, ``pairs`` or ``regulon``.
     members
-        Genes, or pairs with the two genes in alphabetical order; sorted, unique.
+        Genes; pairs with the two genes in alphabetical order; or edges, each a regulator followed by its target.
+        Sorted, unique. The edges A to B and B to A are two edges.
     origins
         What it was made from: databases, papers, other references.
 
@@ -47,7 +48,7 @@ class Reference:
 
     id: str
     title: str
-    kind: Literal["set", "pairs"]
+    kind: Literal["set", "pairs", "regulon"]
     members: tuple[str, ...] | tuple[Pair, ...]
     definition: str
     origins: tuple[Source, ...]
@@ -60,7 +61,8 @@ class Reference:
             if not isinstance(member, str):
                 if len(member) != 2 or member[0] == member[1]:
                     raise ValueError(f"reference {self.id!r} has the pair {member!r}; a pair has two different genes")
-                member = (min(member), max(member))
+                if self.kind == "pairs":
+                    member = (min(member), max(member))
             members.append(member)
         if not members:
             raise ValueError(f"reference {self.id!r} has no member")
@@ -87,9 +89,7 @@ class Reference:
     @property
     def genes(self) -> frozenset[str]:
         """Every gene in it."""
-        if self.kind == "set":
-            return self.gene_set
-        return frozenset(gene for pair in self.pairs for gene in pair)
+        return frozenset(gene for member in self.members for gene in ((member,) if isinstance(member, str) else member))
 
     @property
     def gene_set(self) -> frozenset[str]:
@@ -98,10 +98,11 @@ class Reference:
         Raises
         ------
         ValueError
-            For a list of pairs.
+            For a list of pairs or edges.
         """
         if self.kind != "set":
-            raise ValueError(f"reference {self.id!r} holds pairs; ask for .pairs, or for .genes")
+            asked = ".pairs" if self.kind == "pairs" else ".edges"
+            raise ValueError(f"reference {self.id!r} holds {asked[1:]}; ask for {asked}, or for .genes")
         return frozenset(member for member in self.members if isinstance(member, str))
 
     @property
@@ -111,11 +112,37 @@ class Reference:
         Raises
         ------
         ValueError
-            For a set.
+            For a set, and for a regulon, whose edges have a direction.
         """
-        if self.kind != "pairs":
+        if self.kind == "set":
             raise ValueError(f"reference {self.id!r} is a gene set; member_pairs() makes pairs of it")
+        if self.kind == "regulon":
+            raise ValueError(f"reference {self.id!r} is a regulon, whose edges have a direction; ask for .edges")
         return frozenset(member for member in self.members if not isinstance(member, str))
+
+    @cached_property
+    def edges(self) -> frozenset[Pair]:
+        """The members of a regulon, each (regulator, target).
+
+        Raises
+        ------
+        ValueError
+            For a set or a list of pairs.
+        """
+        if self.kind != "regulon":
+            raise ValueError(f"reference {self.id!r} is of kind {self.kind!r}; only a regulon has regulators")
+        return frozenset(member for member in self.members if not isinstance(member, str))
+
+    @property
+    def regulators(self) -> frozenset[str]:
+        """The genes of a regulon that regulate another.
+
+        Raises
+        ------
+        ValueError
+            For a set or a list of pairs.
+        """
+        return frozenset(regulator for regulator, _ in self.edges)
 
 
 def member_pairs(reference: Reference) -> Reference:

@@ -29,9 +29,9 @@ class Testability:
     without_family
         Share of these that have no family.
     in_block
-        Member genes in the part; for pairs, pairs of two families with both genes in the part.
+        Member genes in the part; for pairs and regulons, pairs of two families with both genes in the part.
     families
-        Families that these span.
+        Families that these span; for a regulon, families of their regulators.
     testable
         The answer.
     reason, remedy
@@ -55,8 +55,9 @@ class Testability:
 def testability(reference: Reference, split: Split, part: str = "block-1") -> Testability:
     """Count a reference's members in a part of a split and compare with the minimum counts.
 
-    A set needs 10 member genes in 8 families, a list of pairs 30 pairs over 8 families, and at most a fifth of the
-    measured genes of either may be without a family.
+    A set needs 10 member genes in 8 families, a list of pairs 30 pairs over 8 families, a regulon 30 edges from
+    regulators of 8 families (the side that is permuted), and at most a fifth of the measured genes of any may be
+    without a family.
 
     Raises
     ------
@@ -71,11 +72,15 @@ def testability(reference: Reference, split: Split, part: str = "block-1") -> Te
         genes = reference.gene_set & inside
         counted, minimum, what = len(genes), MIN_GENES, "genes"
     else:
+        directed = reference.kind == "regulon"
         pairs = [
-            pair for pair in reference.pairs if inside.issuperset(pair) and family_of[pair[0]] != family_of[pair[1]]
+            pair
+            for pair in (reference.edges if directed else reference.pairs)
+            if inside.issuperset(pair) and family_of[pair[0]] != family_of[pair[1]]
         ]
-        genes = frozenset(gene for pair in pairs for gene in pair)
-        counted, minimum, what = len(pairs), MIN_PAIRS, "pairs of two families"
+        genes = frozenset(gene for pair in pairs for gene in (pair[:1] if directed else pair))
+        counted, minimum = len(pairs), MIN_PAIRS
+        what = "edges between families, their regulators" if directed else "pairs of two families"
     families = len({family_of[gene] for gene in genes})
     share = orphans / len(measured) if measured else 0.0
     reason = remedy = ""

@@ -40,6 +40,12 @@ class ErrorSpec(_Section):
     stream: str = Field(default="main", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="name of the error budget")
     q: float = Field(default=0.10, gt=0, lt=0.5, description="false-discovery rate of the whole stream")
     n_max: int | None = Field(default=None, ge=1, le=10_000, description="tests the stream is planned for")
+    supports_per_block: int | None = Field(
+        default=None,
+        ge=1,
+        le=10,
+        description="economy: supports that retire a block, each making the next dearer; strict if not given",
+    )
 
 
 class BudgetSpec(_Section):
@@ -54,6 +60,7 @@ class SesoiSpec(_Section):
 
     GeneScores: float = Field(default=0.20, gt=0, lt=0.5)
     PairScores: float = Field(default=0.10, gt=0, lt=0.5)
+    BipartiteScores: float = Field(default=0.10, gt=0, lt=0.5)
 
 
 class SplitSpec(_Section):
@@ -167,6 +174,7 @@ error:
   stream: main          # the error budget; a later campaign on the same ledger continues it
   q: 0.10               # false-discovery rate of the whole stream
   # n_max: 160          # tests the stream is planned for; locked by its first campaign
+  # supports_per_block: 2  # economy: a block serves for so many supports, each making the next dearer
 
 split:
   seed: 1               # which gene families are held out for confirmation
@@ -174,6 +182,7 @@ split:
 sesoi:                  # smallest effects of interest, in AUROC - 0.5
   GeneScores: 0.20
   PairScores: 0.10
+  BipartiteScores: 0.10
 
 spent_blocks: continue  # when no fresh hold-out block is left: continue (tagged) or stop
 threads: 2              # torch threads of the worker

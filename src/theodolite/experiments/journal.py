@@ -12,11 +12,14 @@ from theodolite.experiments.registration import Power
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting
 from theodolite.gates import CATALOGUE_VERSION
-from theodolite.measurements import GeneScores, Measurement, PairScores
+from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores
 from theodolite.store import Entry, EntryKind, Ledger, entry_id, slot_id
 from theodolite.tools import Tool
 
-__all__ = ["Event", "Journal", "StepError", "judged_shape", "with_labels"]
+__all__ = ["Event", "Journal", "Labelled", "StepError", "judged_shape", "with_labels"]
+
+Labelled = GeneScores | PairScores | BipartiteScores
+"""Shapes that a reference can be attached to."""
 
 
 class StepError(RuntimeError):
@@ -79,7 +82,7 @@ class Journal:
     def _content(outcome: JobOutcome) -> bytes:
         return Path(str(outcome.content_file)).read_bytes()
 
-    def _label(self, measurement: Measurement, reference_id: str) -> GeneScores | PairScores:
+    def _label(self, measurement: Measurement, reference_id: str) -> Labelled:
         return with_labels(measurement, self.setting.references[reference_id].members)
 
     def _tool_job(self, tool: Tool, params: dict[str, Any], split: str, variant: str) -> JobSpec:
@@ -106,7 +109,7 @@ class Journal:
         )
 
 
-def judged_shape(measurement: Measurement) -> GeneScores | PairScores:
+def judged_shape(measurement: Measurement) -> Labelled:
     """Return a measurement whose shape this catalogue judges.
 
     Raises
@@ -114,12 +117,12 @@ def judged_shape(measurement: Measurement) -> GeneScores | PairScores:
     StepError
         If it judges no claims on the shape.
     """
-    if not isinstance(measurement, (GeneScores, PairScores)):
+    if not isinstance(measurement, (GeneScores, PairScores, BipartiteScores)):
         raise StepError(f"catalogue {CATALOGUE_VERSION} judges no claims on {measurement.shape}")
     return measurement
 
 
-def with_labels(measurement: Measurement, members: Sequence[str | tuple[str, str]]) -> GeneScores | PairScores:
+def with_labels(measurement: Measurement, members: Sequence[str | tuple[str, str]]) -> Labelled:
     """Attach a reference's members, genes or pairs, to a measurement as its shape wants it."""
     shown = judged_shape(measurement)
     if isinstance(shown, GeneScores):

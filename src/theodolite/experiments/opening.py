@@ -7,17 +7,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from theodolite.canonical import canonical_json
+from theodolite.claims import Relation
 from theodolite.data import CONFIRMATION, DISCOVERY
 from theodolite.experiments.jobs import FIT_AXES, JobSpec
-from theodolite.experiments.journal import Event, Journal, StepError, judged_shape
+from theodolite.experiments.journal import Event, Journal, Labelled, StepError, judged_shape
+from theodolite.experiments.setting import BaselineLoci, adjustment_of
 from theodolite.experiments.workbench import fit_source_sha256
-from theodolite.gates import CATALOGUE_VERSION, DECISION_VERSION
+from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION
 from theodolite.gates.exploration import exploratory_effects
+from theodolite.gates.memo import Memo
 from theodolite.measurements import load_measurement
-from theodolite.store import EntryKind, entry_id
+from theodolite.store import Entry, EntryKind, entry_id
 from theodolite.tools import Tool, ToolParams
 
 __all__ = ["Look", "Opening"]
+
+
+_seen: Memo[dict[str, tuple[float, int]]] = Memo(8192)
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,10 @@ class Opening(Journal):
                 "artefact": self.ledger.artefacts.put(setting.split_document),
             },
         )
-        self.setting = replace(setting, fitted=self._fit())
+        self.setting = replace(setting, coexpressed=self._coexpress())
+        if any(tool.fits for tool in setting.tools):
+            self.setting = replace(self.setting, fitted=self._fit())
+        self.setting = replace(self.setting, loci=self._place_baselines())
 
     def _lock_split(self) -> None:
         """Refuse a split that would make hold-out genes of this ledger fresh, or test genes that were explored.
@@ -106,14 +116,15 @@ class Opening(Journal):
 
     def _lock_stream(self) -> None:
         spec = self.setting.spec
-        locked = {"rule": "r-lond", "q": spec.error.q, "n_max": spec.n_max}
+        locked = {"rule": "e-lond", "q": spec.error.q, "n_max": spec.n_max}
         for stream in (spec.error.stream, f"{spec.error.stream}/reused"):
             recorded = next(iter(self.ledger.entries(kind=EntryKind.STREAM, subject=stream)), None)
             if recorded is None:
                 self.ledger.append(EntryKind.STREAM, f"stream/{stream}", stream, {"stream": stream, **locked})
                 continue
             for field, value in locked.items():
-                if str(recorded.payload[field]) != str(value):
+                # r-LOND is e-LOND with p through the grid calibrator: one stream goes on under either name.
+                if field != "rule" and str(recorded.payload[field]) != str(value):
                     raise StepError(
                         f"error stream {stream!r} was locked with {field} = {recorded.payload[field]}, this campaign "
                         f"asks for {value}; set error.{field} to the locked value or name another stream"
@@ -122,7 +133,7 @@ class Opening(Journal):
     def _fit(self) -> dict[str, str]:
         campaign = self.setting.campaign_id
         fitted: dict[str, str] = {}
-        variants = ("main", self.setting.untrained)
+        variants = self.setting.variants
         for done, variant in enumerate(variants):
             entry = self.ledger.get(entry_id(campaign, EntryKind.FIT, name=variant))
             if entry is None:
@@ -144,6 +155,89 @@ class Opening(Journal):
                 fitted[variant] = str(entry.payload["artefact"])
         self.notify(Event("read the model", len(variants), len(variants)))
         return fitted
+
+    def _coexpress(self) -> dict[str, str]:
+        """Write the co-expression of every part of the split, where a claim holds it fixed; return the artefacts."""
+        if not self.setting.paired:
+            return {}
+        parts = (DISCOVERY, *self.setting.split.blocks)
+        found: dict[str, str] = {}
+        for done, part in enumerate(parts):
+            name = f"coexpression-{part}"
+            identifier = entry_id(self.setting.campaign_id, EntryKind.FIT, name=name)
+            if not self.ledger.has(identifier):
+                self.notify(Event("count", done, len(parts), part))
+                artefact = self.ledger.artefacts.put(self.setting.coexpression(part).to_bytes())
+                payload = {"variant": "counts", "what": f"co-expression of {part}", "artefact": artefact}
+                self._put(EntryKind.FIT, self.setting.campaign_id, payload, name=name)
+            found[part] = str(self._known(identifier).payload["artefact"])
+        return found
+
+    def _known(self, identifier: str) -> Entry:
+        entry = self.ledger.get(identifier)
+        if entry is None:
+            raise StepError(f"the ledger has no {identifier}, which was just written")
+        return entry
+
+    def _place_baselines(self) -> dict[tuple[str, str], BaselineLoci]:
+        """Find where each baseline does best for each reference on discovery genes; a fit like another."""
+        wanted = [(variant, tool) for variant in BASELINES for tool in self.setting.tools]
+        found: dict[tuple[str, str], BaselineLoci] = {}
+        for done, (variant, tool) in enumerate(wanted):
+            name = f"{variant}-loci-{tool.name}"
+            identifier = entry_id(self.setting.campaign_id, EntryKind.FIT, name=name)
+            if not self.ledger.has(identifier):
+                self.notify(Event("place the baselines", done, len(wanted), f"{variant} {tool.name}"))
+                document = canonical_json(self._best_places(variant, tool)).encode()
+                payload = {
+                    "variant": variant,
+                    "what": f"best places of {tool.name} on discovery",
+                    "artefact": self.ledger.artefacts.put(document),
+                }
+                self._put(EntryKind.FIT, self.setting.campaign_id, payload, name=name)
+            artefact = str(self._known(identifier).payload["artefact"])
+            places = json.loads(self.ledger.artefacts.get(artefact))
+            found[variant, tool.name] = BaselineLoci(
+                artefact, {reference: item["params"] for reference, item in places.items()}
+            )
+        self.notify(Event("place the baselines", len(wanted), len(wanted)))
+        return found
+
+    def _best_places(self, variant: str, tool: Tool) -> dict[str, dict[str, Any]]:
+        """Return by reference the parameters with the largest effect; either end of an axis will do."""
+        best: dict[str, dict[str, Any]] = {}
+        for params in tool.params.enumerate(self.setting.model_shape):
+            plain = params.model_dump(mode="json")
+            effects = self._effects_of(tool, self._tool_job(tool, plain, DISCOVERY, variant))
+            for reference, (effect, n) in effects.items():
+                size = abs(effect) if tool.relation is Relation.SEPARATES else effect
+                if reference not in best or size > best[reference]["size"]:
+                    best[reference] = {"params": plain, "size": size, "effect": effect, "n": n}
+        return {
+            name: {"params": item["params"], "effect": item["effect"], "n": item["n"]} for name, item in best.items()
+        }
+
+    def _effects_of(self, tool: Tool, job: JobSpec) -> dict[str, tuple[float, int]]:
+        """Return what a job shows of every reference, nothing if it failed; equal jobs are run and looked at once."""
+
+        def look() -> dict[str, tuple[float, int]]:
+            outcome = next(iter(self._runner.submit([job])))
+            if outcome.status == "tool_error":
+                return {}  # the tool cannot read this place on this baseline, and never will
+            if outcome.status != "done":
+                raise StepError(f"{job.tool} could not be read on baseline {job.variant}: {outcome.reason}")
+            return self._discovery_effects(tool, judged_shape(load_measurement(self._content(outcome))))
+
+        return _seen.get((job.sha256, self.setting.contents["references"], self.setting.contents["families"]), look)
+
+    def _discovery_effects(self, tool: Tool, measurement: Labelled) -> dict[str, tuple[float, int]]:
+        labels = {
+            reference.id: self.setting.labels(reference.id, DISCOVERY)
+            for reference in self.setting.references_for(tool)
+        }
+        shape = tool.shape.shape
+        coexpression = self.setting.coexpression(DISCOVERY) if shape != "GeneScores" else None
+        return exploratory_effects(measurement, labels, adjustment_of(shape), coexpression)
 
     def explore(self) -> Iterator[Look]:
         """Look at every admissible locus on the discovery split; yields one look each, recorded before it is seen."""
@@ -182,12 +276,7 @@ class Opening(Journal):
         }
         if outcome.status == "done":
             content = self._content(outcome)
-            shown = judged_shape(load_measurement(content))
             payload["measurement"] = self.ledger.artefacts.put(content)
-            labels = {
-                reference.id: self.setting.labels(reference.id, DISCOVERY)
-                for reference in self.setting.references_for(tool)
-            }
-            effects = exploratory_effects(shown, labels)
+            effects = self._discovery_effects(tool, judged_shape(load_measurement(content)))
             payload["effects"] = {name: {"effect": effect, "n": n} for name, (effect, n) in effects.items()}
         self._put(EntryKind.LOOK, self.setting.campaign_id, payload, name=name)

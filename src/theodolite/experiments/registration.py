@@ -5,23 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from theodolite.claims import Covariate, Hypothesis, Verdict
+from theodolite.claims import Claim, Covariate, Hypothesis, Verdict
+from theodolite.data import DISCOVERY, Reference
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import (
     CATALOGUE_VERSION,
     DECISION_VERSION,
+    Ablation,
     StreamExhausted,
-    blinded_spread_pairs,
-    blinded_spread_set,
-    draws_for,
+    b_max,
+    identity_gate,
     level_rule,
     minimum_detectable_effect,
+    p_level,
+    panel_for,
     power_gate,
     preflight,
 )
 from theodolite.judgements import GateId
-from theodolite.plans import Block, LevelRule, NullName, Plan
+from theodolite.plans import Block, EvidenceKind, LevelRule, Plan
 from theodolite.sources import Source, leaked_ancestors
 from theodolite.store import (
     RETIRE_AFTER,
@@ -39,9 +42,6 @@ __all__ = ["Power", "Refusal", "Registrar", "block_spent"]
 
 MOST_RETURNS = 2
 """How often an inconclusive hypothesis may be registered again, each time on an unused block."""
-
-_PANEL: tuple[NullName, ...] = ("family_block_swap", "stratified_labels")
-"""The nulls that every claim of catalogue 1 must beat, all of them."""
 
 _REFUSED_BY: dict[GateId, RefusalCode] = {
     "G1": "not_testable",
@@ -70,23 +70,19 @@ class Power:
         """Return the null standard deviation of AUROC - 0.5 for a reference in a block."""
         key = (shape, reference, block)
         if key not in self._spreads:
-            setting = self._setting
-            seed = setting.seed("blinded-power")
-            labels = setting.labels(reference, block)
-            families = setting.split_families(block)
-            mean = setting.gene_statistic(Covariate.MEAN, block)
-            variance = setting.gene_statistic(Covariate.VARIANCE, block)
-            spread = blinded_spread_set if shape == "GeneScores" else blinded_spread_pairs
-            self._spreads[key] = spread(labels, families, mean, variance, seed)
+            self._spreads[key] = self._setting.blinded_spread(shape, reference, block)
         return self._spreads[key]
 
-    def minimum_detectable_effect(self, shape: str, reference: str, block: str, alpha: float) -> float:
-        """Return the effect that is found with power 0.90 at level ``alpha``."""
+    def minimum_detectable_effect(
+        self, shape: str, reference: str, block: str, level: LevelRule, kind: EvidenceKind
+    ) -> float:
+        """Return the effect that is found with power 0.90 at a level, by evidence of a kind."""
+        alpha = p_level(kind, level, b_max(kind, level))
         return minimum_detectable_effect(self.spread(shape, reference, block), alpha)
 
-    def sufficient(self, shape: str, reference: str, block: str, alpha: float) -> bool:
+    def sufficient(self, shape: str, reference: str, block: str, level: LevelRule, kind: EvidenceKind) -> bool:
         """Return whether a test at this level is worth its level (gate G12b)."""
-        detectable = self.minimum_detectable_effect(shape, reference, block, alpha)
+        detectable = self.minimum_detectable_effect(shape, reference, block, level, kind)
         return bool(power_gate(detectable, self._setting.sesoi(shape)).passed)
 
 
@@ -148,10 +144,11 @@ class Registrar:
             n_max=spec.n_max,
             provisional_t=spent + earlier_in_round + 1,
             supports_before=supports,
-        )
+            rule="e-lond",
+        ).model_copy(update={"supports_per_block": spec.error.supports_per_block})
 
-    def _taken(self, hypothesis_id: str) -> bool:
-        """Return whether an identity is spent: registered before, unless it may return.
+    def _taken(self, hypothesis_id: str) -> int:
+        """Return how many registrations of an identity stand in the way of another; 0 if it may be registered.
 
         A run that failed before its statistic was computed spent nothing and leaves its identity free. An inconclusive
         hypothesis may come back on an unused block, at most twice, and spends each time (statistics §0b rule 6).
@@ -162,10 +159,11 @@ class Registrar:
             if row.prereg_sha256 is not None and not (row.verdict is Verdict.ERROR and row.t is None)
         ]
         may_return = len(earlier) <= MOST_RETURNS and not self.block_reused
-        return bool(earlier) and not (
-            may_return
-            and all(row.verdict is Verdict.INCONCLUSIVE and row.block_id != self._block_id for row in earlier)
-        )
+        if may_return and all(
+            row.verdict is Verdict.INCONCLUSIVE and row.block_id != self._block_id for row in earlier
+        ):
+            return 0
+        return len(earlier)
 
     def register(self, hypothesis: Hypothesis, *, round_number: int, slot: int, earlier: int) -> Plan | Refusal:
         """Lock a plan or refuse.
@@ -182,12 +180,9 @@ class Registrar:
         setting = self._setting
         if hypothesis.claim.reference.name not in setting.references:
             return Refusal("mismatch", f"this campaign has no reference {hypothesis.claim.reference.name!r}")
-        if self._taken(hypothesis.id):
-            return Refusal(
-                "duplicate",
-                "the same claim at the same locus is registered already; another metric, seed, direction, threshold or "
-                "wording does not make it new",
-            )
+        identity = identity_gate(self._taken(hypothesis.id))
+        if not identity.passed and setting.ablation != Ablation.NO_DEDUP:
+            return Refusal("duplicate", identity.sentence)
         instrument = get_tool(hypothesis.tool.partition("@")[0])
         reference = setting.references[hypothesis.claim.reference.name]
         if hypothesis.claim != setting.claim(instrument, hypothesis.claim.reference.name):
@@ -228,7 +223,8 @@ class Registrar:
         except StreamExhausted as error:
             return Refusal("exhausted", str(error))
         shape = instrument.shape.shape
-        detectable = self._power.minimum_detectable_effect(shape, reference.id, self._block, level.provisional_alpha)
+        kind = instrument.evidence
+        detectable = self._power.minimum_detectable_effect(shape, reference.id, self._block, level, kind)
         plan = Plan(
             hypothesis=hypothesis,
             claim_text=claim_text(hypothesis.claim, hypothesis.locus, hypothesis.direction, reference.title),
@@ -239,16 +235,16 @@ class Registrar:
             statistic="auroc",
             shape=shape,  # type: ignore[arg-type]
             params=params.model_dump(mode="json"),
-            variants=("main", setting.untrained),
-            fitted=setting.fitted if instrument.fits else {},
+            variants=setting.variants,
+            fitted=setting.fitted_for(instrument),
             reference_sha256=reference.sha256,
             families_sha256=setting.families.sha256,
             cells_sha256=setting.cells.sha256,
             model_sha256=setting.model.sha256,
             block=Block(id=self._block_id, split_sha256=setting.split.sha256, reused=self.block_reused),
             level=level,
-            null_panel=_PANEL,
-            draws=draws_for(level.provisional_alpha),
+            null_panel=panel_for(shape, setting.ablation),
+            draws=b_max(kind, level),
             seed=setting.seed("nulls", reference.id),
             sesoi=setting.sesoi(shape),
             minimum_detectable_effect=round(detectable, 6),
@@ -256,6 +252,20 @@ class Registrar:
             families_in_block=testable.families,
             catalogue=CATALOGUE_VERSION,
             decision=DECISION_VERSION,
+            evidence=kind,
+            unit="homology family",
+            selected_on=DISCOVERY,
+            loci=setting.baseline_params(instrument, reference.id, params),
+            coexpression_sha256=None if shape == "GeneScores" else setting.coexpressed[self._block],
+            sources=self._sources(hypothesis.claim, reference),
+            shared_cell_units=setting.shared_cell_units,
+            ablation=setting.ablation,
         )
         failed = next((gate for gate in preflight(plan) if gate.passed is False), None)
         return plan if failed is None else Refusal(_REFUSED_BY[failed.gate], failed.sentence)
+
+    def _sources(self, claim: Claim, reference: Reference) -> dict[str, tuple[str, ...]]:
+        model, cells = f"model:{self._setting.model.name}", f"cells:{self._setting.cells.name}"
+        counted = {item.value: (cells,) for item in claim.adjustment if item is not Covariate.DEGREE}
+        ancestry = sorted(source.name for source in reference.source.ancestry().values())
+        return {"score": (model, cells), "reference": tuple(ancestry), **counted}

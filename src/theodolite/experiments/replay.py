@@ -5,12 +5,25 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from theodolite.canonical import canonical_json
 from theodolite.claims import Verdict
+from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.journal import with_labels
-from theodolite.gates import CATALOGUE_VERSION, DECISION_VERSION, judge, settle, settle_failure, spends
+from theodolite.experiments.rejudging import judged_again, settled_again
+from theodolite.experiments.standing import is_advisory
+from theodolite.gates import (
+    CATALOGUE_VERSION,
+    CATALOGUES,
+    DECISION_VERSION,
+    Place,
+    judge,
+    settle,
+    settle_failure,
+    spends,
+)
 from theodolite.judgements import Judgement, Review, Settlement
 from theodolite.measurements import MeasurementError, Variant, load_measurement
 from theodolite.plans import Plan
@@ -32,6 +45,24 @@ class _Slot:
         self.judgement: Judgement | None = None
         self.review: Review | None = None
         self.settled = False
+        self.verdict: Entry | None = None
+
+
+@dataclass
+class _Stream:
+    """What has been spent and won of an error stream."""
+
+    spent: int = 0
+    supported: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A test on a hold-out block."""
+
+    campaign: str
+    round: int
+    supported: bool
 
 
 def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
@@ -53,8 +84,8 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     slots: dict[str, _Slot] = {}
     stopped: dict[str, Entry] = {}
     references: dict[str, dict[str, Any]] = {}
-    spent: dict[str, int] = {}
-    supported: dict[str, set[str]] = {}
+    streams: dict[str, _Stream] = {}
+    blocks: dict[str, list[_Tested]] = {}
     for entry in ledger.entries():
 
         def wrong(what: str, entry: Entry = entry) -> None:
@@ -85,21 +116,28 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                         wrong(difference)
             case EntryKind.VERDICT:
                 slot = slots[entry.subject]
-                slot.settled = True
+                slot.settled, slot.verdict = True, entry
                 stream = slot.plan.level.stream
                 recorded = Settlement.model_validate(entry.payload["settlement"])
-                if (recorded.catalogue, recorded.decision) != (CATALOGUE_VERSION, DECISION_VERSION):
+                if recorded.catalogue not in CATALOGUES or recorded.decision != DECISION_VERSION:
                     wrong(f"settled under catalogue {recorded.catalogue}, decision {recorded.decision}; not known here")
                     continue
-                expected = _settle(slot, spent.get(stream, 0), len(supported.get(stream, set())))
+                budget = streams.setdefault(stream, _Stream())
+                tested = blocks.setdefault(slot.plan.block.id, [])
+                expected = _settle(slot, budget, tested, advisory=_advised(ledger, slot, entry))
                 for difference in _differences(
                     entry.payload["settlement"], expected.model_dump(mode="json"), exact=True
                 ):
                     wrong(f"its settlement does not follow from the rows before it: {difference}")
                 if recorded.t is not None:
-                    spent[stream] = recorded.t
+                    budget.spent = recorded.t
+                    won = recorded.verdict is Verdict.SUPPORTED
+                    tested.append(_Tested(slot.plan.campaign, slot.plan.round, won))
                 if recorded.verdict is Verdict.SUPPORTED:
-                    supported.setdefault(stream, set()).add(str(entry.payload["claim_key"]))
+                    budget.supported.add(str(entry.payload["claim_key"]))
+            case EntryKind.REJUDGEMENT:
+                for difference in _judged_again(ledger, slots[entry.subject], entry, references, deep=deep):
+                    wrong(difference)
             case EntryKind.STOP:
                 stopped[entry.subject] = entry
             case _:
@@ -113,18 +151,62 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     return problems
 
 
-def _settle(slot: _Slot, spent: int, supports: int) -> Settlement:
-    if slot.judgement is None:
-        observed = slot.failure is not None and bool(slot.failure.payload["observed"])
-        return settle_failure(slot.plan, spent + 1 if observed else None, supports_before=supports)
-    return settle(
-        slot.plan,
-        slot.judgement,
-        t=spent + 1 if spends(slot.judgement) else None,
-        supports_before=supports,
-        cap=slot.review.cap if slot.review is not None else "none",
-        block_reused=slot.plan.block.reused,
+def _advised(ledger: Ledger, slot: _Slot, verdict: Entry) -> bool:
+    return slot.review is not None and is_advisory(ledger, slot.review.reviewer, before=verdict.seq)
+
+
+def _settle(slot: _Slot, budget: _Stream, tested: list[_Tested], *, advisory: bool) -> Settlement:
+    plan = slot.plan
+    observed = slot.failure is not None and bool(slot.failure.payload["observed"])
+    place = Place(
+        t=budget.spent + 1 if (spends(slot.judgement) if slot.judgement is not None else observed) else None,
+        supports_before=len(budget.supported),
+        block_tests=len(tested) + 1,
+        block_supports=sum(
+            test.supported and (test.campaign, test.round) != (plan.campaign, plan.round) for test in tested
+        ),
     )
+    if slot.judgement is None:
+        return settle_failure(plan, place)
+    return settle(
+        plan,
+        slot.judgement,
+        place,
+        cap=slot.review.cap if slot.review is not None else "none",
+        block_reused=plan.block.reused,
+        advisory=advisory,
+    )
+
+
+def _judged_again(
+    ledger: Ledger, slot: _Slot, entry: Entry, references: dict[str, dict[str, Any]], *, deep: bool
+) -> Iterator[str]:
+    """Yield what of a rejudgement does not follow from the rows before it."""
+    if slot.verdict is None or slot.result is None:
+        yield "judges again what was never settled"
+        return
+    if entry.payload["catalogue"] != CATALOGUE_VERSION:
+        yield f"judged again under catalogue {entry.payload['catalogue']}; this version judges by {CATALOGUE_VERSION}"
+        return
+    recorded = Judgement.model_validate(entry.payload["judgement"])
+    settlement = settled_again(slot.plan, recorded, slot.verdict)
+    for difference in _differences(entry.payload["settlement"], settlement.model_dump(mode="json"), exact=True):
+        yield f"its settlement does not follow from its judgement: {difference}"
+    if not deep:
+        return
+    members = _members(references, slot.plan)
+    try:
+        judgement = judged_again(ledger, slot.plan, slot.result, members)
+    except (ArtefactError, MeasurementError) as error:
+        yield f"a measurement cannot be read: {error}"
+        return
+    for difference in _differences(entry.payload["judgement"], judgement.model_dump(mode="json"), exact=False):
+        yield f"judged again from its measurements: {difference}"
+
+
+def _members(references: dict[str, dict[str, Any]], plan: Plan) -> list[Any]:
+    found = references[plan.campaign][plan.hypothesis.claim.reference.name]["members"]
+    return [tuple(member) if isinstance(member, list) else member for member in found]
 
 
 def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -132,22 +214,20 @@ def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, dict[str, Any]])
     if result is None or slot.judgement is None:
         yield "judged without a result"
         return
-    if plan.catalogue != CATALOGUE_VERSION:
-        yield f"judged under catalogue {plan.catalogue}; this is {CATALOGUE_VERSION}"
+    if plan.catalogue not in CATALOGUES:
+        yield f"judged under catalogue {plan.catalogue}; this version holds {', '.join(CATALOGUES)}"
         return
-    members = [
-        tuple(member) if isinstance(member, list) else member
-        for member in references[plan.campaign][plan.hypothesis.claim.reference.name]["members"]
-    ]
+    members = _members(references, plan)
     try:
         measurements = {
             Variant.parse(variant): with_labels(load_measurement(ledger.artefacts.get(sha)), members)
             for variant, sha in result.payload["measurements"].items()
         }
+        dossier = dossier_of(ledger, plan, measurements, result.payload["prereg_sha256"] == plan.sha256)
     except (ArtefactError, MeasurementError) as error:
         yield f"a measurement cannot be read: {error}"
         return
-    again = judge(plan, measurements, provenance_ok=result.payload["prereg_sha256"] == plan.sha256)
+    again = judge(plan, dossier)
     recorded = slot.judgement.model_dump(mode="json")
     for difference in _differences(recorded, again.model_dump(mode="json"), exact=False):
         yield f"judged again from its measurements: {difference}"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from theodolite.claims import Hypothesis, ReviewerCap
+from theodolite.claims import Hypothesis, ReviewerCap, Verdict
+from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.jobs import JobOutcome
 from theodolite.experiments.journal import Event
 from theodolite.experiments.opening import Opening
 from theodolite.experiments.registration import Refusal, Registrar, block_spent
+from theodolite.experiments.standing import is_advisory
 from theodolite.experiments.wording import claim_text
-from theodolite.gates import judge, settle, settle_failure, spends
+from theodolite.gates import Place, judge, settle, settle_failure, spends
 from theodolite.judgements import Judgement, Review
 from theodolite.measurements import Variant, load_measurement
 from theodolite.plans import Plan
-from theodolite.store import EntryKind, entry_id, stream_state
+from theodolite.store import EntryKind, entry_id, hypothesis_rows, stream_state
 from theodolite.tools import get_tool
 
 __all__ = ["CampaignRun"]
@@ -111,7 +113,11 @@ class CampaignRun(Opening):
             subject = self.subject(round_number, slot)
             tool = get_tool(plan.hypothesis.tool.partition("@")[0])
             block = plan.block.id.rpartition("/")[2]
-            jobs = {variant: self._tool_job(tool, plan.params, block, variant) for variant in plan.variants}
+            own = plan.loci or {}
+            jobs = {
+                variant: self._tool_job(tool, own.get(variant, plan.params), block, variant)
+                for variant in plan.variants
+            }
             measurements: dict[str, str] = {}
             failure: JobOutcome | None = None
             for variant, outcome in zip(jobs, self._runner.submit(jobs.values()), strict=True):
@@ -152,7 +158,9 @@ class CampaignRun(Opening):
                 )
                 for variant, sha in result.payload["measurements"].items()
             }
-            judgement = judge(plan, measurements, provenance_ok=result.payload["prereg_sha256"] == plan.sha256)
+            judgement = judge(
+                plan, dossier_of(self.ledger, plan, measurements, result.payload["prereg_sha256"] == plan.sha256)
+            )
             self._put(
                 EntryKind.JUDGEMENT,
                 self.subject(round_number, slot),
@@ -178,22 +186,22 @@ class CampaignRun(Opening):
             if self._has(EntryKind.VERDICT, round_number, slot):
                 continue
             subject = self.subject(round_number, slot)
-            spent, supported = stream_state(self.ledger, plan.level.stream)
             judgement = self.judgement(round_number, slot)
+            failure = self._entry(EntryKind.FAILURE, round_number, slot)
+            observed = spends(judgement) if judgement is not None else bool(failure and failure.payload["observed"])
+            place = self._place(plan, observed=observed)
             if judgement is None:
-                failure = self._entry(EntryKind.FAILURE, round_number, slot)
-                observed = failure is not None and bool(failure.payload["observed"])
-                settlement = settle_failure(plan, spent + 1 if observed else None, supports_before=len(supported))
+                settlement = settle_failure(plan, place)
             else:
                 second = self.reviewed(2, round_number, slot)
                 cap: ReviewerCap = second.cap if second is not None else "none"
                 settlement = settle(
                     plan,
                     judgement,
-                    t=spent + 1 if spends(judgement) else None,
-                    supports_before=len(supported),
+                    place,
                     cap=cap,
                     block_reused=plan.block.reused,
+                    advisory=second is not None and is_advisory(self.ledger, second.reviewer),
                 )
             self._put(
                 EntryKind.VERDICT,
@@ -208,8 +216,25 @@ class CampaignRun(Opening):
                 slot,
             )
 
+    def _place(self, plan: Plan, *, observed: bool) -> Place:
+        spent, supported = stream_state(self.ledger, plan.level.stream)
+        tested = [row for row in hypothesis_rows(self.ledger, block_id=plan.block.id) if row.t is not None]
+        return Place(
+            t=spent + 1 if observed else None,
+            supports_before=len(supported),
+            block_tests=len(tested) + 1,
+            # Bits are returned at the end of a round: what this round found, its own claims could not know.
+            block_supports=sum(
+                row.verdict is Verdict.SUPPORTED and (row.campaign, row.round) != (plan.campaign, plan.round)
+                for row in tested
+            ),
+        )
+
     def close_round(self, round_number: int) -> None:
-        """Tell agents one bit a claim, and retire the block if anything of the round is supported."""
+        """Tell agents one bit a claim, and retire the block if its supports are used up.
+
+        In strict mode the first round with a support does; in economy mode the round that reaches the locked number.
+        """
         campaign = self.setting.campaign_id
         name = f"r{round_number:02d}"
         if self.ledger.has(entry_id(campaign, EntryKind.ROUND, name=name)):
@@ -222,6 +247,8 @@ class CampaignRun(Opening):
             if verdict is not None:
                 bits[plan.hypothesis.id] = verdict.payload["settlement"]["verdict"] == "supported"
         spent, supported = stream_state(self.ledger, stream)
+        on_block = hypothesis_rows(self.ledger, block_id=block, verdict=Verdict.SUPPORTED)
+        most = self.setting.spec.error.supports_per_block or 1
         self._put(
             EntryKind.ROUND,
             campaign,
@@ -229,7 +256,7 @@ class CampaignRun(Opening):
                 "round": round_number,
                 "bits": bits,
                 "block_id": block,
-                "retired": any(bits.values()),
+                "retired": any(bits.values()) and len(on_block) >= most,
                 "stream_t": spent,
                 "supports": len(supported),
             },

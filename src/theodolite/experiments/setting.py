@@ -33,10 +33,19 @@ from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.jobs import Materials
 from theodolite.experiments.workbench import COVARIATES
 from theodolite.files import write_atomically
+from theodolite.gates import (
+    BASELINES,
+    Ablation,
+    blinded_spread_bipartite,
+    blinded_spread_pairs,
+    blinded_spread_set,
+    panel_for,
+)
+from theodolite.measurements import Coexpression
 from theodolite.models.facts import ModelFacts, model_facts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, get_tool
 
-__all__ = ["PACKAGED", "PROGRAMS", "Setting", "Workspace", "prepare"]
+__all__ = ["PACKAGED", "PROGRAMS", "BaselineLoci", "Setting", "Workspace", "adjustment_of", "prepare"]
 
 PROGRAMS = "programs"
 """What a campaign file calls the packaged gene programs."""
@@ -93,6 +102,28 @@ class Workspace:
 
 
 @dataclass(frozen=True)
+class BaselineLoci:
+    """Where a baseline does best for each reference, on discovery genes.
+
+    Attributes
+    ----------
+    artefact
+        Hash of the document that says so.
+    params
+        Parameters of the tool by reference.
+    """
+
+    artefact: str
+    params: dict[str, dict[str, int | str | None]]
+
+
+def adjustment_of(shape: str) -> tuple[Covariate, ...]:
+    """Return what a claim on a measurement shape holds fixed."""
+    pairs = (Covariate.CO_EXPRESSION, Covariate.DEGREE) if shape != "GeneScores" else ()
+    return tuple(sorted((*COVARIATES, *pairs)))
+
+
+@dataclass(frozen=True)
 class Setting:
     """A campaign with its inputs resolved.
 
@@ -105,11 +136,18 @@ class Setting:
     model, cells, families
         The inputs.
     references
-        Gene sets and, for pair claims, the pairs inside each of them, by id.
+        Gene sets, the pairs inside each of them for pair claims, and regulons, by id.
     split
         The partition of families and cell units.
     fitted
         Hash of the axes fitted on discovery genes by variant, filled in once the fits have run.
+    loci
+        By (variant, tool): the artefact with each baseline's own best place for every reference, chosen on discovery
+        genes, and the parameters of the tool by reference.
+    coexpressed
+        Artefact of the co-expression of each part of the split, by part.
+    ablation
+        The defence that a calibration study switched off; None in every campaign.
     """
 
     spec: CampaignSpec
@@ -120,7 +158,13 @@ class Setting:
     references: dict[str, Reference]
     split: Split
     fitted: dict[str, str] = field(default_factory=dict)
+    loci: dict[tuple[str, str], BaselineLoci] = field(default_factory=dict)
+    coexpressed: dict[str, str] = field(default_factory=dict)
+    ablation: Ablation | None = None
+    _coexpression: dict[str, Coexpression] = field(default_factory=dict, repr=False)
     _testability: dict[str, dict[str, Testability]] = field(default_factory=dict, repr=False)
+    _genes: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    _edges: dict[tuple[str, str], tuple[tuple[int, int], NDArray[np.intp]]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def contents(self) -> dict[str, str]:
@@ -171,14 +215,82 @@ class Setting:
         return int(np.random.SeedSequence([self.spec.seed, *words]).generate_state(1, np.uint64)[0] >> 1)
 
     @property
-    def untrained(self) -> str:
-        """The untrained variant beside every claim: the same for all campaigns, so that none can choose it."""
-        return "untrained(0)"
+    def variants(self) -> tuple[str, ...]:
+        """What every claim is measured on: the model, and the baselines, which are the same for all campaigns."""
+        return ("main", *BASELINES)
+
+    @property
+    def paired(self) -> bool:
+        """Whether any instrument scores pairs of genes, for which co-expression is held fixed."""
+        return any(tool.shape.shape != "GeneScores" for tool in self.tools)
+
+    def coexpression(self, split: str) -> Coexpression:
+        """Return the co-expression of a split's genes from counts of the same cells."""
+        if split not in self._coexpression:
+            from theodolite.data.coexpression import coexpression
+
+            self._coexpression[split] = coexpression(self.cells, self.genes(split))
+        return self._coexpression[split]
+
+    def fitted_for(self, tool: Tool) -> dict[str, str]:
+        """Return the artefacts that a tool's plans name: axes by variant, and where each baseline does best."""
+        axes = self.fitted if tool.fits else {}
+        places = {
+            f"loci of {variant}": found.artefact for (variant, name), found in self.loci.items() if name == tool.name
+        }
+        return {**axes, **places}
+
+    def baseline_params(self, tool: Tool, reference: str, params: ToolParams) -> dict[str, dict[str, int | str | None]]:
+        """Return the parameters of a tool by baseline: its own best place for a reference, else the claim's."""
+        own = {
+            variant: self.loci[variant, tool.name].params for variant in BASELINES if (variant, tool.name) in self.loci
+        }
+        same = params.model_dump(mode="json")
+        return {variant: own.get(variant, {}).get(reference, same) for variant in BASELINES}
+
+    def blinded_spread(self, shape: str, reference: str, block: str) -> float:
+        """Return the null spread of AUROC - 0.5 for a reference in a block, from random scores."""
+        seed = self.seed("blinded-power")
+        labels = self.labels(reference, block)
+        families = self.split_families(block)
+        mean = self.gene_statistic(Covariate.MEAN, block)
+        if shape == "BipartiteScores":
+            genes = self.genes(block)
+            rows = [genes.index(gene) for gene in self.regulators(block)]
+            return blinded_spread_bipartite(
+                labels,
+                tuple(families[row] for row in rows),
+                families,
+                mean,
+                self.gene_statistic(Covariate.DROPOUT, block),
+                seed,
+                coexpression=self.coexpression(block).estimators(self.regulators(block), genes)[0],
+                panel=panel_for(shape, self.ablation),
+            )
+        variance = self.gene_statistic(Covariate.VARIANCE, block)
+        spread = blinded_spread_set if shape == "GeneScores" else blinded_spread_pairs
+        return spread(labels, families, mean, variance, seed)
+
+    @property
+    def shared_cell_units(self) -> int:
+        """Donors, batches or cells that discovery and confirmation have in common: all, for forwards see all cells."""
+        return len(self.split.units.cell_units)
 
     def genes(self, split: str) -> tuple[str, ...]:
         """Return the genes of a split that the model knows, in the model's order."""
-        chosen = set(self.split.genes(split))
-        return tuple(gene for gene in self.model.genes if gene in chosen)
+        if split not in self._genes:
+            chosen = set(self.split.genes(split))
+            self._genes[split] = tuple(gene for gene in self.model.genes if gene in chosen)
+        return self._genes[split]
+
+    @cached_property
+    def _regulating(self) -> frozenset[str]:
+        regulons = (reference for reference in self.references.values() if reference.kind == "regulon")
+        return frozenset().union(*(regulon.regulators for regulon in regulons))
+
+    def regulators(self, split: str) -> tuple[str, ...]:
+        """Return the genes of a split that regulate anything in any regulon of the campaign, in the model's order."""
+        return tuple(gene for gene in self.genes(split) if gene in self._regulating)
 
     def split_families(self, split: str) -> tuple[str, ...]:
         """Return the family of each gene of a split."""
@@ -196,11 +308,17 @@ class Setting:
         return column[[position[gene] for gene in self.genes(split)]]
 
     def labels(self, reference: str, split: str) -> NDArray[np.bool_]:
-        """Return the labels of a reference in a split: (n,) for sets, a symmetric (n, n) matrix for pairs."""
+        """Return the labels of a reference in a split.
+
+        Shape (n,) for a set, a symmetric (n, n) for pairs, and for a regulon (r, n): regulators of the split by genes
+        of the split. Pairs inside a family, and so of a gene with itself, are never labelled.
+        """
         genes = self.genes(split)
         chosen = self.references[reference]
         if chosen.kind == "set":
             return np.array([gene in chosen.gene_set for gene in genes])
+        if chosen.kind == "regulon":
+            return self._edge_labels(chosen, split)
         families = np.array(self.split_families(split))
         position = {gene: row for row, gene in enumerate(genes)}
         matrix = np.zeros((len(genes), len(genes)), dtype=bool)
@@ -208,6 +326,24 @@ class Setting:
             if first in position and second in position:
                 matrix[position[first], position[second]] = matrix[position[second], position[first]] = True
         return np.asarray(matrix & (families[:, None] != families[None, :]))
+
+    def _edge_labels(self, regulon: Reference, split: str) -> NDArray[np.bool_]:
+        if (regulon.id, split) not in self._edges:
+            genes, regulators = self.genes(split), self.regulators(split)
+            family = dict(zip(genes, self.split_families(split), strict=True))
+            row = {gene: index for index, gene in enumerate(regulators)}
+            column = {gene: index for index, gene in enumerate(genes)}
+            places = [
+                row[regulator] * len(genes) + column[target]
+                for regulator, target in regulon.edges
+                if regulator in row and target in column and family[regulator] != family[target]
+            ]
+            shape = len(regulators), len(genes)
+            self._edges[regulon.id, split] = shape, np.array(sorted(places), dtype=np.intp)
+        shape, found = self._edges[regulon.id, split]
+        labels = np.zeros(shape, dtype=bool)
+        labels.reshape(-1)[found] = True
+        return labels
 
     def claim(self, tool: Tool, reference: str) -> Claim:
         """Return the one claim that a tool can make of a reference in this campaign."""
@@ -217,7 +353,7 @@ class Setting:
             reference=self.references[reference].named,
             model=Named(name=self.model.name, sha256=self.model.sha256),
             context=Named(name=self.cells.name, sha256=self.cells.sha256),
-            adjustment=tuple(sorted(COVARIATES)),
+            adjustment=adjustment_of(tool.shape.shape),
         )
 
     def params_at(self, tool: Tool, locus: Locus) -> ToolParams:
@@ -235,7 +371,7 @@ class Setting:
 
     def references_for(self, tool: Tool) -> tuple[Reference, ...]:
         """Return the references that a tool's shape can be held against."""
-        kind = "set" if tool.shape.shape == "GeneScores" else "pairs"
+        kind = {"GeneScores": "set", "PairScores": "pairs", "BipartiteScores": "regulon"}[tool.shape.shape]
         return tuple(reference for reference in self.references.values() if reference.kind == kind)
 
     @property
@@ -255,23 +391,31 @@ class Setting:
 
     @cached_property
     def split_document(self) -> bytes:
-        """The split as canonical JSON: genes of either part with their families."""
+        """The split as canonical JSON: genes of every part with their families, and the regulators among them.
+
+        A campaign without regulons names no regulators, so that its document is what earlier versions wrote.
+        """
         parts = {part: self.genes(part) for part in (DISCOVERY, *self.split.blocks)}
         names = [gene for genes in parts.values() for gene in genes]
         families = dict(zip(names, map(str, self.families.of(names)), strict=True))
-        return canonical_json({"sha256": self.split.sha256, "parts": parts, "families": families}).encode()
+        document: dict[str, object] = {"sha256": self.split.sha256, "parts": parts, "families": families}
+        if self._regulating:
+            document["regulators"] = {part: self.regulators(part) for part in parts}
+        return canonical_json(document).encode()
 
     def materials(self) -> Materials:
         """Write the split file and return what a worker needs to find its inputs."""
         split_file = self.workspace.folder / "splits" / f"{digest(self.split_document.decode())[:16]}.json"
         if not split_file.is_file():
             write_atomically(split_file, self.split_document)
+        # What a job measures depends on the regulators too, which its hash does not name.
+        results = self.workspace.results / split_file.stem if self._regulating else self.workspace.results
         return Materials(
             model=self.spec.place(self.spec.model),
             cells=self.spec.cells.model_copy(update={"source": self.spec.place(self.spec.cells.source)}),
             split_file=str(split_file),
             artefacts=str(self.workspace.artefacts),
-            results=str(self.workspace.results),
+            results=str(results),
             cache=str(self.workspace.cache),
             threads=self.spec.threads,
         )
@@ -287,7 +431,7 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
     workspace
         Where it will run.
     references
-        Gene sets to use in place of those that the file names; for calibration with permuted names.
+        Gene sets and regulons to use in place of those that the file names.
 
     Raises
     ------
@@ -307,7 +451,7 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
     if references is None:
         references = load_programs(_file(spec, "references", PROGRAMS))
     sets = tuple(references)
-    both = (*sets, *(member_pairs(reference) for reference in sets))
+    both = (*sets, *(member_pairs(reference) for reference in sets if reference.kind == "set"))
     units = UnitTable.of(cells, families)
     split = make_split(units, spec.split.seed, k=choose_k(both, units, spec.split.seed))
     setting = Setting(spec, workspace, model, cells, families, {reference.id: reference for reference in both}, split)

@@ -36,6 +36,8 @@ class GeneWorkbench:
         Averages over cells for all genes of the model; rows of other genes are out of reach of a tool.
     fitted
         Axes of each site in the order of ``shape.sites``, fitted on discovery genes.
+    regulators
+        The genes of the split that regulate anything in the campaign's regulons, in the order of ``genes``.
     """
 
     genes: tuple[str, ...]
@@ -43,6 +45,7 @@ class GeneWorkbench:
     covariates: Floats
     capture: Capture = field(repr=False)
     fitted: tuple[Axes, ...] = field(repr=False)
+    regulators: tuple[str, ...] = ()
 
     @property
     def covariate_names(self) -> tuple[str, ...]:

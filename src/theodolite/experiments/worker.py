@@ -14,11 +14,15 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from theodolite.canonical import digest
 from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials
 from theodolite.files import write_atomically
+
+if TYPE_CHECKING:
+    from theodolite.measurements import Variant
+    from theodolite.models.capture import Capture
 
 __all__ = ["Bench", "main"]
 
@@ -73,26 +77,43 @@ class Bench:
         covariates = self._statistics.matrix(COVARIATES)[[position[gene] for gene in genes]]
         families = tuple(self._split["families"][gene] for gene in genes)
         fitted = axes_from_bytes(ArtefactStore(Path(self._materials.artefacts)).get(job.fitted)) if job.fitted else ()
-        return GeneWorkbench(genes, families, covariates, taken, fitted)
+        regulators = tuple(self._split.get("regulators", {}).get(job.split, ()))
+        return GeneWorkbench(genes, families, covariates, taken, fitted, regulators)
 
     def _capture(self, variant_text: str) -> Any:
         from theodolite.measurements import Variant, VariantKind
-        from theodolite.models.capture import capture, load_capture, save_capture
+        from theodolite.models.capture import load_capture, save_capture
 
         if variant_text not in self._captures:
             variant = Variant.parse(variant_text)
-            key = digest([self._model.sha256, self._cells.sha256, variant_text, "capture-2"])
+            version = "capture-3" if variant.kind is VariantKind.RANDOM_EMBEDDING else "capture-2"
+            key = digest([self._model.sha256, self._cells.sha256, variant_text, version])
             path = Path(self._materials.cache) / f"{key}.safetensors"
             if not path.is_file():
-                cells = self._cells
-                if variant.kind is VariantKind.SHUFFLED_INPUT:
-                    cells = cells.shuffled_within_gene(variant.seed)
-                model = self._model.variant(variant)
-                position = {gene: column for column, gene in enumerate(cells.genes)}
-                values = cells.log1p_cp10k()[:, [position[gene] for gene in model.genes]]
-                save_capture(path, capture(model, values))
+                save_capture(path, self._take(variant))
             self._captures[variant_text] = load_capture(path)
         return self._captures[variant_text]
+
+    def _take(self, variant: Variant) -> Capture:
+        from theodolite.measurements import VariantKind
+        from theodolite.models.capture import capture
+        from theodolite.models.counts import capture_counts
+
+        shuffled = variant.kind is VariantKind.SHUFFLED_INPUT
+        cells = self._cells.shuffled_within_gene(variant.seed) if shuffled else self._cells
+        model = self._model.variant(variant)
+        position = {gene: column for column, gene in enumerate(cells.genes)}
+        values = cells.log1p_cp10k()[:, [position[gene] for gene in model.genes]]
+        if variant.kind is not VariantKind.COUNTS:
+            return capture(model, values)
+        return capture_counts(
+            values,
+            model.genes,
+            n_layers=model.n_layers,
+            n_heads=model.n_heads,
+            width=model.width,
+            read_out=model.read_out is not None,
+        )
 
 
 def _exit_with_parent() -> None:

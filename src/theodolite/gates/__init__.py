@@ -1,22 +1,29 @@
 """Gates judge: nulls, evidence, effect sizes, the error stream and the decision, from plans and measurements alone."""
 
-from theodolite.gates.catalogue import (
+from theodolite.gates.ablation import Ablation
+from theodolite.gates.catalogue1.judging import power_gate
+from theodolite.gates.catalogue2.discipline import BASELINES, PANELS, identity_gate, panel_for
+from theodolite.gates.catalogue2.panel import LEAST_MOVED, b_max, p_level
+from theodolite.gates.catalogue2.settling import Place, spends
+from theodolite.gates.catalogues import (
     CATALOGUE_VERSION,
-    GAIN,
-    GATE_ORDER,
-    LEAST_MOVED,
-    SESOI,
+    CATALOGUES,
+    CatalogueUnknown,
     judge,
-    power_gate,
     preflight,
-    resolution_gate,
-    spends,
+    settle,
+    settle_failure,
 )
 from theodolite.gates.decision import DECISION_VERSION, HARD_GATES, Decision, capped, decide
+from theodolite.gates.dossier import Dossier
 from theodolite.gates.evidence import B_MAX, draws_for, monte_carlo_p
 from theodolite.gates.lint import MINIMUM_FAMILIES, MINIMUM_REFERENCE, minimum_counts
-from theodolite.gates.power import blinded_spread_pairs, blinded_spread_set, minimum_detectable_effect
-from theodolite.gates.settlement import settle, settle_failure
+from theodolite.gates.power import (
+    blinded_spread_bipartite,
+    blinded_spread_pairs,
+    blinded_spread_set,
+    minimum_detectable_effect,
+)
 from theodolite.gates.stream import (
     LEVEL_RULE_VERSION,
     Level,
@@ -27,20 +34,26 @@ from theodolite.gates.stream import (
 )
 
 __all__ = [
+    "BASELINES",
     "B_MAX",
+    "CATALOGUES",
     "CATALOGUE_VERSION",
     "DECISION_VERSION",
-    "GAIN",
-    "GATE_ORDER",
     "HARD_GATES",
     "LEAST_MOVED",
     "LEVEL_RULE_VERSION",
     "MINIMUM_FAMILIES",
     "MINIMUM_REFERENCE",
-    "SESOI",
+    "PANELS",
+    "Ablation",
+    "CatalogueUnknown",
     "Decision",
+    "Dossier",
     "Level",
+    "Place",
     "StreamExhausted",
+    "b_max",
+    "blinded_spread_bipartite",
     "blinded_spread_pairs",
     "blinded_spread_set",
     "capped",
@@ -52,9 +65,11 @@ __all__ = [
     "minimum_counts",
     "minimum_detectable_effect",
     "monte_carlo_p",
+    "identity_gate",
+    "p_level",
+    "panel_for",
     "power_gate",
     "preflight",
-    "resolution_gate",
     "settle",
     "settle_failure",
     "settle_level",

@@ -12,7 +12,15 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["adjusted_genes", "adjusted_pairs", "double_centred", "least_genes", "midranks", "spline_basis"]
+__all__ = [
+    "adjusted_genes",
+    "adjusted_pairs",
+    "double_centred",
+    "double_centred_bipartite",
+    "least_genes",
+    "midranks",
+    "spline_basis",
+]
 
 Floats = NDArray[np.float64]
 
@@ -129,3 +137,31 @@ def adjusted_pairs(score: Floats, covariates: Floats) -> Floats:
     residual = centred - (fit + fit.T) / 2.0
     np.fill_diagonal(residual, 0.0)
     return _tidy(residual, float(np.ptp(score[np.triu_indices(len(score), 1)])))
+
+
+def double_centred_bipartite(score: Floats, candidates: NDArray[np.bool_]) -> Floats:
+    """Return a matrix minus its least-squares fit ``a_i + b_j`` over the candidates.
+
+    After it every row and every column has mean zero over its candidates. Pairs that are no candidates lose the same
+    effects; a row or column without candidates has effect zero.
+
+    Parameters
+    ----------
+    score, candidates
+        Shape (r, t).
+
+    Raises
+    ------
+    ValueError
+        If there is no candidate.
+    """
+    if not candidates.any():
+        raise ValueError("double-centring needs candidate pairs, got none; regulators and targets are of one family")
+    weight = candidates.astype(np.float64)
+    rows, columns = weight.sum(axis=1), np.maximum(weight.sum(axis=0), 1.0)
+    row_sums, column_sums = (weight * score).sum(axis=1), (weight * score).sum(axis=0)
+    # the targets' effects are eliminated, which leaves one equation a regulator, of rank r - 1 or less
+    reduced = np.diag(rows) - (weight / columns) @ weight.T
+    row = np.linalg.lstsq(reduced, row_sums - weight @ (column_sums / columns), rcond=1e-10)[0]
+    column = (column_sums - weight.T @ row) / columns
+    return _tidy(score - row[:, None] - column[None, :], float(np.ptp(score[candidates])))

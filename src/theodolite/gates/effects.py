@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.kernels import family_weights, weighted_aurocs
+from theodolite.gates.kernels import derive_seed, family_weights, weighted_aurocs
 from theodolite.judgements import Effect
 
 __all__ = [
@@ -16,11 +16,13 @@ __all__ = [
     "UNIT",
     "Items",
     "auroc",
+    "bipartite_items",
     "effect_with_gains",
     "effect_with_interval",
     "gene_items",
     "pair_items",
     "paired_gain",
+    "resample_weights",
 ]
 
 Floats = NDArray[np.float64]
@@ -45,7 +47,9 @@ class Items:
     below, through
         Shape (k,): items of ``rest`` that score lower than each item of the reference, and not higher.
     families
-        Number of families.
+        Number of families, or of those of the regulators.
+    target_families
+        Number of families of the targets, a population of its own; 0 where both genes of an item are of one population.
     """
 
     rest: NDArray[np.uint16]
@@ -53,11 +57,15 @@ class Items:
     below: Ints
     through: Ints
     families: int
+    target_families: int = 0
 
 
-def _items(score: Floats, label: Bools, first: Ints, second: Ints, families: int) -> Items:
-    if families >= np.iinfo(np.uint16).max:
-        raise ValueError(f"{families} families are more than the {np.iinfo(np.uint16).max - 1} that a bootstrap holds")
+def _items(score: Floats, label: Bools, first: Ints, second: Ints, families: int, target_families: int = 0) -> Items:
+    if families + target_families >= np.iinfo(np.uint16).max:
+        raise ValueError(
+            f"{families + target_families} families are more than the {np.iinfo(np.uint16).max - 1} that a bootstrap "
+            "holds"
+        )
     ends = np.stack([first, second]).astype(np.uint16)
     outside = np.nonzero(~label)[0]
     outside = outside[np.argsort(score[outside], kind="stable")]
@@ -68,6 +76,7 @@ def _items(score: Floats, label: Bools, first: Ints, second: Ints, families: int
         np.searchsorted(ordered, score[label], side="left").astype(np.int64),
         np.searchsorted(ordered, score[label], side="right").astype(np.int64),
         families,
+        target_families,
     )
 
 
@@ -83,6 +92,37 @@ def pair_items(score: Floats, edges: Bools, family: Ints) -> Items:
     return _items(score[i, j], edges[i, j], family[i], family[j], int(family.max()) + 1)
 
 
+def bipartite_items(
+    score: Floats, edges: Bools, candidates: Bools, regulator_family: Ints, target_family: Ints
+) -> Items:
+    """Return the candidate pairs of regulators and targets as items.
+
+    Families of regulators and of targets are two populations, resampled apart, also where a family is in both.
+
+    Parameters
+    ----------
+    score, edges, candidates
+        Shape (r, t).
+    regulator_family, target_family
+        Shapes (r,) and (t,): family indices, each from 0.
+    """
+    i, j = np.nonzero(candidates)
+    families, target_families = int(regulator_family.max()) + 1, int(target_family.max()) + 1
+    return _items(score[i, j], edges[i, j], regulator_family[i], families + target_family[j], families, target_families)
+
+
+def resample_weights(items: Items, resamples: int, seed: int) -> Ints:
+    """Return how often each family is drawn in each bootstrap resample, shape (resamples, families + 1).
+
+    Two populations are drawn apart and stand side by side. The last column is 1, for the absent second gene of an item.
+    """
+    weights = family_weights(items.families, resamples, seed)
+    if not items.target_families:
+        return weights
+    targets = family_weights(items.target_families, resamples, derive_seed(seed, "targets"))
+    return np.concatenate([weights[:, :-1], targets], axis=1)
+
+
 def auroc(items: Items) -> float:
     """Return the share of (reference, other) comparisons that the reference item wins, ties counting one half.
 
@@ -91,7 +131,7 @@ def auroc(items: Items) -> float:
     ValueError
         If all items or none are of the reference.
     """
-    value = float(_draws(items, np.ones((1, items.families + 1), dtype=np.int64))[0])
+    value = float(_draws(items, np.ones((1, items.families + items.target_families + 1), dtype=np.int64))[0])
     if np.isnan(value):
         inside, outside = items.reference.shape[1], items.rest.shape[1]
         raise ValueError(f"{inside} of {inside + outside} items are of the reference; need both classes")
@@ -102,13 +142,15 @@ def _draws(items: Items, weights: Ints) -> Floats:
     return weighted_aurocs(items.rest, items.reference, items.below, items.through, weights)
 
 
-def _effect(estimate: float, draws: Floats) -> Effect:
-    low, high = np.nanpercentile(draws, [2.5, 97.5])
-    return Effect(estimate=estimate, low=float(low), high=float(high), unit=UNIT)
+def _effect(estimate: float, draws: Floats, *, bounded: bool = False) -> Effect:
+    low, upper, high = np.nanpercentile(draws, [2.5, 95.0, 97.5])
+    return Effect(
+        estimate=estimate, low=float(low), high=float(high), unit=UNIT, upper=float(upper) if bounded else None
+    )
 
 
 def effect_with_gains(
-    main: Items, baselines: Sequence[Items], seed: int, resamples: int = RESAMPLES
+    main: Items, baselines: Sequence[Items], seed: int, resamples: int = RESAMPLES, *, bounded: bool = False
 ) -> tuple[Effect, list[tuple[Effect, Effect]]]:
     """Return AUROC - 0.5 with its 95 % percentile interval, and each baseline's effect with the gain over it.
 
@@ -116,24 +158,25 @@ def effect_with_gains(
     the pigeonhole bootstrap (Owen 2007): it overstates the variance of pure pair noise and never understates that of
     hubs. A baseline counts by its magnitude, |AUROC - 0.5|, with the sign fixed at the point estimate: the direction of
     an axis is arbitrary, so a baseline that separates the wrong way round separates. This can only shrink the gain.
+    ``bounded`` adds the one-sided 95 % upper bound to the main effect.
 
     Raises
     ------
     ValueError
         If a baseline has another number of families.
     """
-    weights = family_weights(main.families, resamples, seed)
+    weights = resample_weights(main, resamples, seed)
     estimate, draws = auroc(main) - 0.5, _draws(main, weights) - 0.5
     gains = []
     for baseline in baselines:
-        if main.families != baseline.families:
+        if (main.families, main.target_families) != (baseline.families, baseline.target_families):
             raise ValueError(
                 f"main has {main.families} families and its baseline {baseline.families}; they must be the same"
             )
         raw = auroc(baseline) - 0.5
         base = (1.0 if raw >= 0 else -1.0) * (_draws(baseline, weights) - 0.5)
         gains.append((_effect(abs(raw), base), _effect(estimate - abs(raw), draws - base)))
-    return _effect(estimate, draws), gains
+    return _effect(estimate, draws, bounded=bounded), gains
 
 
 def effect_with_interval(items: Items, seed: int, resamples: int = RESAMPLES) -> Effect:

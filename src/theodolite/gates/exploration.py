@@ -7,8 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.adjust import adjusted_genes, adjusted_pairs, midranks
-from theodolite.measurements import GeneScores, PairScores
+from theodolite.claims import Covariate
+from theodolite.gates.adjust import midranks
+from theodolite.gates.catalogue2.views import adjusted_score
+from theodolite.measurements import BipartiteScores, Coexpression, GeneScores, Measurement, PairScores
 
 __all__ = ["exploratory_effects"]
 
@@ -22,7 +24,10 @@ def _auroc(rank: NDArray[np.float64], label: NDArray[np.bool_]) -> float:
 
 
 def exploratory_effects(
-    measurement: GeneScores | PairScores, labels: Mapping[str, NDArray[np.bool_]]
+    measurement: Measurement,
+    labels: Mapping[str, NDArray[np.bool_]],
+    adjustment: tuple[Covariate, ...],
+    coexpression: Coexpression | None,
 ) -> dict[str, tuple[float, int]]:
     """Return AUROC - 0.5 of each reference in a measurement, adjusted as the gates will adjust it.
 
@@ -31,21 +36,31 @@ def exploratory_effects(
     measurement
         Scores of discovery genes.
     labels
-        By reference: (n,) membership of genes, or (n, n) symmetric pairs of two families.
+        By reference: (n,) membership of genes, (n, n) symmetric pairs of two families, or (r, t) edges.
+    adjustment, coexpression
+        What claims on this shape hold fixed, and the co-expression of the discovery genes where they hold that fixed.
 
     Returns
     -------
     dict
         Effect and number of the reference's genes; references with fewer than 3 genes, or with all, are left out.
     """
-    covariates = measurement.covariates
+    adjusted = adjusted_score(measurement, adjustment, coexpression)
     if isinstance(measurement, GeneScores):
-        rank = midranks(adjusted_genes(measurement.score, covariates))
+        rank = midranks(adjusted)
         flat = {name: (label, int(label.sum())) for name, label in labels.items()}
     else:
-        candidates = np.triu(measurement.candidates())
-        rank = midranks(adjusted_pairs(measurement.score, covariates)[candidates])
-        flat = {name: (edges[candidates], int(edges.any(axis=1).sum())) for name, edges in labels.items()}
+        assert isinstance(measurement, (PairScores, BipartiteScores))
+        candidates = measurement.candidates()
+        if isinstance(measurement, PairScores):
+            candidates = np.triu(candidates)
+        rank = midranks(adjusted[candidates])
+        flat = {
+            name: (edges[candidates], int(edges.any(axis=1).sum() + edges.any(axis=0).sum()))
+            for name, edges in labels.items()
+        }
+        if isinstance(measurement, PairScores):
+            flat = {name: (label, genes // 2) for name, (label, genes) in flat.items()}
     return {
         name: (_auroc(rank, label) - 0.5, genes)
         for name, (label, genes) in flat.items()

@@ -23,14 +23,18 @@ __all__ = [
     "selection_discipline",
 ]
 
-MINIMUM_REFERENCE: Final[Mapping[str, int]] = {"GeneScores": 10, "PairScores": 30}
+MINIMUM_REFERENCE: Final[Mapping[str, int]] = {"GeneScores": 10, "PairScores": 30, "BipartiteScores": 30}
 """Member genes or reference pairs that a block must hold."""
 MINIMUM_FAMILIES: Final = 8
 """Homology families that they must span."""
 LARGEST_TIE: Final = 0.05
 """Share of genes that may have one and the same score."""
 
-_NOUN: Final[Mapping[str, str]] = {"GeneScores": "member genes", "PairScores": "reference pairs"}
+_NOUN: Final[Mapping[str, str]] = {
+    "GeneScores": "member genes",
+    "PairScores": "reference pairs",
+    "BipartiteScores": "regulator-target pairs",
+}
 _SHAPE_OF: Final[Mapping[Relation, str]] = {Relation.SEPARATES: "GeneScores", Relation.RANKS_ABOVE: "PairScores"}
 _FITTED_LOCI: Final = (
     LocusKind.AXIS,
@@ -45,7 +49,8 @@ Floats = NDArray[np.float64]
 def minimum_counts(shape: str, reference_in_block: int, families_in_block: int) -> GateResult:
     """Return whether a reference is testable in a block: the least counts of its shape (statistics, rule 7).
 
-    Set claims need 10 member genes, pair claims 30 pairs, in 8 homology families each.
+    Set claims need 10 member genes, pair claims 30 pairs, in 8 homology families each; where regulators are permuted,
+    the families are theirs.
 
     Raises
     ------
@@ -73,7 +78,13 @@ def minimum_counts(shape: str, reference_in_block: int, families_in_block: int) 
 def required_covariates(plan: Plan) -> tuple[str, ...]:
     """Return the covariates that the strata and the claim's adjustment need."""
     strata = (Covariate.MEAN, Covariate.VARIANCE) if plan.shape == "GeneScores" else (Covariate.MEAN,)
-    return tuple(dict.fromkeys(item.value for item in (*strata, *plan.hypothesis.claim.adjustment)))
+    return tuple(dict.fromkeys(item.value for item in (*strata, *_of_genes(plan))))
+
+
+def _of_genes(plan: Plan) -> tuple[Covariate, ...]:
+    """Return what the claim holds fixed of single genes; co-expression and degree are of pairs."""
+    pairs = (Covariate.CO_EXPRESSION, Covariate.DEGREE)
+    return tuple(item for item in plan.hypothesis.claim.adjustment if item not in pairs)
 
 
 def selection_discipline(plan: Plan) -> GateResult:
@@ -190,7 +201,7 @@ def input_defects(plan: Plan, measurements: Mapping[Variant, Measurement]) -> li
     if absent:
         defects.append(f"main carries no {', '.join(absent)} of the genes")
     # the hubs of a pair score are one covariate more
-    terms = len(plan.hypothesis.claim.adjustment) + (plan.shape == "PairScores")
+    terms = len(_of_genes(plan)) + (plan.shape == "PairScores")
     if len(main.genes) < least_genes(terms):
         defects.append(f"{len(main.genes)} genes are too few to adjust; {least_genes(terms)} are needed")
     return defects

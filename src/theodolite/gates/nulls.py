@@ -1,4 +1,4 @@
-"""Contrasts: scores with labels attached, ranked once, and the evidence of each null against them."""
+"""Contrasts of genes and of undirected pairs: labelled, ranked once, and the evidence of each null against them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.gates.adjust import adjusted_genes, adjusted_pairs, midranks
+from theodolite.gates.contrasts import AnyContrast, Reach
 from theodolite.gates.effects import Items, gene_items, pair_items
 from theodolite.gates.evidence import exceedances, monte_carlo_p
-from theodolite.gates.kernels import derive_seed, pair_statistics, permutations, set_statistics
-from theodolite.gates.schemes import Scheme, expression_strata, family_block_swap, stratified_labels
+from theodolite.gates.kernels import derive_seed, pair_statistics, permutations, set_statistics, strata_statistics
+from theodolite.gates.schemes import (
+    EdgeStrata,
+    Scheme,
+    coexpression_strata,
+    expression_strata,
+    family_block_swap,
+    stratified_labels,
+)
 from theodolite.judgements import NullEvidence
 from theodolite.plans import NullName
 
-__all__ = ["Contrast", "Reach", "contrast_genes", "contrast_pairs", "evidence_against", "null_effects", "reach"]
+__all__ = [
+    "Contrast",
+    "Reach",
+    "conservative_ranks",
+    "contrast_genes",
+    "contrast_pairs",
+    "evidence_against",
+    "null_effects",
+    "reach",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,7 +62,9 @@ class Contrast:
     family
         Shape (n,): index of each gene's family.
     schemes
-        The nulls by name.
+        The nulls that move genes, by name.
+    strata
+        Ventiles of co-expression of the candidate pairs, the null that moves edges; None where there is none.
     """
 
     rank: Floats
@@ -56,21 +75,65 @@ class Contrast:
     score: Floats
     family: Ints
     schemes: dict[NullName, Scheme]
+    strata: EdgeStrata | None = None
+
+    @property
+    def names(self) -> tuple[NullName, ...]:
+        """Nulls that it can draw."""
+        return (*self.schemes, *(() if self.strata is None else ("coexpression_strata",)))
+
+    @property
+    def size(self) -> int:
+        """Genes or pairs of the reference."""
+        return len(self.first)
+
+    @cached_property
+    def labels(self) -> Bools:
+        """The reference: (n,) of genes, or (n, n) symmetric."""
+        if self.second is None:
+            return self.label.astype(bool)
+        edges = np.zeros(self.score.shape, dtype=bool)
+        edges[self.first, self.second] = edges[self.second, self.first] = True
+        return edges
 
     @cached_property
     def items(self) -> Items:
         """The same contrast sorted for bootstrap AUROCs."""
         if self.second is None:
-            return gene_items(self.score, self.label.astype(bool), self.family)
-        edges = np.zeros(self.score.shape, dtype=bool)
-        edges[self.first, self.second] = edges[self.second, self.first] = True
-        return pair_items(self.score, edges, self.family)
+            return gene_items(self.score, self.labels, self.family)
+        return pair_items(self.score, self.labels, self.family)
+
+    @cached_property
+    def _upper(self) -> Bools:
+        """Each candidate pair once."""
+        return np.triu(self.family[:, None] != self.family[None, :])
+
+    @cached_property
+    def _ranks_by_stratum(self) -> Floats:
+        assert self.strata is not None
+        return np.asarray(self.rank[self._upper][self.strata.order])
+
+    @cached_property
+    def _edges_by_stratum(self) -> Ints:
+        assert self.strata is not None
+        return self.strata.count(self.labels[self._upper])
 
     def with_pairs(self, edges: Bools) -> Contrast:
         """Return the contrast of another pair list, (n, n) symmetric, in the same scores."""
         first, second = np.nonzero(np.triu(edges))
         degree = edges.sum(axis=1).astype(np.int64)
         return replace(self, first=first.astype(np.int64), second=second.astype(np.int64), label=degree)
+
+    def relabelled(self, labels: Bools) -> Contrast:
+        """Return the contrast of another gene set (n,) or pair list (n, n) in the same scores."""
+        if self.second is not None:
+            return self.with_pairs(labels)
+        return replace(self, first=np.nonzero(labels)[0].astype(np.int64), label=labels.astype(np.int64))
+
+    def replaced(self, score: Floats) -> Contrast:
+        """Return the contrast of the same labels and nulls in other scores, which are already adjusted."""
+        rank = midranks(score) if self.second is None else _pair_ranks(score, self._upper | self._upper.T)
+        return replace(self, rank=rank, score=score)
 
     def to_effect(self, rank_sum: Floats) -> Floats:
         """Turn rank sums into AUROC - 0.5 (Mann and Whitney)."""
@@ -82,12 +145,33 @@ class Contrast:
         ends = self.rank[self.first] if self.second is None else self.rank[self.first, self.second]
         return float(ends.sum())
 
-    def draw(self, null: NullName, draws: int, seed: int) -> Floats:
-        """Return the rank sums under a null, shape (draws,)."""
+    def draw(self, null: NullName, draws: int, seed: int, start: int = 0) -> Floats:
+        """Return the rank sums of draws ``start`` to ``start + draws - 1`` of a null, shape (draws,)."""
+        if null == "coexpression_strata" and self.strata is not None:
+            rank, count = self._ranks_by_stratum, self._edges_by_stratum
+            return strata_statistics(rank, self.strata.bounds, count, draws, seed, start)
         scheme = self.schemes[null]
         if self.second is None:
-            return set_statistics(self.rank, self.first, scheme, draws, seed)
-        return pair_statistics(self.rank, self.first, self.second, scheme, draws, seed)
+            return set_statistics(self.rank, self.first, scheme, draws, seed, start)
+        return pair_statistics(self.rank, self.first, self.second, scheme, draws, seed, start)
+
+    def seed(self, null: NullName, root: int) -> int:
+        """Return the seed of a null's draws under a plan's root seed."""
+        return derive_seed(root, null)
+
+    def reach(self, null: NullName, seed: int) -> Reach:
+        """Return how far a null gets from the labels; what genes' moves do to labels comes from the first 200 draws."""
+        if null == "coexpression_strata" and self.strata is not None:
+            edge = self.labels[self._upper]
+            return Reach(self.strata.moved(edge), self.strata.log10_arrangements(edge))
+        scheme = self.schemes[null]
+        images = permutations(scheme, _PROBE, seed)
+        ends = (images[:, self.first],) if self.second is None else (images[:, self.first], images[:, self.second])
+        return Reach(float(1.0 - self.labels[ends].mean()), scheme.log10_arrangements(self.label))
+
+    def margins(self, null: NullName, draws: int, seed: int) -> bool | None:
+        """Return None: what these nulls hold fixed they hold by construction."""
+        return None
 
 
 def _family_index(families: Sequence[str]) -> Ints:
@@ -124,23 +208,27 @@ def contrast_genes(
     )
 
 
-def _pair_ranks(score: Floats, candidates: Bools) -> Floats:
-    """Return the (n, n) midranks among the candidate pairs.
+def conservative_ranks(score: Floats, values: Floats) -> Floats:
+    """Return the ranks of pairs that are no candidates, among the sorted scores ``values`` of the candidates.
 
-    The stratified null can move a reference pair into a family, where there is no candidate. Such a pair gets the rank
-    that its score would have among the candidates, and the middle rank if that is higher: paralogues score high, and
-    whichever tail is tested a draw is never made less extreme by them, so p can only grow.
+    A null can move a reference pair into a family, where there is no candidate. Such a pair gets the rank that its
+    score would have among the candidates, and the middle rank if that is higher: paralogues score high, and whichever
+    tail is tested a draw is never made less extreme by them, so p can only grow.
     """
+    below = np.searchsorted(values, score, side="left")
+    through = np.searchsorted(values, score, side="right")
+    return np.asarray(np.maximum((below + through + 1) / 2.0, (len(values) + 1) / 2.0))
+
+
+def _pair_ranks(score: Floats, candidates: Bools) -> Floats:
+    """Return the (n, n) midranks among the candidate pairs, and conservative ranks of the others."""
     upper = np.triu(candidates)
     values = score[upper]
     rank = np.zeros_like(score)
     rank[upper] = midranks(values)
     rank += rank.T
     inside = np.nonzero(np.triu(~candidates, 1))
-    ordered = np.sort(values)
-    below = np.searchsorted(ordered, score[inside], side="left")
-    through = np.searchsorted(ordered, score[inside], side="right")
-    rank[inside] = rank[inside[::-1]] = np.maximum((below + through + 1) / 2.0, (len(values) + 1) / 2.0)
+    rank[inside] = rank[inside[::-1]] = conservative_ranks(score[inside], np.sort(values))
     return rank
 
 
@@ -152,10 +240,12 @@ def contrast_pairs(
     variance: Floats,
     *,
     covariates: Floats | None = None,
+    coexpression: Floats | None = None,
 ) -> Contrast:
     """Return the contrast of a pair list: ranks among pairs of two families, without hubs and ``covariates`` (n, k).
 
-    Nulls: family blocks, and labels within mean-expression quintile x variance tercile. The reference is undirected:
+    Nulls: family blocks, labels within mean-expression quintile x variance tercile, and with ``coexpression`` (n, n)
+    symmetric, pairs moved within ventiles of it. The reference is undirected:
     its degrees are not held fixed, for where it is a clique degree is membership, and no draw would move
     (``docs/decisions/0001``). ``score`` and ``edges`` are symmetric (n, n); ``edges`` holds no pair inside a family.
     """
@@ -175,47 +265,24 @@ def contrast_pairs(
             "family_block_swap": family_block_swap(families),
             "stratified_labels": stratified_labels(expression_strata(mean, variance)),
         },
+        strata=None if coexpression is None else coexpression_strata(coexpression[np.triu(candidates)]),
     )
     return contrast.with_pairs(edges)
 
 
-@dataclass(frozen=True)
-class Reach:
-    """How far a null gets from the labels as they are, known without any score.
-
-    Attributes
-    ----------
-    moved
-        Mean share of member genes (reference pairs) that a draw replaces by others.
-    log10_arrangements
-        Log10 of the number of distinct arrangements.
-    """
-
-    moved: float
-    log10_arrangements: float
+def reach(contrast: AnyContrast, null: NullName, seed: int) -> Reach:
+    """Return how far a null gets from the labels, known without any score."""
+    return contrast.reach(null, seed)
 
 
-def reach(contrast: Contrast, null: NullName, seed: int) -> Reach:
-    """Return the reach of a null, the moved share from its first 200 draws."""
-    scheme = contrast.schemes[null]
-    images = permutations(scheme, _PROBE, seed)
-    if contrast.second is None:
-        kept = contrast.label.astype(bool)[images[:, contrast.first]]
-    else:
-        edges = np.zeros((scheme.n, scheme.n), dtype=bool)
-        edges[contrast.first, contrast.second] = edges[contrast.second, contrast.first] = True
-        kept = edges[images[:, contrast.first], images[:, contrast.second]]
-    return Reach(float(1.0 - kept.mean()), scheme.log10_arrangements(contrast.label))
-
-
-def null_effects(contrast: Contrast, null: NullName, draws: int, root: int) -> Floats:
+def null_effects(contrast: AnyContrast, null: NullName, draws: int, root: int) -> Floats:
     """Return AUROC - 0.5 under the null, shape (draws,), from the plan's root seed."""
-    return contrast.to_effect(contrast.draw(null, draws, derive_seed(root, null)))
+    return contrast.to_effect(contrast.draw(null, draws, contrast.seed(null, root)))
 
 
-def evidence_against(contrast: Contrast, null: NullName, draws: int, root: int) -> NullEvidence:
+def evidence_against(contrast: AnyContrast, null: NullName, draws: int, root: int) -> NullEvidence:
     """Draw a null and count: the statistic is the rank sum, large values are evidence."""
-    seed = derive_seed(root, null)
+    seed = contrast.seed(null, root)
     sums = contrast.draw(null, draws, seed)
     exceeding = exceedances(sums, contrast.observed())
     far = reach(contrast, null, seed)
@@ -228,4 +295,5 @@ def evidence_against(contrast: Contrast, null: NullName, draws: int, root: int) 
         moved=far.moved,
         log10_arrangements=far.log10_arrangements,
         spread=float(contrast.to_effect(sums).std()),
+        margins=contrast.margins(null, draws, seed),
     )

@@ -13,9 +13,20 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.gates.adjust import double_centred_bipartite
+from theodolite.gates.bipartite import BipartiteContrast, contrast_bipartite
 from theodolite.gates.nulls import Contrast, contrast_genes, contrast_pairs, null_effects
+from theodolite.gates.standins import random_regulation
+from theodolite.plans import NullName
 
-__all__ = ["FAMILY_SHARE", "POWER", "blinded_spread_pairs", "blinded_spread_set", "minimum_detectable_effect"]
+__all__ = [
+    "FAMILY_SHARE",
+    "POWER",
+    "blinded_spread_bipartite",
+    "blinded_spread_pairs",
+    "blinded_spread_set",
+    "minimum_detectable_effect",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -106,3 +117,68 @@ def _pair_worlds(families: tuple[str, ...], mean: bytes, variance: bytes, seed: 
         score = -np.sqrt(((rows[:, None, :] - rows[None, :, :]) ** 2).sum(axis=2))
         worlds.append(contrast_pairs(score, nobody, families, np.frombuffer(mean), np.frombuffer(variance)))
     return tuple(worlds)
+
+
+def blinded_spread_bipartite(
+    edges: Bools,
+    regulator_families: Sequence[str],
+    target_families: Sequence[str],
+    target_mean: Floats,
+    target_dropout: Floats,
+    seed: int,
+    *,
+    coexpression: Floats | None = None,
+    panel: Sequence[NullName] | None = None,
+) -> float:
+    """Return the standard deviation of AUROC - 0.5 of a regulatory reference under the widest of its nulls.
+
+    The stand-in for a regulation score has no hubs, and two regulators (two targets) of a family share
+    :data:`FAMILY_SHARE` of its variance at each target (regulator).
+
+    Parameters
+    ----------
+    edges
+        Shape (r, t): the reference in the block, no pair of it inside a family.
+    regulator_families, target_families
+        Families of the regulators and of the targets.
+    target_mean, target_dropout
+        Shape (t,): statistics of the targets from counts, for the strata.
+    seed
+        Seed of the random scores and of the draws.
+    coexpression
+        Shape (r, t): from counts of the same cells, where the panel moves edges within its ventiles.
+    panel
+        Nulls that will be drawn; all that the contrast has if None.
+
+    Raises
+    ------
+    ValueError
+        If the panel holds a null that the contrast cannot draw, or a reference pair is no candidate.
+    """
+    worlds = _bipartite_worlds(tuple(regulator_families), tuple(target_families), seed)
+    blank = contrast_bipartite(
+        worlds[0], edges, regulator_families, target_families, target_mean, target_dropout, coexpression
+    )
+    contrasts = [blank.replaced(world) for world in worlds]
+    nulls = blank.names if panel is None else tuple(panel)
+    return float(max(_mean_variance(contrasts, null, seed) for null in nulls) ** 0.5)
+
+
+def _mean_variance(contrasts: Sequence[BipartiteContrast], null: NullName, seed: int) -> float:
+    """Return the variance of the effect under a null, the mean over random scores that share its draws."""
+    return float(np.mean([null_effects(contrast, null, _DRAWS, seed).var() for contrast in contrasts]))
+
+
+@lru_cache(maxsize=2)
+def _bipartite_worlds(
+    regulator_families: tuple[str, ...], target_families: tuple[str, ...], seed: int
+) -> tuple[Floats, ...]:
+    """Return random scores of unit variance without hubs, which serve every reference of a block."""
+    rng = np.random.default_rng(seed)
+    regulators, targets = np.array(regulator_families), np.array(target_families)
+    rows, columns = (np.unique(names, return_inverse=True)[1].astype(np.int64) for names in (regulators, targets))
+    candidates = regulators[:, None] != targets[None, :]
+    return tuple(
+        double_centred_bipartite(random_regulation(rows, columns, FAMILY_SHARE, rng), candidates)
+        for _ in range(_WORLDS)
+    )

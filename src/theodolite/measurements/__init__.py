@@ -2,12 +2,15 @@
 
 A tool returns one of these shapes with its arrays and its units of exchangeability, never a p-value and never a
 verdict. Gates know for each shape which nulls, controls and effect sizes apply. Scores carry no labels: the registered
-plan attaches the reference (:meth:`GeneScores.with_members`, :meth:`PairScores.with_edges`).
+plan attaches the reference (:meth:`GeneScores.with_members`, :meth:`PairScores.with_edges`,
+:meth:`BipartiteScores.with_edges`).
 """
 
 from __future__ import annotations
 
 from theodolite.measurements.base import Measurement, MeasurementError
+from theodolite.measurements.bipartite import BipartiteScores
+from theodolite.measurements.coexpression import Coexpression
 from theodolite.measurements.genes import GeneScores, PairScores
 from theodolite.measurements.others import (
     CellScores,
@@ -22,7 +25,9 @@ from theodolite.measurements.variants import Variant, VariantKind
 
 __all__ = [
     "SHAPES",
+    "BipartiteScores",
     "CellScores",
+    "Coexpression",
     "CurveFit",
     "DistanceMatch",
     "GeneScores",

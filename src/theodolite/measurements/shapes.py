@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from theodolite.measurements.base import Measurement, MeasurementError
+from theodolite.measurements.bipartite import BipartiteScores
+from theodolite.measurements.coexpression import Coexpression
 from theodolite.measurements.genes import GeneScores, PairScores
 from theodolite.measurements.others import (
     CellScores,
@@ -24,12 +26,14 @@ SHAPES: Mapping[str, type[Measurement]] = {
     for cls in (
         PairScores,
         GeneScores,
+        BipartiteScores,
         CellScores,
         DistanceMatch,
         UnitEffects,
         PredictionGain,
         GraphEdges,
         CurveFit,
+        Coexpression,
     )
 }
 

@@ -12,21 +12,34 @@ class VariantKind(StrEnum):
     """On what the same tool with the same parameters was run."""
 
     MAIN = "main"
+    """The model itself."""
     UNTRAINED = "untrained"
+    """The model's architecture with the initial weights of a seed."""
     RANDOM_EMBEDDING = "random_embedding"
+    """The trained model with the directions of its gene embeddings and read-out vectors drawn anew."""
     SHUFFLED_INPUT = "shuffled_input"
+    """The trained model on cells whose values were permuted within each gene."""
     PERMUTED_LABELS = "permuted_labels"
+    """The trained model against labels that were permuted."""
+    COUNTS = "counts"
+    """The cells' counts in place of a model."""
+
+
+_SEEDLESS = (VariantKind.MAIN, VariantKind.COUNTS)
 
 
 @dataclass(frozen=True, order=True)
 class Variant:
-    """One member of a claim's evidence: the measurement itself or one of its controls, with its seed."""
+    """One member of a claim's evidence: the measurement itself or one of its controls, with its seed.
+
+    Nothing is drawn for ``main`` and ``counts``, which have no seed.
+    """
 
     kind: VariantKind
     seed: int = 0
 
     def __str__(self) -> str:
-        return self.kind.value if self.kind is VariantKind.MAIN else f"{self.kind.value}({self.seed})"
+        return self.kind.value if self.kind in _SEEDLESS else f"{self.kind.value}({self.seed})"
 
     @classmethod
     def parse(cls, text: str) -> Variant:

@@ -84,6 +84,8 @@ def save_capture(path: Path, taken: Capture) -> None:
     arrays = {"hidden": taken.hidden, "attention": taken.attention}
     if taken.read_out is not None:
         arrays["read_out"] = taken.read_out
+    # safetensors writes the memory that it is given and does not look at strides.
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     content = save(arrays, metadata={"genes": "\n".join(taken.genes)})
     write_atomically(path, content)
 

@@ -79,7 +79,7 @@ class CompactModel:
                 attention[layer] += probabilities.sum(dim=0).double().numpy()
 
     def variant(self, variant: Variant) -> CompactModel:
-        """Return the model of a control variant; input variants (shuffled) leave the model as it is."""
+        """Return the model of a control variant; variants of the input leave the model as it is."""
         from theodolite.models.compact import random_embedding, untrained
 
         match variant.kind:
@@ -87,7 +87,7 @@ class CompactModel:
                 changed = untrained(self.transformer, variant.seed)
             case VariantKind.RANDOM_EMBEDDING:
                 changed = random_embedding(self.transformer, variant.seed)
-            case VariantKind.MAIN | VariantKind.SHUFFLED_INPUT | VariantKind.PERMUTED_LABELS:
+            case VariantKind.MAIN | VariantKind.SHUFFLED_INPUT | VariantKind.PERMUTED_LABELS | VariantKind.COUNTS:
                 return self
         return CompactModel(f"{self.name} {variant}", self.sha256, changed)
 

@@ -322,13 +322,14 @@ def untrained(source: CompactTransformer | CompactConfig, seed: int) -> CompactT
 
 
 def random_embedding(model: CompactTransformer, seed: int) -> CompactTransformer:
-    """Return a copy whose input gene embedding rows point in random directions with the learned rows' norms.
+    """Return a copy whose gene embedding and read-out vectors point in random directions with the learned norms.
 
-    The read-out vectors, which are learned for each gene too, are kept.
+    Both are learned for each gene; whatever else is learned is kept.
     """
     changed = copy.deepcopy(model)
-    learned = model.gene_embedding.detach()
-    drawn = torch.randn(learned.shape, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        changed.gene_embedding.copy_(drawn * (learned.norm(dim=1) / drawn.norm(dim=1))[:, None])
+        for vectors in (changed.gene_embedding, changed.read_out_vectors):
+            drawn = torch.randn(vectors.shape, generator=generator)
+            vectors.copy_(drawn * (vectors.norm(dim=1) / drawn.norm(dim=1))[:, None])
     return changed

@@ -14,7 +14,7 @@ import numpy as np
 
 from theodolite.experiments import Power, Registrar, Setting
 from theodolite.experiments.registration import block_spent
-from theodolite.gates import StreamExhausted, draws_for, power_gate
+from theodolite.gates import BASELINES, PANELS, StreamExhausted, b_max, power_gate
 from theodolite.models.capture import CELLS_PER_STEP
 from theodolite.plans import LevelRule
 from theodolite.store import Ledger, stream_rows
@@ -23,9 +23,11 @@ __all__ = ["Detectable", "Forecast", "NotTestable", "ToolForecast", "forecast"]
 
 Progress = Callable[[int, int, str], None]
 
-_VARIANTS = 2
-"""Each claim is measured in the trained model and beside it in an untrained one."""
-_NULLS = 2
+_PASSES = sum(not variant.startswith("counts") for variant in ("main", *BASELINES))
+"""Passes over the cells: the model, and the baselines that are models."""
+_MEASURED = 1 + len(BASELINES)
+"""Each claim is measured in the model and in every baseline."""
+_NULLS = max(map(len, PANELS.values()))
 _POWER_DRAWS = 8 * 500 * _NULLS
 """Draws that one blinded spread takes (``gates.power``: worlds, draws, nulls)."""
 _SHARE_OF_DRAWS = 0.5
@@ -154,7 +156,7 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
         for tool, told in zip(setting.tools, tools, strict=True)
         for item in told.detectable
     }
-    jobs = _VARIANTS + sum(tool.loci for tool in tools) + _VARIANTS * setting.spec.budget.experiments
+    jobs = _MEASURED * (1 + sum(tool.loci for tool in tools) + setting.spec.budget.experiments)
     draw_s = _SHARE_OF_DRAWS * power_s / max(len(spreads), 1) / _POWER_DRAWS
     return Forecast(
         campaign=setting.campaign_id,
@@ -182,7 +184,7 @@ def _draws(registrar: Registrar, budget: int) -> int:
     draws = 0
     for earlier in range(budget):
         try:
-            draws += draws_for(registrar.level(earlier).provisional_alpha)
+            draws += b_max("p", registrar.level(earlier))
         except StreamExhausted:
             break
     return draws
@@ -215,7 +217,7 @@ def _tools(
             shape = tool.shape.shape
             sesoi = setting.sesoi(shape)
             effects = [
-                power.minimum_detectable_effect(shape, reference.id, block, level.provisional_alpha) for level in levels
+                power.minimum_detectable_effect(shape, reference.id, block, level, tool.evidence) for level in levels
             ]
             gates = [power_gate(effect, sesoi) for effect in effects]
             detectable.append(
@@ -268,7 +270,7 @@ def _weights(setting: Setting) -> int:
 
 
 def _seconds(setting: Setting, jobs: int, power_s: float, draws_s: float) -> float:
-    passes = _VARIANTS * len(setting.cells.cells) * _weights(setting) * _seconds_per_weight()
+    passes = _PASSES * len(setting.cells.cells) * _weights(setting) * _seconds_per_weight()
     return _START_S + passes + power_s + jobs * _JOB_S + draws_s
 
 
@@ -291,6 +293,6 @@ def _memory_bytes(setting: Setting) -> int:
     weights = _weights(setting)
     vectors = (model.n_layers + 1) * len(model.genes) * model.width
     step = CELLS_PER_STEP * weights * 4 * _COPIES
-    # Sums in float64, then a float32 capture of either variant, then the bytes of one as it is written.
-    kept = (weights + vectors) * (8 + 4 * _VARIANTS + 4)
+    # Sums in float64, then a float32 capture of every variant, then the bytes of one as it is written.
+    kept = (weights + vectors) * (8 + 4 * _MEASURED + 4)
     return _LIBRARIES_BYTES + step + kept

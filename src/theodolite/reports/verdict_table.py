@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from theodolite.claims import Verdict
+from theodolite.gates.stream import harmonic
 from theodolite.store import GateRow, HypothesisRow, Ledger, SlotStatus, gate_rows, hypothesis_rows, refusal_rows
 
 __all__ = ["OUTCOMES", "VerdictLine", "as_line", "count_outcomes", "verdict_lines"]
 
 AUROC_UNIT = "AUROC - 0.5"
-"""Unit of the effects that the gates of catalogue 1 return."""
+"""Unit of the effects that the gates return."""
 
 REFUSED = SlotStatus.REFUSED.value
 OUTCOMES: tuple[str, ...] = (*(verdict.value for verdict in Verdict), "pending", REFUSED)
@@ -33,7 +34,10 @@ class VerdictLine:
         Probability that a member lies above a non-member in the claimed direction, 0.5 by chance, with its 95 %
         interval; None where nothing was measured.
     p, level
-        Evidence against chance and what the error stream asks for; None where nothing was spent.
+        Evidence against chance and what the error stream asks for, as p-values; None where nothing was spent or the
+        evidence is an e-value.
+    e, required
+        The same where the evidence is an e-value.
     first_unmet
         First gate in catalogue order that did not pass, with its title; None if all passed. For what did not come so
         far, the code of its refusal or failure.
@@ -55,6 +59,8 @@ class VerdictLine:
     high: float | None
     p: float | None
     level: float | None
+    e: float | None
+    required: float | None
     first_unmet: str | None
     unmet_sentence: str | None
     next_step: str | None
@@ -102,6 +108,7 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
     """Return a slot as a line, with its gates and, where it was refused, ``code: reason``."""
     # A test that spent no level was stopped before its observed statistic: its interval says nothing.
     measured = row.t is not None and row.unit == AUROC_UNIT
+    betting = row.evidence == "e"
     outcome = row.verdict.value if row.verdict is not None else REFUSED if refusal is not None else "pending"
     unmet, next_step = row.first_unmet, row.next_step
     sentence = None
@@ -124,12 +131,21 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
         auroc=_shifted(row.effect) if measured else None,
         low=_shifted(row.low) if measured else None,
         high=_shifted(row.high) if measured else None,
-        p=row.p if measured else None,
-        level=row.alpha,
+        p=row.p if measured and not betting else None,
+        level=None if betting else _p_level(row),
+        e=row.e if measured and betting else None,
+        required=1.0 / row.alpha if betting and row.alpha is not None else None,
         first_unmet=unmet,
         unmet_sentence=sentence,
         next_step=next_step,
     )
+
+
+def _p_level(row: HypothesisRow) -> float | None:
+    """Return the p that the row's level asks for: from catalogue 2 on the level is one of e-values."""
+    if row.alpha is None or row.t is None or row.evidence is None:
+        return row.alpha
+    return row.alpha / harmonic(row.t)
 
 
 def _shifted(effect: float | None) -> float | None:

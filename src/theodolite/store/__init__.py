@@ -37,14 +37,16 @@ from theodolite.store.queries import (
     reference_rows,
     refusal_rows,
     registered_ids,
+    rejudgement_rows,
     review_rows,
     round_bits,
     round_rows,
     stream_rows,
     stream_state,
+    trial_rows,
 )
 from theodolite.store.rebuild import rebuild
-from theodolite.store.records import RefusalCode
+from theodolite.store.records import RefusalCode, ReviewTrialRecord
 from theodolite.store.rows import (
     BlockRow,
     CampaignRow,
@@ -54,9 +56,11 @@ from theodolite.store.rows import (
     NullRow,
     ReferenceRow,
     RefusalRow,
+    RejudgementRow,
     ReviewRow,
     RoundRow,
     StreamRow,
+    TrialRow,
 )
 from theodolite.store.verify import Problem, VerifyReport, verify
 
@@ -95,12 +99,15 @@ __all__ = [
     "ReferenceRow",
     "RefusalCode",
     "RefusalRow",
+    "RejudgementRow",
     "ReviewRow",
+    "ReviewTrialRecord",
     "RoundRow",
     "SlotStatus",
     "StreamRow",
     "StreamState",
     "TimingRow",
+    "TrialRow",
     "VerifyReport",
     "agent_view",
     "block_retired",
@@ -117,11 +124,13 @@ __all__ = [
     "reference_rows",
     "refusal_rows",
     "registered_ids",
+    "rejudgement_rows",
     "review_rows",
     "round_bits",
     "round_rows",
     "slot_id",
     "stream_rows",
     "stream_state",
+    "trial_rows",
     "verify",
 ]

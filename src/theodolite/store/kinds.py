@@ -27,6 +27,8 @@ class EntryKind(StrEnum):
     JUDGEMENT = "judgement"
     RECORD_REVIEW = "record_review"
     VERDICT = "verdict"
+    REJUDGEMENT = "rejudgement"
+    REVIEW_TRIAL = "review_trial"
     ROUND = "round"
     STOP = "stop"
 
@@ -42,6 +44,7 @@ SLOT_KINDS = frozenset(
         EntryKind.JUDGEMENT,
         EntryKind.RECORD_REVIEW,
         EntryKind.VERDICT,
+        EntryKind.REJUDGEMENT,
     }
 )
 """Kinds whose subject is a slot; the subject of every other kind is its campaign."""

@@ -20,6 +20,7 @@ from theodolite.store.project_slots import SLOT_HANDLERS, know_block
 from theodolite.store.records import (
     CampaignRecord,
     LookRecord,
+    ReviewTrialRecord,
     RoundRecord,
     SplitRecord,
     StopRecord,
@@ -127,6 +128,12 @@ def _look(connection: Connection, entry: Entry, record: LookRecord) -> None:
     )
 
 
+def _review_trial(connection: Connection, entry: Entry, record: ReviewTrialRecord) -> None:
+    connection.execute(
+        insert(tables.review_trial).values(subject=entry.subject, seq=entry.seq, **record.model_dump(mode="json"))
+    )
+
+
 def _round(connection: Connection, entry: Entry, record: RoundRecord) -> None:
     connection.execute(
         insert(tables.round_row).values(campaign=entry.subject, seq=entry.seq, **record.model_dump(exclude={"bits"}))
@@ -166,6 +173,7 @@ _HANDLERS: dict[EntryKind, Callable[[Connection, Entry, Any], None]] = {
     EntryKind.STREAM: _stream,
     EntryKind.SPLIT: _split,
     EntryKind.LOOK: _look,
+    EntryKind.REVIEW_TRIAL: _review_trial,
     EntryKind.ROUND: _round,
     EntryKind.STOP: _stop,
 }

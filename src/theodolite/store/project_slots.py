@@ -22,6 +22,7 @@ from theodolite.store.records import (
     JudgementRecord,
     RefusalRecord,
     RegistrationRecord,
+    RejudgementRecord,
     VerdictRecord,
 )
 
@@ -154,6 +155,7 @@ def _registration(connection: Connection, entry: Entry, record: RegistrationReco
         block_id=plan.block.id,
         reused=plan.block.reused,
         stream=plan.level.stream,
+        evidence=plan.evidence,
     )
 
 
@@ -239,6 +241,7 @@ def _verdict(connection: Connection, entry: Entry, record: VerdictRecord) -> Non
         stream=settled.stream,
         t=settled.t,
         alpha=settled.alpha,
+        e=settled.e,
         machine_verdict=settled.machine_verdict.value,
         cap=settled.cap,
         verdict=settled.verdict.value,
@@ -248,6 +251,29 @@ def _verdict(connection: Connection, entry: Entry, record: VerdictRecord) -> Non
     )
     _replace(connection, tables.gate, entry.subject, _gates(entry, settled.gates))
     _spend(connection, entry, settled.stream)
+
+
+def _rejudgement(connection: Connection, entry: Entry, record: RejudgementRecord) -> None:
+    row = tables.hypothesis
+    known = connection.execute(
+        select(row.c.hypothesis_id, row.c.verdict).where(row.c.subject == entry.subject)
+    ).one_or_none()
+    if known is None or known.hypothesis_id != record.hypothesis_id or known.verdict is None:
+        raise LedgerConflict(
+            f"{entry.id!r} judges {record.hypothesis_id!r} again, but slot {entry.subject!r} holds no verdict of it"
+        )
+    settled = record.settlement
+    connection.execute(
+        insert(tables.rejudgement).values(
+            subject=entry.subject,
+            catalogue=record.catalogue,
+            seq=entry.seq,
+            hypothesis_id=record.hypothesis_id,
+            verdict=settled.verdict.value,
+            first_unmet=settled.first_unmet,
+            next_step=settled.next_step,
+        )
+    )
 
 
 def _spend(connection: Connection, entry: Entry, stream: str) -> None:
@@ -272,5 +298,6 @@ SLOT_HANDLERS: dict[EntryKind, Callable[[Connection, Entry, Any], None]] = {
     EntryKind.JUDGEMENT: _judgement,
     EntryKind.RECORD_REVIEW: _review,
     EntryKind.VERDICT: _verdict,
+    EntryKind.REJUDGEMENT: _rejudgement,
 }
 """What to do with the record of each kind whose subject is a slot."""

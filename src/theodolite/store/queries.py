@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Table, select
@@ -19,9 +20,11 @@ from theodolite.store.rows import (
     NullRow,
     ReferenceRow,
     RefusalRow,
+    RejudgementRow,
     ReviewRow,
     RoundRow,
     StreamRow,
+    TrialRow,
 )
 
 __all__ = [
@@ -36,12 +39,14 @@ __all__ = [
     "reference_rows",
     "refusal_rows",
     "registered_ids",
+    "rejudgement_rows",
     "review_rows",
     "round_bits",
     "round_rows",
     "select_rows",
     "stream_rows",
     "stream_state",
+    "trial_rows",
 ]
 
 _Row = TypeVar("_Row")
@@ -136,6 +141,11 @@ def hypothesis_rows(
         return select_rows(connection, table, HypothesisRow, table.c.seq > after, *where, limit=limit)
 
 
+def rejudgement_rows(ledger: Ledger, subject: str | None = None) -> list[RejudgementRow]:
+    """Return what newer catalogues say of slots that older ones settled."""
+    return _all(ledger, tables.rejudgement, RejudgementRow, subject=subject)
+
+
 def refusal_rows(ledger: Ledger, campaign: str | None = None) -> list[RefusalRow]:
     """Return what was refused before it ran."""
     return _all(ledger, tables.refusal, RefusalRow, campaign=campaign)
@@ -154,6 +164,12 @@ def null_rows(ledger: Ledger, subject: str | None = None) -> list[NullRow]:
 def review_rows(ledger: Ledger, subject: str | None = None) -> list[ReviewRow]:
     """Return reviews of one slot, or of all."""
     return _all(ledger, tables.review, ReviewRow, subject=subject)
+
+
+def trial_rows(ledger: Ledger, reviewer: str | None = None, *, subject: str | None = None) -> list[TrialRow]:
+    """Return the sealed trials of one reviewer or of all, made in the course of one campaign or anywhere."""
+    rows = _all(ledger, tables.review_trial, TrialRow, reviewer=reviewer, subject=subject)
+    return [replace(row, predicted_verdict=Verdict(row.predicted_verdict)) for row in rows]
 
 
 def round_rows(ledger: Ledger, campaign: str | None = None) -> list[RoundRow]:

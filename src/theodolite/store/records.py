@@ -12,8 +12,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from theodolite.canonical import digest
-from theodolite.claims import Hypothesis, Named, Sha256
-from theodolite.judgements import Judgement, Review, Settlement
+from theodolite.claims import Hypothesis, Named, ReviewerCap, Sha256, Verdict
+from theodolite.judgements import Judgement, Objection, ObjectionCode, Review, Settlement
 from theodolite.store.errors import LedgerPayloadError
 from theodolite.store.kinds import EntryKind
 
@@ -27,7 +27,9 @@ __all__ = [
     "RefusalCode",
     "RefusalRecord",
     "RegistrationRecord",
+    "RejudgementRecord",
     "ResultRecord",
+    "ReviewTrialRecord",
     "RoundRecord",
     "SplitRecord",
     "StopRecord",
@@ -168,6 +170,7 @@ class _PlanPart(_Record):
     hypothesis: Hypothesis
     block: _PlanBlock
     level: _PlanLevel
+    evidence: str | None = None
 
 
 class RegistrationRecord(_Record):
@@ -211,6 +214,71 @@ class VerdictRecord(_Record):
     settlement: Settlement
 
 
+class ReviewTrialRecord(_Record):
+    """One sealed item that a reviewer was given among the others: a planted defect, or a clean sham.
+
+    Attributes
+    ----------
+    trial
+        Name of the item; two reviewers who were given the same item share it.
+    item_sha256
+        Hash of all that the reviewer was shown.
+    item, defect
+        What the item was, and the class of the planted defect; None for a sham.
+    stage
+        Stage at which the reviewer first objected rightly to a plant, or at all to a sham; None if it never did.
+    caught
+        Whether a plant drew the objection that it deserves.
+    objections, cap
+        All that was objected at either stage, and the lower cap of the two.
+    predicted_verdict, confidence
+        What the reviewer predicted from the plan alone, and the probability it gave to that; None where it gave none.
+    verdict
+        What the gates say of the item, before any reviewer.
+    """
+
+    trial: str = Field(min_length=1)
+    reviewer: str = Field(min_length=1)
+    item: Literal["plant", "sham"]
+    item_sha256: Sha256
+    defect: ObjectionCode | None
+    stage: Literal[1, 2] | None
+    caught: bool
+    objections: tuple[Objection, ...]
+    cap: ReviewerCap
+    predicted_verdict: Verdict
+    confidence: float | None = Field(default=None, gt=0, lt=1)
+    verdict: Verdict
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ReviewTrialRecord:
+        if (self.item == "plant") is (self.defect is None):
+            raise ValueError(f"a {self.item} with the defect {self.defect!r}; exactly the plants have one")
+        if self.caught and (self.item == "sham" or self.stage is None):
+            raise ValueError(
+                f"a {self.item} caught at stage {self.stage!r}; only a plant is caught, by an objection of some stage"
+            )
+        return self
+
+
+class RejudgementRecord(_Record):
+    """What a newer catalogue of gates says of a test that an older one settled; the first verdict stands."""
+
+    prereg_sha256: Sha256
+    hypothesis_id: Sha256
+    catalogue: str
+    judgement: Judgement
+    settlement: Settlement
+
+    @model_validator(mode="after")
+    def _of_its_catalogue(self) -> RejudgementRecord:
+        if self.settlement.catalogue != self.catalogue:
+            raise ValueError(
+                f"a rejudgement under catalogue {self.catalogue!r} was settled under {self.settlement.catalogue!r}"
+            )
+        return self
+
+
 class RoundRecord(_Record):
     """The end of a round: the one bit a claim that agents learn."""
 
@@ -244,6 +312,8 @@ _MODELS: dict[EntryKind, type[BaseModel]] = {
     EntryKind.JUDGEMENT: JudgementRecord,
     EntryKind.RECORD_REVIEW: Review,
     EntryKind.VERDICT: VerdictRecord,
+    EntryKind.REJUDGEMENT: RejudgementRecord,
+    EntryKind.REVIEW_TRIAL: ReviewTrialRecord,
     EntryKind.ROUND: RoundRecord,
     EntryKind.STOP: StopRecord,
 }

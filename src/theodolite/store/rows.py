@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from theodolite.claims import ReviewerCap, Verdict
+from theodolite.judgements import ObjectionCode
 from theodolite.store.project_slots import SlotStatus
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "NullRow",
     "ReferenceRow",
     "RefusalRow",
+    "RejudgementRow",
     "ReviewRow",
     "RoundRow",
     "StreamRow",
+    "TrialRow",
 ]
 
 
@@ -82,8 +85,11 @@ class HypothesisRow:
         Rows that proposed it and that last changed it.
     effect, low, high, baseline, gain
         In ``unit``; None before it is judged.
-    stream, t, alpha
-        Error stream, index and level; ``t`` is None when nothing was spent.
+    stream, t, alpha, e
+        Error stream, index, level, and the e-value held against it (None before catalogue 2); ``t`` is None when
+        nothing was spent.
+    evidence
+        ``p`` or ``e``: what the nulls gave; None before catalogue 2, which is ``p``.
     observed
         True once the observed statistic has been computed.
     """
@@ -133,6 +139,8 @@ class HypothesisRow:
     stream: str | None
     t: int | None
     alpha: float | None
+    e: float | None
+    evidence: str | None
     machine_verdict: Verdict | None
     cap: ReviewerCap | None
     verdict: Verdict | None
@@ -184,11 +192,27 @@ class NullRow:
     moved: float
     log10_arrangements: float
     spread: float
+    e: float | None
+    stopped: str | None
+    margins: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RejudgementRow:
+    """What a newer catalogue says of a slot that an older one settled."""
+
+    subject: str
+    catalogue: str
+    seq: int
+    hypothesis_id: str
+    verdict: Verdict
+    first_unmet: str | None
+    next_step: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """One review of one slot; stage 1 saw the plan, stage 2 the record."""
+    """One review of one slot: stage 1 saw the plan, stage 2 the record; ``confidence`` is None if none was stated."""
 
     subject: str
     stage: int
@@ -196,8 +220,32 @@ class ReviewRow:
     reviewer: str
     likely_confound: str
     predicted_verdict: str
+    confidence: float | None
     cap: str
     objections: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One sealed item that a reviewer was given; fields as in the record of a review trial.
+
+    ``subject`` is the campaign in whose course it was given, or what a trial outside of campaigns names itself.
+    """
+
+    trial: str
+    reviewer: str
+    seq: int
+    subject: str
+    item: Literal["plant", "sham"]
+    item_sha256: str
+    defect: ObjectionCode | None
+    stage: int | None
+    caught: bool
+    objections: list[dict[str, Any]]
+    cap: ReviewerCap
+    predicted_verdict: Verdict
+    confidence: float | None
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,13 +25,15 @@ __all__ = [
     "null_evidence",
     "reference_set",
     "refusal",
+    "rejudgement",
     "review",
+    "review_trial",
     "round_bit",
     "round_row",
     "stream",
 ]
 
-PROJECTION_VERSION = "1"
+PROJECTION_VERSION = "2"
 """Raised by hand with every change to this file, ``project.py`` or ``project_slots.py``."""
 
 
@@ -189,6 +191,8 @@ hypothesis = Table(
     Column("stream", String),
     Column("t", Integer),
     Column("alpha", Float),
+    Column("e", Float),
+    Column("evidence", String),
     Column("machine_verdict", String),
     Column("cap", String),
     Column("verdict", String),
@@ -240,6 +244,21 @@ null_evidence = Table(
     Column("moved", Float, nullable=False),
     Column("log10_arrangements", Float, nullable=False),
     Column("spread", Float, nullable=False),
+    Column("e", Float),
+    Column("stopped", String),
+    Column("margins", Boolean),
+)
+
+rejudgement = Table(
+    "rejudgement",
+    PROJECTIONS,
+    Column("subject", String, primary_key=True),
+    Column("catalogue", String, primary_key=True),
+    _made(),
+    Column("hypothesis_id", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("first_unmet", String),
+    Column("next_step", Text, nullable=False),
 )
 
 review = Table(
@@ -251,8 +270,28 @@ review = Table(
     Column("reviewer", String, nullable=False),
     Column("likely_confound", Text, nullable=False),
     Column("predicted_verdict", String, nullable=False),
+    Column("confidence", Float),
     Column("cap", String, nullable=False),
     Column("objections", CanonicalJson, nullable=False),
+)
+
+review_trial = Table(
+    "review_trial",
+    PROJECTIONS,
+    Column("trial", String, primary_key=True),
+    Column("reviewer", String, primary_key=True),
+    _made(),
+    Column("subject", String, nullable=False, index=True),
+    Column("item", String, nullable=False),
+    Column("item_sha256", String, nullable=False),
+    Column("defect", String),
+    Column("stage", Integer),
+    Column("caught", Boolean, nullable=False),
+    Column("objections", CanonicalJson, nullable=False),
+    Column("cap", String, nullable=False),
+    Column("predicted_verdict", String, nullable=False),
+    Column("confidence", Float),
+    Column("verdict", String, nullable=False),
 )
 
 round_row = Table(

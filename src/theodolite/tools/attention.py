@@ -1,4 +1,4 @@
-"""Attention between gene tokens as a gene-gene score (arXiv 2602.17532)."""
+"""Attention between gene tokens as a gene-gene or regulator-target score (arXiv 2602.17532)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 from pydantic import Field
 
 from theodolite.claims import Locus, LocusKind, Relation
-from theodolite.measurements import PairScores
+from theodolite.measurements import BipartiteScores, PairScores
+from theodolite.tools.bipartite import regulator_rows, regulator_scores
 from theodolite.tools.registry import ToolParams, tool
 from theodolite.tools.workbench import ModelShape, Workbench
 
-__all__ = ["AttentionEdges", "edges"]
+__all__ = ["AttentionEdges", "edges", "regulation"]
 
 
 class AttentionEdges(ToolParams):
@@ -66,3 +67,34 @@ def edges(bench: Workbench, params: AttentionEdges) -> PairScores:
         covariates=bench.covariates,
         unit=edges.unit,
     )
+
+
+@tool(
+    family="attention",
+    shape=BipartiteScores,
+    object="attention_to_regulator",
+    relation=Relation.RANKS_ABOVE,
+    unit="natural logarithm of the mean attention probability",
+    version="1",
+    evidence="e",
+)
+def regulation(bench: Workbench, params: AttentionEdges) -> BipartiteScores:
+    """Attention that each gene pays to each regulator in a layer or a head.
+
+    The probability with which the target's token (query) attends to the regulator's token (key) is averaged over
+    cells, and over heads where none is named. Its logarithm is the score, for there the multiplicative pull of an
+    attractive regulator and the reach of an attentive target are additive, and double-centring removes them. Source:
+    arXiv 2602.17532 §attention against reference edges, with the direction kept.
+
+    Returns
+    -------
+    BipartiteScores
+        One score per regulator and gene of the split.
+
+    Raises
+    ------
+    ToolError
+        If the campaign names no regulon with a regulator in the split.
+    """
+    probability = bench.attention(params.layer, params.head)[:, regulator_rows(bench)].T
+    return regulator_scores(bench, np.log(np.maximum(probability, np.finfo(np.float32).tiny)), regulation.unit)

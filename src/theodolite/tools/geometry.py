@@ -9,11 +9,20 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from theodolite.claims import Locus, LocusKind, Relation
-from theodolite.measurements import GeneScores, PairScores
+from theodolite.measurements import BipartiteScores, GeneScores, PairScores
+from theodolite.tools.bipartite import regulator_rows, regulator_scores
 from theodolite.tools.registry import ToolParams, tool
 from theodolite.tools.workbench import ModelShape, Workbench
 
-__all__ = ["N_AXES", "WINDOWS", "AxisSeparation", "PairProximity", "axis_separation", "pair_proximity"]
+__all__ = [
+    "N_AXES",
+    "WINDOWS",
+    "AxisSeparation",
+    "PairProximity",
+    "axis_separation",
+    "pair_proximity",
+    "regulator_proximity",
+]
 
 N_AXES = 6
 """Axes that are fitted and searched in each layer."""
@@ -133,3 +142,36 @@ def pair_proximity(bench: Workbench, params: PairProximity) -> PairScores:
         covariates=bench.covariates,
         unit=pair_proximity.unit,
     )
+
+
+@tool(
+    family="geometry",
+    shape=BipartiteScores,
+    object="regulator_proximity",
+    relation=Relation.RANKS_ABOVE,
+    unit="minus half the squared distance, squared residual-stream units",
+    version="1",
+    fits=("axes",),
+    evidence="e",
+)
+def regulator_proximity(bench: Workbench, params: PairProximity) -> BipartiteScores:
+    """Proximity of each regulator to each gene within a window of singular axes of a layer or of the read-out.
+
+    The score of :func:`pair_proximity`, kept only where the first gene is a regulator; as there, double-centring turns
+    it into inner products of the coordinates. Source: arXiv 2602.22247 §co-pole and pair tests.
+
+    Returns
+    -------
+    BipartiteScores
+        One proximity per regulator and gene of the split.
+
+    Raises
+    ------
+    ToolError
+        If the campaign names no regulon with a regulator in the split.
+    """
+    coordinates = bench.axes(params.layer).coordinates(bench.hidden(params.layer))[:, params.first - 1 : params.last]
+    rows = regulator_rows(bench)
+    squared = np.square(coordinates).sum(axis=1)
+    score = coordinates[rows] @ coordinates.T - 0.5 * (squared[rows, None] + squared[None, :])
+    return regulator_scores(bench, score, regulator_proximity.unit)

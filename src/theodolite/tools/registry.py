@@ -6,7 +6,7 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, get_type_hints
+from typing import Any, Literal, Protocol, Self, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 
@@ -65,6 +65,9 @@ class Tool:
         What one unit of its score is.
     fits
         What it needs fitted on discovery units (``axes``).
+    evidence
+        What the nulls make of its scores, fixed once for all its claims: ``p``, a Besag-Clifford p-value that enters
+        the error stream through the grid calibrator, or ``e``, a betting e-process that may stop at any draw.
     params
         Class of its parameters.
     function
@@ -84,6 +87,7 @@ class Tool:
     params: type[ToolParams]
     function: _Measure
     source_sha256: str
+    evidence: Literal["p", "e"] = "p"
 
     @property
     def summary(self) -> str:
@@ -101,6 +105,7 @@ class Tool:
             "relation": self.relation.value,
             "unit": self.unit,
             "fitted on discovery": list(self.fits),
+            "evidence": self.evidence,
             "help": inspect.getdoc(self.function),
             "parameters": self.params.model_json_schema(),
         }
@@ -142,8 +147,11 @@ def tool(
     unit: str,
     version: str,
     fits: tuple[str, ...] = (),
+    evidence: Literal["p", "e"] = "p",
 ) -> Callable[[_Measure], Tool]:
     """Register a function ``(bench: Workbench, params: ToolParams subclass) -> Measurement`` as an instrument.
+
+    The arguments are attributes of :class:`Tool`.
 
     Raises
     ------
@@ -181,6 +189,7 @@ def tool(
             relation=relation,
             unit=unit,
             fits=fits,
+            evidence=evidence,
             params=params,
             function=function,
             source_sha256=sha256_bytes(source.encode()),

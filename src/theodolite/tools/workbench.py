@@ -92,6 +92,11 @@ class Workbench(Protocol):
         ...
 
     @property
+    def regulators(self) -> tuple[str, ...]:
+        """Those of :attr:`genes`, in their order, that regulate anything in the campaign's regulons."""
+        ...
+
+    @property
     def covariate_names(self) -> tuple[str, ...]:
         """Names of the columns of :attr:`covariates`."""
         ...

@@ -1,0 +1,110 @@
+"""What can be computed off the ledger by whoever holds model, cells and labels: statistics that nobody records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from theodolite.calibration.proposers.desk import Option
+from theodolite.claims import Direction
+from theodolite.experiments import CampaignRun, JobSpec, Refusal, Runner
+from theodolite.experiments.journal import judged_shape, with_labels
+from theodolite.experiments.setting import adjustment_of
+from theodolite.gates import Dossier, judge
+from theodolite.gates.exploration import exploratory_effects
+from theodolite.judgements import GateId
+from theodolite.measurements import Variant, load_measurement
+from theodolite.tools import Tool, ToolParams
+
+__all__ = ["Peep"]
+
+_DECIDING: frozenset[GateId] = frozenset({"G1", "G4", "G5", "G7+", "G7-", "G9"})
+"""Gates of a judgement that stand between strong evidence and a support."""
+
+
+class Peep:
+    """Computes effects of any part of the split without a row in the ledger.
+
+    Parameters
+    ----------
+    runner
+        Runs the jobs, outside the campaign.
+    """
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._seen: dict[str, dict[str, float]] = {}
+
+    def margins(self, run: CampaignRun, options: Sequence[Option], part: str) -> dict[str, tuple[float, float]]:
+        """Return by identity the adjusted effect in a part, and what it gains over the best baseline there."""
+        return {option.id: self._margin(run, option, part) for option in options}
+
+    def evidence(self, run: CampaignRun, option: Option, part: str) -> tuple[int, float]:
+        """Return what the confirmatory test itself would find in a block, were it run now and not recorded.
+
+        Returns
+        -------
+        tuple
+            Minus the number of gates that do not pass, and the evidence: e, or one over p.
+        """
+        plan = run.registrar().register(
+            option.hypothesis(direction=Direction.GREATER), round_number=1, slot=1, earlier=0
+        )
+        if isinstance(plan, Refusal):
+            return -len(_DECIDING), 0.0
+        setting, tool = run.setting, option.tool
+        own = plan.loci or {}
+        measurements = {}
+        for variant in plan.variants:
+            job = _job(run, tool, tool.params(**own.get(variant, plan.params)), part, variant)
+            outcome = next(iter(self._runner.submit([job])))
+            if outcome.content_file is None:
+                return -len(_DECIDING), 0.0
+            measured = load_measurement(Path(outcome.content_file).read_bytes())
+            measurements[Variant.parse(variant)] = with_labels(measured, setting.references[option.reference].members)
+        coexpression = setting.coexpression(part) if plan.coexpression_sha256 is not None else None
+        judgement = judge(plan, Dossier(measurements, True, coexpression))
+        unmet = sum(gate.passed is False for gate in judgement.gates if gate.gate in _DECIDING)
+        return -unmet, judgement.e or 1.0 / judgement.p
+
+    def _margin(self, run: CampaignRun, option: Option, part: str) -> tuple[float, float]:
+        setting, tool, reference = run.setting, option.tool, option.reference
+        params = setting.params_at(tool, option.locus)
+        effect = self._effects(run, tool, params, part, "main").get(reference, 0.0)
+        baselines = (
+            self._effects(run, tool, tool.params(**own), part, variant).get(reference, 0.0)
+            for variant, own in setting.baseline_params(tool, reference, params).items()
+        )
+        return effect, effect - max(baselines, default=0.0)
+
+    def _effects(self, run: CampaignRun, tool: Tool, params: ToolParams, part: str, variant: str) -> dict[str, float]:
+        job = _job(run, tool, params, part, variant)
+        if job.sha256 not in self._seen:
+            outcome = next(iter(self._runner.submit([job])))
+            self._seen[job.sha256] = {}
+            if outcome.content_file is not None:
+                setting = run.setting
+                shown = judged_shape(load_measurement(Path(outcome.content_file).read_bytes()))
+                labels = {item.id: setting.labels(item.id, part) for item in setting.references_for(tool)}
+                shape = tool.shape.shape
+                coexpression = setting.coexpression(part) if shape != "GeneScores" else None
+                found = exploratory_effects(shown, labels, adjustment_of(shape), coexpression)
+                self._seen[job.sha256] = {reference: effect for reference, (effect, _) in found.items()}
+        return self._seen[job.sha256]
+
+
+def _job(run: CampaignRun, tool: Tool, params: ToolParams, part: str, variant: str) -> JobSpec:
+    setting = run.setting
+    return JobSpec(
+        tool=tool.name,
+        version=tool.version,
+        source_sha256=tool.source_sha256,
+        params=params.model_dump(mode="json"),
+        model_sha256=setting.model.sha256,
+        cells_sha256=setting.cells.sha256,
+        split_sha256=setting.split.sha256,
+        split=part,
+        variant=variant,
+        seed=setting.seed("job", tool.name),
+        fitted=setting.fitted[variant] if tool.fits else None,
+    )

@@ -1,0 +1,212 @@
+"""The tables of a calibration, as plain cells that the terminal and the documentation both show."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from theodolite.calibration.criteria import Criterion
+from theodolite.calibration.summary import CURVE, ArmSummary, Mean, Share, Summary, pooled
+
+__all__ = ["Table", "machine", "markdown", "tables"]
+
+_ENDS = ("supported", "refuted", "inconclusive", "invalid", "error")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes
+    ----------
+    title, note
+        What it shows, and how to read it.
+    columns, rows
+        Cells as text.
+    """
+
+    title: str
+    note: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def tables(summary: Summary, criteria: Sequence[Criterion]) -> list[Table]:
+    """Return the tables of a study that have rows."""
+    made = [
+        _criteria(criteria),
+        _errors(summary),
+        _outcomes(summary),
+        _power(summary),
+        _null(summary),
+        _ablations(summary),
+    ]
+    return [table for table in made if table.rows]
+
+
+def markdown(summary: Summary, criteria: Sequence[Criterion], *, command: str, commit: str, made_on: str) -> str:
+    """Return the tables as Markdown, with what made them.
+
+    Parameters
+    ----------
+    summary, criteria
+        What was found.
+    command, commit, made_on
+        The command that made it, the commit of the code, the machine.
+    """
+    parts = [
+        "# Calibration",
+        f"Made by `{command}` at commit {commit}, seed {summary.seed}, on {made_on}. Each campaign registers up to "
+        f"{summary.tests} tests at q = {summary.q:g}. A number after `≤` is an upper 95 % bound of a mean over "
+        "campaigns (Hoeffding-Bentkus).",
+    ]
+    for table in tables(summary, criteria):
+        lines = [
+            "| " + " | ".join(table.columns) + " |",
+            "|" + "|".join("---" if index == 0 else "---:" for index in range(len(table.columns))) + "|",
+            *("| " + " | ".join(row) + " |" for row in table.rows),
+        ]
+        parts += [f"## {table.title}", table.note, "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
+
+
+def machine() -> str:
+    """Return what this machine is, without its name."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _criteria(criteria: Sequence[Criterion]) -> Table:
+    return Table(
+        "Criteria",
+        "The arm that comes nearest to its limit, or crosses it, decides.",
+        ("criterion", "found", "limit", "where", "met"),
+        tuple(
+            (
+                item.what,
+                _number(item.value),
+                f"{'≤' if item.at_most else '≥'} {item.threshold:g}",
+                item.where.replace("_", " "),
+                "yes" if item.passed else "NO",
+            )
+            for item in criteria
+        ),
+    )
+
+
+def _errors(summary: Summary) -> Table:
+    return Table(
+        "False discoveries in the standard world",
+        "Rates over hypotheses and over claim keys on fresh hold-out blocks; a claim that a confound explains is "
+        "false. In brackets the bound over means of structures. Reused blocks have a stream of their own.",
+        ("proposer", "campaigns", "tests", "supports", "FDR hypotheses", "FDR keys", "mFDR", "FDR reused blocks"),
+        tuple(
+            (
+                _name(arm),
+                str(arm.campaigns),
+                f"{arm.tests:,}",
+                f"{arm.supports:.1f}",
+                _mean(arm.fdr, by_structure=True),
+                _mean(arm.fdr_keys, by_structure=True),
+                _number(arm.mfdr),
+                f"{_mean(arm.reused_fdr)} ({arm.reused_tests:,} tests)",
+            )
+            for arm in summary.of_world("standard")
+        ),
+    )
+
+
+def _outcomes(summary: Summary) -> Table:
+    def row(arm: ArmSummary) -> Iterator[str]:
+        yield _name(arm)
+        yield from (_percent(arm.ends[end], arm.tests) for end in _ENDS)
+        refused, codes = sum(arm.refused.values()), ", ".join(f"{count} {code}" for code, count in arm.refused.items())
+        yield _percent(refused, refused + arm.tests) + (f" ({codes})" if codes else "")
+        yield _share(arm.false_refutations)
+        yield f"{arm.seconds * 1000:.0f}"
+
+    return Table(
+        "How tests ended in the standard world",
+        "Shares of registered tests; refused is the share of proposals that were not registered, by code.",
+        ("proposer", *_ENDS, "refused", "false refutations", "ms a test"),
+        tuple(tuple(row(arm)) for arm in summary.of_world("standard")),
+    )
+
+
+def _power(summary: Summary) -> Table:
+    arms = summary.of_world("standard")
+    rows = [(_name(arm), _share(arm.power), *(_share(arm.curve[middle]) for middle in CURVE)) for arm in arms]
+    if arms:
+        everyone = (pooled(arm.curve[middle] for arm in arms) for middle in CURVE)
+        rows.append(("all", _share(pooled(arm.power for arm in arms)), *map(_share, everyone)))
+    return Table(
+        "Power on true claims that were tried",
+        "Strong claims have a planted effect of at least twice the smallest of interest and 4.5 block standard errors. "
+        "Then all true claims, by planted effect in block standard errors.",
+        ("proposer", "strong", *(f"{middle} SE" for middle in CURVE)),
+        tuple(rows),
+    )
+
+
+def _null(summary: Summary) -> Table:
+    return Table(
+        "Any support at all where no claim is true",
+        "Share of campaigns with a support in the global null: the familywise error rate.",
+        ("proposer", "campaigns", "tests", "P(any support)"),
+        tuple(
+            (_name(arm), str(arm.campaigns), f"{arm.tests:,}", _mean(arm.any_support, by_structure=True))
+            for arm in summary.of_world("global_null")
+        ),
+    )
+
+
+def _ablations(summary: Summary) -> Table:
+    rows = []
+    for arm in summary.arms:
+        if arm.ablation is None:
+            continue
+        control = summary.arm(arm.world, arm.proposer)
+        null = arm.world == "global_null"
+        with_all = "–" if control is None else _mean(control.any_support if null else control.fdr)
+        rows.append(
+            (
+                arm.ablation.value.replace("_", " "),
+                arm.world.replace("_", " "),
+                _name(arm),
+                "P(any support)" if null else "FDR hypotheses",
+                _mean(arm.any_support if null else arm.fdr),
+                with_all,
+                f"{arm.supports:.1f}",
+                "–" if control is None else f"{control.supports:.1f}",
+            )
+        )
+    return Table(
+        "One safeguard off",
+        "The same worlds and proposers without and with the safeguard, and supports a campaign.",
+        ("off", "world", "proposer", "rate", "without it", "with all", "supports without", "supports with all"),
+        tuple(rows),
+    )
+
+
+def _name(arm: ArmSummary) -> str:
+    return arm.proposer.value.replace("_", " ")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}".removesuffix(".000")
+
+
+def _mean(mean: Mean, *, by_structure: bool = False) -> str:
+    if mean.value is None:
+        return "–"
+    bracket = f" ({mean.upper_by_structure:.3f})" if by_structure else ""
+    return f"{mean.value:.3f} ≤ {mean.upper:.3f}{bracket}"
+
+
+def _share(share: Share) -> str:
+    return "–" if share.value is None else f"{share.value:.2f} ({share.count}/{share.of})"
+
+
+def _percent(count: int, of: int) -> str:
+    return f"{100 * count / max(of, 1):.0f} %"

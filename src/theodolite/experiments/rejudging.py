@@ -1,0 +1,107 @@
+"""Judging again: what today's catalogue says of every test that an older one settled. It adds rows, never edits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from theodolite.experiments.dossiers import dossier_of
+from theodolite.experiments.journal import with_labels
+from theodolite.gates import CATALOGUE_VERSION, Place, judge, panel_for, settle, spends
+from theodolite.judgements import Judgement, Settlement
+from theodolite.measurements import Variant, load_measurement
+from theodolite.plans import Plan
+from theodolite.store import Entry, EntryKind, Ledger, RejudgementRow, campaign_of, entry_id, rejudgement_rows
+
+__all__ = ["judged_again", "rejudge", "settled_again", "under_catalogue"]
+
+
+def under_catalogue(plan: Plan) -> Plan:
+    """Return a plan as today's catalogue would have locked it, from what it states and nothing else.
+
+    What an older plan does not state (baselines at places of their own, co-expression, the part of the split on which
+    it was selected) stays unstated, and the gates that need it fail by name: no test gets its controls afterwards.
+    """
+    return plan.model_copy(
+        update={
+            "catalogue": CATALOGUE_VERSION,
+            "evidence": plan.evidence or "p",
+            "unit": plan.unit or "homology family",
+            "null_panel": panel_for(plan.shape, plan.ablation),
+        }
+    )
+
+
+def judged_again(ledger: Ledger, plan: Plan, result: Entry, members: Sequence[str | tuple[str, str]]) -> Judgement:
+    """Return the judgement of a test under today's catalogue.
+
+    Raises
+    ------
+    ArtefactError, MeasurementError
+        If a measurement cannot be read.
+    """
+    measurements = {
+        Variant.parse(variant): with_labels(load_measurement(ledger.artefacts.get(sha)), members)
+        for variant, sha in result.payload["measurements"].items()
+    }
+    new = under_catalogue(plan)
+    return judge(new, dossier_of(ledger, new, measurements, result.payload["prereg_sha256"] == plan.sha256))
+
+
+def settled_again(plan: Plan, judgement: Judgement, verdict: Entry) -> Settlement:
+    """Return the settlement of a judgement under today's catalogue, at the level that the first verdict had."""
+    old = Settlement.model_validate(verdict.payload["settlement"])
+    spent = old.t if old.t is not None else 1
+    place = Place(t=spent if spends(judgement) else None, supports_before=old.supports_before or 0)
+    return settle(under_catalogue(plan), judgement, place, cap=old.cap, block_reused=plan.block.reused)
+
+
+def rejudge(ledger: Ledger) -> Iterator[RejudgementRow]:
+    """Judge every test that an older catalogue settled under today's, and write a row for each that has none yet.
+
+    Levels stay as they were drawn and streams as they were spent; a verdict of the newer catalogue gives no credit.
+
+    Yields
+    ------
+    RejudgementRow
+        One for each test of an older catalogue, in the order of their verdicts.
+    """
+    plans = {
+        entry.subject: Plan.model_validate(entry.payload["plan"])
+        for entry in ledger.entries(kind=EntryKind.REGISTRATION)
+        if entry.payload["plan"]["catalogue"] != CATALOGUE_VERSION
+    }
+    references = {
+        entry.subject: json.loads(ledger.artefacts.get(str(entry.payload["artefact"])))
+        for entry in ledger.entries(kind=EntryKind.CAMPAIGN)
+    }
+    results = {entry.subject: entry for entry in ledger.entries(kind=EntryKind.RESULT)}
+    for verdict in list(ledger.entries(kind=EntryKind.VERDICT)):
+        plan, result = plans.get(verdict.subject), results.get(verdict.subject)
+        if plan is None or result is None:
+            continue
+        identifier = entry_id(
+            campaign_of(verdict.subject),
+            EntryKind.REJUDGEMENT,
+            plan.round,
+            plan.slot,
+            name=f"catalogue-{CATALOGUE_VERSION}",
+        )
+        if not ledger.has(identifier):
+            members = references[plan.campaign][plan.hypothesis.claim.reference.name]["members"]
+            typed = [tuple(item) if isinstance(item, list) else item for item in members]
+            judgement = judged_again(ledger, plan, result, typed)
+            settlement = settled_again(plan, judgement, verdict)
+            ledger.append(
+                EntryKind.REJUDGEMENT,
+                identifier,
+                verdict.subject,
+                {
+                    "prereg_sha256": plan.sha256,
+                    "hypothesis_id": plan.hypothesis.id,
+                    "catalogue": CATALOGUE_VERSION,
+                    "judgement": judgement.model_dump(mode="json"),
+                    "settlement": settlement.model_dump(mode="json"),
+                },
+            )
+        yield next(row for row in rejudgement_rows(ledger, verdict.subject) if row.catalogue == CATALOGUE_VERSION)

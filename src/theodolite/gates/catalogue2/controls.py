@@ -1,0 +1,67 @@
+"""G7+ and G7-, assay sensitivity: what this test finds where there is something, and where there is nothing."""
+
+from __future__ import annotations
+
+from theodolite.gates.catalogue2.panel import stopping
+from theodolite.gates.contrasts import AnyContrast
+from theodolite.gates.controls import MOST, NEEDED, REPLICATES, SIGNAL, planted_null, planted_positive
+from theodolite.gates.evidence import Stopping
+from theodolite.gates.kernels import derive_seed
+from theodolite.gates.stream import harmonic
+from theodolite.judgements import GateResult
+from theodolite.plans import Plan
+
+__all__ = ["controls", "planted_effect", "planted_nothing"]
+
+
+def _level(plan: Plan) -> float:
+    """Return what every null must reach at the provisional level, as a p or as one over an e."""
+    alpha = plan.level.provisional_alpha
+    return alpha if plan.evidence == "e" else alpha / harmonic(plan.level.provisional_t)
+
+
+def _stopping_for(plan: Plan, level: float) -> Stopping:
+    rule = stopping(plan)
+    if rule.kind == "betting":
+        return Stopping(kind="betting", b_max=rule.b_max, threshold=1.0 / level)
+    return rule
+
+
+def planted_effect(plan: Plan, contrast: AnyContrast) -> GateResult:
+    """Return G7+: an effect of 1.5 times the least that counts, planted in like scores, is found 24 times in 30."""
+    found = planted_positive(
+        contrast,
+        sesoi=plan.sesoi,
+        alpha=_level(plan),
+        stopping_for=lambda level: _stopping_for(plan, level),
+        panel=plan.null_panel,
+        seed=derive_seed(0, plan.reference_sha256, plan.block.id),
+    )
+    return GateResult(
+        gate="G7+",
+        title="planted effect",
+        number=float(found.detected),
+        threshold=float(NEEDED),
+        passed=found.passed,
+        sentence=f"An effect of {SIGNAL:g} times the least that counts, planted in scores like these, was found in "
+        f"{found.detected} of {found.replicates} tries; {NEEDED} of {REPLICATES} are asked for.",
+    )
+
+
+def planted_nothing(plan: Plan, contrast: AnyContrast) -> GateResult:
+    """Return G7-: among 200 references that mean nothing, p is small as often as it says, and nobody gets rich."""
+    found = planted_null(contrast, panel=plan.null_panel, seed=plan.seed)
+    return GateResult(
+        gate="G7-",
+        title="planted null",
+        number=float(found.small),
+        threshold=float(MOST),
+        passed=found.passed,
+        sentence=f"Of {found.references} references that mean nothing {found.small} had p of 0.05 or less ({MOST} "
+        f"are tolerated), and a bettor on them had {found.mean_e:.2f} on average (1 is fair).",
+    )
+
+
+def controls(plan: Plan, contrast: AnyContrast) -> list[GateResult]:
+    """Return both planted controls of a plan, on scores that say nothing of the claim."""
+    return [planted_nothing(plan, contrast), planted_effect(plan, contrast)]

@@ -1,0 +1,91 @@
+"""G2, selection discipline, and G17, identity: every choice is from a closed list and was made before the block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from theodolite.claims import LocusKind
+from theodolite.gates.ablation import Ablation
+from theodolite.judgements import GateResult
+from theodolite.measurements import Variant, VariantKind
+from theodolite.plans import NullName, Plan
+
+__all__ = ["BASELINES", "LEAST_UNTRAINED", "PANELS", "identity_gate", "panel_for", "selection_discipline"]
+
+PANELS: Final[Mapping[str, tuple[NullName, ...]]] = {
+    "GeneScores": ("family_block_swap", "stratified_labels"),
+    "PairScores": ("family_block_swap", "stratified_labels", "coexpression_strata"),
+    "BipartiteScores": ("family_block_swap", "curveball", "stratified_labels", "coexpression_strata"),
+}
+"""Nulls that a claim must beat, all of them, by shape. The first of each moves whole homology families."""
+
+BASELINES: Final = ("untrained(0)", "untrained(1)", "untrained(2)", "random_embedding(0)", "counts")
+"""Variants measured beside every claim: the same for all campaigns, so that none can choose them."""
+
+LEAST_UNTRAINED: Final = 3
+"""Untrained models beside a claim: with one, a lucky seed decides."""
+
+_WITHOUT: Final[Mapping[str, frozenset[str]]] = {
+    Ablation.NO_FAMILY_BLOCK: frozenset({"family_block_swap"}),
+    Ablation.NO_CONFOUND_GATE: frozenset({"curveball", "stratified_labels", "coexpression_strata"}),
+}
+
+_FITTED_LOCI: Final = (LocusKind.AXIS, LocusKind.WINDOW, LocusKind.READ_OUT_AXIS, LocusKind.READ_OUT_WINDOW)
+
+
+def panel_for(shape: str, ablation: str | None = None) -> tuple[NullName, ...]:
+    """Return the nulls that a claim on a shape must beat; an ablation of a calibration study takes some away."""
+    missing = _WITHOUT.get(ablation or "", frozenset())
+    return tuple(null for null in PANELS[shape] if null not in missing)
+
+
+def selection_discipline(plan: Plan) -> GateResult:
+    """Return G2: everything that was chosen was chosen before the block was seen, and the plan names it."""
+    locus = plan.hypothesis.locus
+    kinds = [Variant.parse(text).kind for text in plan.variants]
+    defects = []
+    if locus.kind is LocusKind.ANY:
+        defects.append("the locus is 'any' and the plan names no loci to take the maximum over; choose one")
+    if plan.selected_on != "discovery":
+        defects.append(f"locus, tail and fits were chosen on {plan.selected_on or 'an unnamed part'}, not on discovery")
+    if locus.kind in _FITTED_LOCI:
+        missing = [variant for variant in plan.variants if variant not in plan.fitted]
+        if missing:
+            defects.append(f"no artefact fitted on discovery units is named for {', '.join(missing)}")
+    if kinds.count(VariantKind.MAIN) != 1 or kinds.count(VariantKind.UNTRAINED) < LEAST_UNTRAINED:
+        defects.append(f"the variants must hold 'main' once and {LEAST_UNTRAINED} untrained models")
+    if set(plan.variants) != {"main", *(plan.loci or {})}:
+        defects.append("each baseline needs its own place in the model, chosen on discovery units")
+    if plan.null_panel != panel_for(plan.shape, plan.ablation):
+        defects.append(
+            f"the null panel is {', '.join(plan.null_panel)}; the catalogue asks for "
+            f"{', '.join(panel_for(plan.shape, plan.ablation))}"
+        )
+    if plan.unit != "homology family":
+        defects.append(f"the unit of exchangeability is {plan.unit or 'not named'}; it must be the homology family")
+    return GateResult(
+        gate="G2",
+        title="selection discipline",
+        number=float(len(defects)),
+        threshold=0.0,
+        passed=not defects,
+        sentence=f"The plan leaves a choice open: {'; '.join(defects)}."
+        if defects
+        else f"The place ({locus}), the tail and whatever was fitted were fixed on discovery units.",
+    )
+
+
+def identity_gate(earlier: int) -> GateResult:
+    """Return G17 from the registrations under the same identity that still stand in the way of a new one."""
+    return GateResult(
+        gate="G17",
+        title="identity",
+        number=float(earlier),
+        threshold=0.0,
+        passed=earlier == 0,
+        sentence="This claim at this place was not registered before."
+        if earlier == 0
+        else "The same claim at the same locus is registered already; another metric, seed, direction, threshold or "
+        "wording does not make it new.",
+    )

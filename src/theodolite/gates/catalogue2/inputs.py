@@ -1,0 +1,93 @@
+"""G1, input, for the shapes of catalogue 2: what can be wrong without looking at any observed statistic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from theodolite.claims import Covariate, Relation
+from theodolite.gates.lint import LARGEST_TIE, minimum_counts
+from theodolite.gates.lint import input_defects as symmetric_defects
+from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores, Variant, VariantKind
+from theodolite.plans import Plan
+
+__all__ = ["input_defects", "largest_tie"]
+
+
+def input_defects(plan: Plan, measurements: Mapping[Variant, Measurement]) -> list[str]:
+    """Return what is wrong with the measurements of a plan, in words; empty if nothing is.
+
+    Looks at shapes, counts, ties, missing vectors and covariates, never at a statistic of scores against labels, so
+    refusing on it is not selection.
+    """
+    if plan.shape != "BipartiteScores":
+        return symmetric_defects(plan, measurements)
+    if plan.hypothesis.claim.relation is not Relation.RANKS_ABOVE:
+        return [f"a claim that {plan.hypothesis.claim.relation.value!r} is not about regulator-target pairs"]
+    main = measurements[Variant(VariantKind.MAIN)]
+    defects: list[str] = []
+    for variant, measurement in measurements.items():
+        if not isinstance(measurement, BipartiteScores):
+            return [f"{variant} returned {measurement.shape}, the plan says {plan.shape}"]
+        assert isinstance(main, BipartiteScores)
+        if (measurement.regulators, measurement.targets) != (main.regulators, main.targets):
+            defects.append(f"{variant} measured other regulators or targets than main")
+        defects += _score_defects(str(variant), measurement)
+    assert isinstance(main, BipartiteScores)
+    defects += _label_defects(main)
+    wanted = {Covariate.MEAN.value, Covariate.DROPOUT.value}
+    absent = sorted(wanted - set(main.covariate_names))
+    if absent:
+        defects.append(f"main carries no {', '.join(absent)} of the genes")
+    return defects
+
+
+def largest_tie(measurements: Mapping[Variant, Measurement]) -> float:
+    """Return the largest share of candidates that have one and the same score, over all measurements."""
+    return max(_tie_share(measurement) for measurement in measurements.values())
+
+
+def _tie_share(measurement: Measurement) -> float:
+    assert isinstance(measurement, (GeneScores, PairScores, BipartiteScores))
+    values = measurement.score
+    if not isinstance(measurement, GeneScores):
+        candidates = measurement.candidates()
+        values = values[np.triu(candidates) if isinstance(measurement, PairScores) else candidates]
+    _, counts = np.unique(values, return_counts=True)
+    return float(counts.max() / len(values))
+
+
+def _score_defects(name: str, measurement: BipartiteScores) -> list[str]:
+    score, candidates = measurement.score, measurement.candidates()
+    values = score[candidates]
+    if len(values) < 2 or values.min() == values.max():
+        return [f"all scores of {name} are equal"]
+    _, counts = np.unique(values, return_counts=True)
+    if counts.max() > max(2, LARGEST_TIE * len(values)):
+        return [
+            f"{counts.max():,} of {len(values):,} pairs have one and the same score in {name}, as pairs of genes "
+            "without a vector do"
+        ]
+    flat = int((np.ptp(score, axis=1) == 0).sum())
+    if flat:
+        return [f"{flat} of {len(score)} regulators score the same with every target in {name}"]
+    same = len(score) - len(np.unique(score, axis=0))
+    if same:
+        return [f"{same} regulators of {name} have the scores of another, as equal vectors do"]
+    return []
+
+
+def _label_defects(main: BipartiteScores) -> list[str]:
+    if main.edges is None:
+        return ["no reference is attached to main"]
+    candidates = main.candidates()
+    if (main.edges & ~candidates).any():
+        return ["the reference holds pairs inside a homology family, which are no candidates"]
+    reference, others = int(main.edges.sum()), int(candidates.sum() - main.edges.sum())
+    families = {family for family, row in zip(main.regulator_families, main.edges, strict=True) if row.any()}
+    counts = minimum_counts(main.shape, reference, len(families))
+    defects = [] if counts.passed else [counts.sentence.rstrip(".")]
+    if others < reference // 4 or others < 30:
+        defects.append(f"only {others} candidates are not in the reference; a comparison needs more")
+    return defects

@@ -1,0 +1,162 @@
+"""The null panel: sequential Monte-Carlo evidence against every null (G3's numbers), and what it can resolve (G6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.gates.contrasts import AnyContrast, Reach
+from theodolite.gates.evidence import (
+    B_MAX,
+    Drawn,
+    Stopping,
+    draws_for,
+    draws_to_reach,
+    equivalent_p_level,
+    sequential_evidence,
+    wealth_at_zero,
+)
+from theodolite.gates.kernels import derive_seed
+from theodolite.gates.stream import harmonic
+from theodolite.judgements import GateResult, NullEvidence
+from theodolite.plans import EvidenceKind, LevelRule, NullName, Plan
+
+__all__ = ["b_max", "draw_panel", "held", "p_level", "quick_p", "reaches", "resolution", "stopping", "stuck"]
+
+LEAST_MOVED = 0.2
+"""A null whose draws replace a smaller share of the reference is stuck."""
+_SPREAD_DRAWS = 500
+_CHECKED_DRAWS = 50
+_QUICK_DRAWS = 999
+_BETTING_ROOM = 4
+"""Draws of a bettor, as a multiple of what an unbroken run of wins needs: one exceedance then costs no verdict."""
+
+
+def p_level(kind: EvidenceKind, level: LevelRule, draws: int) -> float:
+    """Return the p that a test must reach at its provisional level: power and reach are reckoned with it.
+
+    For p-values it is the level over ``H_t``, which is where the grid calibrator gives the required e. A bettor has no
+    such p; the p that makes one exceedance as likely as not by the time that the required wealth is reached is used.
+    """
+    if kind == "p":
+        return level.provisional_alpha / harmonic(level.provisional_t)
+    return equivalent_p_level(level.provisional_alpha, draws)
+
+
+def b_max(kind: EvidenceKind, level: LevelRule) -> int:
+    """Return the most draws of each null that a plan locks."""
+    if kind == "p":
+        return draws_for(level.provisional_alpha / harmonic(level.provisional_t))
+    wanted = _BETTING_ROOM * draws_to_reach(1.0 / level.provisional_alpha)
+    steps = (step * 10**decade for decade in range(2, 5) for step in (1, 2, 5))
+    return next((draws for draws in steps if draws >= wanted), B_MAX)
+
+
+def stopping(plan: Plan) -> Stopping:
+    """Return when the drawing of a plan's nulls ends."""
+    if (plan.evidence or "p") == "p":
+        return Stopping(kind="besag_clifford", b_max=plan.draws)
+    return Stopping(kind="betting", b_max=plan.draws, threshold=1.0 / plan.level.provisional_alpha)
+
+
+def reaches(contrast: AnyContrast, plan: Plan) -> dict[NullName, Reach]:
+    """Return how far every null of the plan gets from the labels, without any score."""
+    return {null: contrast.reach(null, contrast.seed(null, plan.seed)) for null in plan.null_panel}
+
+
+def held(contrast: AnyContrast, plan: Plan) -> dict[NullName, bool | None]:
+    """Return by null whether its draws kept what it must hold fixed; None where nothing needs a check."""
+    return {null: contrast.margins(null, _CHECKED_DRAWS, contrast.seed(null, plan.seed)) for null in plan.null_panel}
+
+
+def stuck(found: Mapping[NullName, Reach], margins: Mapping[NullName, bool | None]) -> list[str]:
+    """Return which nulls do not move or do not keep what they must, in words."""
+    defects = [
+        f"the null {null} is stuck: its draws replace {100 * far.moved:.0f} % of the reference, "
+        f"{100 * LEAST_MOVED:.0f} % are asked for"
+        for null, far in found.items()
+        if far.moved < LEAST_MOVED
+    ]
+    return defects + [
+        f"the null {null} does not keep the margins that it must keep"
+        for null, kept in margins.items()
+        if kept is False
+    ]
+
+
+def resolution(plan: Plan, log10_arrangements: float | None = None) -> GateResult:
+    """Return G6: zero exceedances in all draws reach the level, and so do the distinct arrangements of labels.
+
+    Without ``log10_arrangements`` (before any measurement) only the draws count.
+    """
+    kind = plan.evidence or "p"
+    alpha = plan.level.provisional_alpha
+    required = 1.0 / alpha if kind == "e" else harmonic(plan.level.provisional_t) / alpha
+    by_draws = wealth_at_zero(plan.draws) if kind == "e" else float(plan.draws + 1)
+    by_labels = 10.0 ** min(log10_arrangements, 300.0) if log10_arrangements is not None else float("inf")
+    most = min(by_draws, by_labels)
+    what = f"{plan.draws:,} draws" if by_draws <= by_labels else f"the {by_labels:,.0f} arrangements of labels"
+    return GateResult(
+        gate="G6",
+        title="resolution",
+        number=most,
+        threshold=required,
+        passed=most >= required,
+        sentence=f"With {what} the evidence can reach {most:,.3g}; the level asks for {required:,.3g}.",
+    )
+
+
+def _spread(contrast: AnyContrast, null: NullName, seed: int) -> float:
+    return float(contrast.to_effect(contrast.draw(null, _SPREAD_DRAWS, seed)).std())
+
+
+def _evidence(null: NullName, drawn: Drawn, far: Reach, kept: bool | None, seed: int, spread: float) -> NullEvidence:
+    return NullEvidence(
+        null=null,
+        exceedances=drawn.exceedances,
+        draws=drawn.draws,
+        p=drawn.p,
+        seed=seed,
+        moved=far.moved,
+        log10_arrangements=far.log10_arrangements,
+        spread=spread,
+        e=drawn.e,
+        stopped=drawn.stopped,
+        margins=kept,
+    )
+
+
+def draw_panel(
+    contrast: AnyContrast, plan: Plan, found: Mapping[NullName, Reach], margins: Mapping[NullName, bool | None]
+) -> tuple[NullEvidence, ...]:
+    """Draw every null of the plan until its evidence is settled; large statistics are evidence."""
+    observed = contrast.observed()
+    rule = stopping(plan)
+    evidence = []
+    for null in plan.null_panel:
+        seed = contrast.seed(null, plan.seed)
+
+        def draw(start: int, count: int, null: NullName = null, seed: int = seed) -> NDArray[np.float64]:
+            return contrast.draw(null, count, seed, start)
+
+        drawn = sequential_evidence(draw, observed, rule)
+        evidence.append(_evidence(null, drawn, found[null], margins[null], seed, _spread(contrast, null, seed)))
+    return tuple(evidence)
+
+
+def quick_p(contrast: AnyContrast, plan: Plan, *purpose: str) -> float | None:
+    """Return the panel's largest p from at most 999 draws of each null, None if a null is stuck."""
+    observed, largest = contrast.observed(), 0.0
+    for null in plan.null_panel:
+        seed = contrast.seed(null, derive_seed(plan.seed, *purpose))
+        if contrast.reach(null, seed).moved < LEAST_MOVED:
+            return None
+
+        def draw(start: int, count: int, null: NullName = null, seed: int = seed) -> NDArray[np.float64]:
+            return contrast.draw(null, count, seed, start)
+
+        drawn = sequential_evidence(draw, observed, Stopping(kind="besag_clifford", b_max=_QUICK_DRAWS))
+        largest = max(largest, drawn.p)
+    return largest

@@ -1,0 +1,237 @@
+"""Settlement under catalogue 2: the e-LOND level, the gates that waited for it, the verdict, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from theodolite.claims import ReviewerCap, Tag, Verdict
+from theodolite.gates.catalogue2.words import GATE_ORDER, next_step, null_words
+from theodolite.gates.decision import DECISION_VERSION, decide
+from theodolite.gates.stream import Level, e_lond_level, grid_calibrated_e, history_multiplier
+from theodolite.judgements import GateId, GateResult, Judgement, Settlement
+from theodolite.plans import Plan
+
+__all__ = ["CATALOGUE_VERSION", "Place", "settle", "settle_failure", "spends"]
+
+CATALOGUE_VERSION = "2"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a test stands when it is recorded.
+
+    Attributes
+    ----------
+    t
+        Index in the stream; None exactly when the test spends nothing.
+    supports_before
+        Distinct claim keys supported in the stream before it.
+    block_tests, block_supports
+        Tests of the block up to and with this one, and supports it has returned; they price economy mode.
+    """
+
+    t: int | None
+    supports_before: int
+    block_tests: int = 1
+    block_supports: int = 0
+
+
+def spends(judgement: Judgement) -> bool:
+    """Return whether the observed statistic was computed, so that the test takes an index of its error stream."""
+    return bool(judgement.evidence)
+
+
+def _multiplier(plan: Plan, place: Place) -> float | None:
+    cap = plan.level.supports_per_block
+    return None if cap is None else float(history_multiplier(place.block_tests, place.block_supports, cap))
+
+
+def _panel(judgement: Judgement, e_value: float, required: float, p_level: float) -> GateResult:
+    if judgement.e is None:
+        hardest = max(judgement.evidence, key=lambda item: item.p)
+        return GateResult(
+            gate="G3",
+            title="null panel",
+            number=hardest.p,
+            threshold=p_level,
+            passed=hardest.p <= p_level,
+            sentence=f"The hardest of {len(judgement.evidence)} nulls, with {null_words(hardest.null)}, did as well as "
+            f"the real labels in {hardest.exceedances:,} of {hardest.draws:,} draws (p = {hardest.p:.2g}).",
+        )
+    hardest = min(judgement.evidence, key=lambda item: item.e or 0.0)
+    return GateResult(
+        gate="G3",
+        title="null panel",
+        number=e_value,
+        threshold=required,
+        passed=e_value >= required,
+        sentence=f"A bettor against the hardest of {len(judgement.evidence)} nulls, with {null_words(hardest.null)}, "
+        f"turned 1 into {e_value:.3g}; it did as well as the real labels in {hardest.exceedances:,} of "
+        f"{hardest.draws:,} draws.",
+    )
+
+
+def _error_stream(plan: Plan, t: int, e_value: float, required: float) -> GateResult:
+    passed = e_value >= required
+    return GateResult(
+        gate="G8",
+        title="online error",
+        number=e_value,
+        threshold=required,
+        passed=passed,
+        sentence=f"As test {t} of the stream {plan.level.stream} it needs e = {required:,.0f} and "
+        f"{'has' if passed else 'only has'} {e_value:,.3g}, which keeps false discoveries of the whole stream at "
+        f"{100 * plan.level.q:g} %.",
+    )
+
+
+def _hold_out(plan: Plan, block_reused: bool) -> GateResult:
+    return GateResult(
+        gate="G16",
+        title="hold-out budget",
+        number=float(block_reused),
+        threshold=0.0,
+        passed=not block_reused,
+        sentence=f"The block {plan.block.id} had already returned a support: a result on it is exploratory in part."
+        if block_reused
+        else f"No earlier round had a support on the block {plan.block.id}.",
+    )
+
+
+def _reviewer(cap: ReviewerCap, advisory: bool) -> GateResult:
+    sentence = "The reviewer left the verdict as it was."
+    if advisory:
+        sentence = "The reviewer's own record is too weak for its cap to bind; a support needs two independent halves."
+    elif cap != "none":
+        sentence = f"The reviewer capped the verdict at {cap}."
+    return GateResult(
+        gate="G13", title="reviewer", number=None, threshold=None, passed=advisory or cap == "none", sentence=sentence
+    )
+
+
+def settle(
+    plan: Plan,
+    judgement: Judgement,
+    place: Place,
+    *,
+    cap: ReviewerCap,
+    block_reused: bool,
+    advisory: bool = False,
+    tags: tuple[Tag, ...] = (),
+) -> Settlement:
+    """Settle a judged test at record.
+
+    Parameters
+    ----------
+    plan, judgement
+        The locked plan and what :func:`theodolite.gates.judge` returned.
+    place
+        Index, credit and block history.
+    cap
+        The lowest cap of the reviewers.
+    block_reused
+        Whether the block was retired before this round.
+    advisory
+        Whether the reviewer's measured record is below its floor: its cap then does not bind, and ``supported`` needs
+        both independent halves of the block (G10).
+    tags
+        Further tags that the caller knows of.
+
+    Raises
+    ------
+    StreamExhausted
+        If the stream has no level left.
+    ValueError
+        If an index is given for a test that spends nothing, or is missing for one that does.
+    """
+    if spends(judgement) is (place.t is None):
+        raise ValueError(
+            f"t is {place.t!r} for a test that "
+            f"{'computed' if spends(judgement) else 'did not compute'} its statistic; exactly the tests that computed "
+            "it take an index"
+        )
+    binding: ReviewerCap = "none" if advisory else cap
+    gates = [*judgement.gates, _hold_out(plan, block_reused), _reviewer(cap, advisory)]
+    level: Level | None = None
+    e_value = multiplier = None
+    if place.t is not None:
+        q, n_max = plan.level.q, plan.level.n_max
+        level = e_lond_level(place.t, place.supports_before, q, n_max)
+        multiplier = _multiplier(plan, place)
+        required = (multiplier or 1.0) / level.alpha
+        e_value = judgement.e if judgement.e is not None else grid_calibrated_e(judgement.p, place.t, q, n_max)
+        p_level = 1.0 / (required * level.harmonic)
+        gates += [
+            _panel(judgement, e_value, required, p_level),
+            _error_stream(plan, place.t, e_value, required),
+        ]
+    gates.sort(key=lambda item: GATE_ORDER.index(item.gate))
+    passed: dict[GateId, bool | None] = {item.gate: item.passed for item in gates}
+    decision = decide(passed, cap=binding)
+    verdict = decision.final
+    if advisory and verdict is Verdict.SUPPORTED and passed.get("G10") is not True:
+        verdict = Verdict.INCONCLUSIVE
+    if verdict is Verdict.SUPPORTED:
+        tags = (
+            *tags,
+            *(() if passed.get("G10") else (Tag.ONE_BLOCK,)),
+            *((Tag.THESE_CELLS,) if plan.shared_cell_units else ()),
+            *((Tag.REUSED_HOLD_OUT,) if block_reused else ()),
+        )
+    # a refutation follows from what could be seen and was not: unmet gates of support are then no shortcoming
+    unmet = (
+        None
+        if verdict in (Verdict.SUPPORTED, Verdict.REFUTED)
+        else next((item.gate for item in gates if item.passed is False and item.gate not in ("G10", "G12")), None)
+    )
+    return Settlement(
+        stream=plan.level.stream,
+        t=place.t,
+        supports_before=None if place.t is None else place.supports_before,
+        gamma=None if level is None else level.gamma,
+        harmonic=None if level is None else level.harmonic,
+        alpha=None if level is None else level.alpha,
+        gates=tuple(gates),
+        machine_verdict=decision.machine,
+        cap=cap,
+        verdict=verdict,
+        tags=tuple(dict.fromkeys(tags)),
+        first_unmet=unmet,
+        next_step=next_step(plan, judgement, verdict, unmet),
+        catalogue=CATALOGUE_VERSION,
+        decision=DECISION_VERSION,
+        e=e_value,
+        multiplier=multiplier,
+        advisory=advisory or None,
+    )
+
+
+def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none") -> Settlement:
+    """Settle a run that crashed: it has an index if it had computed its observed statistic, which spends.
+
+    Raises
+    ------
+    StreamExhausted
+        If the stream has no level left.
+    """
+    level = None
+    if place.t is not None:
+        level = e_lond_level(place.t, place.supports_before, plan.level.q, plan.level.n_max)
+    return Settlement(
+        stream=plan.level.stream,
+        t=place.t,
+        supports_before=None if place.t is None else place.supports_before,
+        gamma=None if level is None else level.gamma,
+        harmonic=None if level is None else level.harmonic,
+        alpha=None if level is None else level.alpha,
+        gates=(),
+        machine_verdict=Verdict.ERROR,
+        cap=cap,
+        verdict=Verdict.ERROR,
+        tags=(),
+        first_unmet=None,
+        next_step="Mend what made the run fail and register it again"
+        + ("; nothing was spent." if place.t is None else ": its result had been computed, so this attempt was spent."),
+        catalogue=CATALOGUE_VERSION,
+        decision=DECISION_VERSION,
+    )

@@ -1,0 +1,195 @@
+"""A measurement as the gates see it: oriented, adjusted for what the claim holds fixed, ranked, with labels.
+
+The reference never enters an adjustment. Residuals of one place in the model are shared by all claims about it, and
+draws of one reference by all claims about that: both are remembered, and nothing depends on whether they were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.claims import Covariate, Direction
+from theodolite.gates.ablation import Ablation
+from theodolite.gates.adjust import adjusted_genes, adjusted_pairs, double_centred_bipartite
+from theodolite.gates.bipartite import contrast_bipartite
+from theodolite.gates.confounds import residual_bipartite, residual_pairs
+from theodolite.gates.contrasts import AnyContrast
+from theodolite.gates.memo import Memo, array_key
+from theodolite.gates.nulls import contrast_genes, contrast_pairs
+from theodolite.measurements import BipartiteScores, Coexpression, GeneScores, Measurement, PairScores
+from theodolite.plans import Plan
+
+__all__ = ["View", "adjusted_score", "corrected", "estimators", "hub_free_score", "view"]
+
+Floats = NDArray[np.float64]
+
+_residuals: Memo[Floats] = Memo(1024)
+
+
+@dataclass(frozen=True)
+class View:
+    """A measurement against the reference.
+
+    Attributes
+    ----------
+    main
+        Scores without hubs, gene statistics and co-expression, as far as the claim holds them fixed.
+    raw
+        Scores without hubs only (pairs), or as measured (sets).
+    """
+
+    main: AnyContrast
+    raw: AnyContrast
+
+
+def _columns(names: tuple[str, ...], values: Floats, wanted: list[str]) -> Floats:
+    position = {name: column for column, name in enumerate(names)}
+    return np.asarray(values[:, [position[name] for name in wanted]])
+
+
+def estimators(measurement: PairScores | BipartiteScores, coexpression: Coexpression) -> Floats:
+    """Return both estimates of co-expression over the measurement's pairs, shape (2, rows, columns)."""
+    if isinstance(measurement, BipartiteScores):
+        return coexpression.estimators(measurement.regulators, measurement.targets)
+    return coexpression.estimators(measurement.genes, measurement.genes)
+
+
+def replicates(measurement: PairScores | BipartiteScores, coexpression: Coexpression) -> Floats:
+    """Return co-expression over the measurement's pairs in two halves of the cells, shape (2, rows, columns)."""
+    if isinstance(measurement, BipartiteScores):
+        return coexpression.halves(measurement.regulators, measurement.targets)
+    return coexpression.halves(measurement.genes, measurement.genes)
+
+
+def hub_free_score(measurement: Measurement) -> Floats:
+    """Return the scores before the claim's covariates are taken out: as measured for sets, without hubs for pairs."""
+    if isinstance(measurement, BipartiteScores):
+        return np.asarray(double_centred_bipartite(measurement.score, measurement.candidates()))
+    if isinstance(measurement, PairScores):
+        return adjusted_pairs(measurement.score, np.empty((len(measurement.genes), 0)))
+    assert isinstance(measurement, GeneScores)
+    return measurement.score
+
+
+def _statistics(covariates: tuple[Covariate, ...]) -> list[str]:
+    gene = (Covariate.MEAN, Covariate.VARIANCE, Covariate.DROPOUT)
+    return [item.value for item in covariates if item in gene]
+
+
+def adjusted_score(
+    measurement: Measurement, adjustment: tuple[Covariate, ...], coexpression: Coexpression | None
+) -> Floats:
+    """Return the scores without what the adjustment set explains; remembered by content.
+
+    Sets lose splines of their gene statistics. Pairs lose, by gene-disjoint cross-fitting, splines of both estimates
+    of co-expression and of both genes' statistics, and then hubs.
+    """
+    if isinstance(measurement, GeneScores):
+        wanted = _statistics(adjustment)
+        return adjusted_genes(measurement.score, _columns(measurement.covariate_names, measurement.covariates, wanted))
+    assert isinstance(measurement, (PairScores, BipartiteScores))
+    if Covariate.CO_EXPRESSION not in adjustment or coexpression is None:
+        return hub_free_score(measurement)
+    shared = estimators(measurement, coexpression)
+    key = (array_key(measurement.score, shared), measurement.shape, adjustment)
+    return _residuals.get(key, lambda: _without_coexpression(measurement, adjustment, shared))
+
+
+def _without_coexpression(
+    measurement: PairScores | BipartiteScores,
+    adjustment: tuple[Covariate, ...],
+    shared: Floats,
+    halves: Floats | None = None,
+) -> Floats:
+    wanted = _statistics(adjustment)
+    if isinstance(measurement, BipartiteScores):
+        return residual_bipartite(
+            measurement.score,
+            shared,
+            _columns(measurement.covariate_names, measurement.regulator_covariates, wanted),
+            _columns(measurement.covariate_names, measurement.target_covariates, wanted),
+            measurement.candidates(),
+            measurement.regulator_families,
+            measurement.target_families,
+            halves=halves,
+        )
+    return residual_pairs(
+        measurement.score,
+        shared,
+        _columns(measurement.covariate_names, measurement.covariates, wanted),
+        measurement.families,
+        halves=halves,
+    )
+
+
+def _contrast(labelled: Measurement, score: Floats, coexpression: Coexpression | None) -> AnyContrast:
+    if isinstance(labelled, BipartiteScores):
+        assert labelled.edges is not None
+        return contrast_bipartite(
+            score,
+            labelled.edges,
+            labelled.regulator_families,
+            labelled.target_families,
+            _columns(labelled.covariate_names, labelled.target_covariates, [Covariate.MEAN.value])[:, 0],
+            _columns(labelled.covariate_names, labelled.target_covariates, [Covariate.DROPOUT.value])[:, 0],
+            coexpression=None if coexpression is None else estimators(labelled, coexpression)[0],
+        )
+    assert isinstance(labelled, (GeneScores, PairScores))
+    mean, variance = _columns(
+        labelled.covariate_names, labelled.covariates, [Covariate.MEAN.value, Covariate.VARIANCE.value]
+    ).T
+    if isinstance(labelled, GeneScores):
+        assert labelled.members is not None
+        return contrast_genes(score, labelled.members, labelled.families, mean, variance)
+    assert labelled.edges is not None
+    base = contrast_pairs(
+        labelled.score,
+        labelled.edges,
+        labelled.families,
+        mean,
+        variance,
+        coexpression=None if coexpression is None else estimators(labelled, coexpression)[0],
+    )
+    return base.replaced(score)
+
+
+def view(plan: Plan, measurement: Measurement, labelled: Measurement, coexpression: Coexpression | None) -> View:
+    """Return a measurement against the reference that ``labelled`` carries.
+
+    Parameters
+    ----------
+    plan
+        Direction, adjustment set, and which defence a calibration study switched off.
+    measurement
+        Main or a baseline.
+    labelled
+        Main, with the reference attached.
+    coexpression
+        From counts of the same cells; None where the claim does not hold it fixed.
+    """
+    sign = 1.0 if plan.hypothesis.direction is Direction.GREATER else -1.0
+    if plan.ablation == Ablation.NO_CONFOUND_GATE:
+        assert isinstance(measurement, (GeneScores, PairScores, BipartiteScores))
+        bare = _contrast(labelled, sign * measurement.score, coexpression)
+        return View(bare, bare)
+    raw = _contrast(labelled, sign * hub_free_score(measurement), coexpression)
+    score = adjusted_score(measurement, plan.hypothesis.claim.adjustment, coexpression)
+    return View(raw.replaced(sign * score), raw)
+
+
+def corrected(plan: Plan, main: Measurement, seen: View, coexpression: Coexpression) -> AnyContrast:
+    """Return the contrast after co-expression is taken out as what its noisy measurement stands for.
+
+    Co-expression is measured twice, on two halves of the cells; the error of one half is not in the other, which
+    serves as its instrument (errors in variables; Wald 1940).
+    """
+    assert isinstance(main, (PairScores, BipartiteScores))
+    sign = 1.0 if plan.hypothesis.direction is Direction.GREATER else -1.0
+    adjustment = plan.hypothesis.claim.adjustment
+    shared, halves = estimators(main, coexpression), replicates(main, coexpression)
+    key = (array_key(main.score, shared, halves), main.shape, adjustment)
+    score = _residuals.get(key, lambda: _without_coexpression(main, adjustment, shared, halves))
+    return seen.main.replaced(sign * score)

@@ -1,0 +1,33 @@
+"""Compiled loops: draws of the nulls, and AUROCs of bootstrap resamples.
+
+Scores are ranked once; a draw only looks ranks up at permuted indices. Draw ``k`` of a seed is a function of (scheme,
+seed, k) alone, so it is the same whatever the number of draws and whatever is tested, and claims can share draws.
+"""
+
+from __future__ import annotations
+
+from theodolite.gates.kernels.bootstrap import family_weights, weighted_aurocs
+from theodolite.gates.kernels.edges import edge_statistics, strata_statistics
+from theodolite.gates.kernels.permuted import (
+    UnitCosts,
+    assigned_statistics,
+    pair_statistics,
+    permutations,
+    set_statistics,
+    unit_costs,
+)
+from theodolite.gates.kernels.streams import derive_seed
+
+__all__ = [
+    "UnitCosts",
+    "assigned_statistics",
+    "derive_seed",
+    "edge_statistics",
+    "family_weights",
+    "pair_statistics",
+    "permutations",
+    "set_statistics",
+    "strata_statistics",
+    "unit_costs",
+    "weighted_aurocs",
+]

@@ -1,0 +1,50 @@
+"""Random streams by counter: draw ``k`` of a seed is found without making the draws before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+
+__all__ = ["STEP", "compiled", "derive_seed", "mix", "stream", "uniform_below"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+STEP = np.uint64(0x9E3779B97F4A7C15)
+"""What a stream's counter grows by from one number to the next."""
+
+
+def compiled(function: Function) -> Function:
+    """Compile a loop, kept on disk where there is a place for it."""
+    try:
+        return cast(Function, numba.njit(cache=True, nogil=True)(function))
+    except RuntimeError:  # numba finds no writable place for its cache, as in a read-only container
+        return cast(Function, numba.njit(nogil=True)(function))
+
+
+def derive_seed(root: int, *path: str) -> int:
+    """Return a seed below 2**53 (exact in every JSON reader) for the named part of a test, from numpy SeedSequence."""
+    words = [int.from_bytes(name.encode(), "little") for name in path]
+    return int(np.random.SeedSequence([root, *words]).generate_state(1, np.uint64)[0] >> np.uint64(11))
+
+
+@compiled
+def mix(state: np.uint64) -> np.uint64:
+    """Finalise a counter (splitmix64; Steele, Lea and Flood 2014)."""
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
+
+
+@compiled
+def stream(seed: np.uint64, index: int) -> np.uint64:
+    """Return where draw ``index`` of a seed starts; hashing both keeps neighbouring draws unrelated."""
+    return mix(mix(seed + STEP) ^ mix(np.uint64(index) + np.uint64(0xD1B54A32D192ED03)))
+
+
+@compiled
+def uniform_below(state: np.uint64, limit: int) -> np.int64:
+    """Return a whole number from 0 to ``limit - 1``, by multiply-shift on 32 bits: its bias is below limit / 2**32."""
+    return np.int64(((mix(state) >> np.uint64(32)) * np.uint64(limit)) >> np.uint64(32))
