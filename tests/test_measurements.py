@@ -15,6 +15,7 @@ from theodolite.measurements import (
     SHAPES,
     BipartiteScores,
     CellScores,
+    Coexpression,
     CurveFit,
     DistanceMatch,
     GeneScores,
@@ -141,6 +142,18 @@ def curve_fit(**changes: Any) -> CurveFit:
     return CurveFit(**(values | changes))
 
 
+def coexpression(**changes: Any) -> Coexpression:
+    matrix = np.array([[0.0, 0.5, -0.25], [0.5, 0.0, 0.125], [-0.25, 0.125, 0.0]])
+    values: dict[str, Any] = {
+        "genes": ("A1", "B", "C"),
+        "pearson": matrix,
+        "robust": matrix / 2.0,
+        "half_a": matrix,
+        "half_b": -matrix,
+    }
+    return Coexpression(**(values | changes))
+
+
 MAKERS = {
     "GeneScores": gene_scores,
     "PairScores": pair_scores,
@@ -151,6 +164,7 @@ MAKERS = {
     "PredictionGain": prediction_gain,
     "GraphEdges": graph_edges,
     "CurveFit": curve_fit,
+    "Coexpression": coexpression,
 }
 
 
@@ -222,6 +236,11 @@ def test_bytes_survive_a_round_trip_whatever_the_numbers(scores: list[float], un
         (bipartite_scores, {"regulator_covariates": np.ones((2, 2))}, r"shape \(2, 2\), expected \(2, 1\)"),
         (bipartite_scores, {"target_covariates": np.ones((2, 1))}, r"shape \(2, 1\), expected \(3, 1\)"),
         (bipartite_scores, {"target_families": ("Z", "A", "C")}, "gives 'A1' the family 'A' as a regulator and 'Z'"),
+        (coexpression, {"genes": ("A1", "B", "B")}, "genes repeats 'B'"),
+        (coexpression, {"robust": np.ones((3, 2))}, "robust must be a symmetric 3 x 3 matrix"),
+        (coexpression, {"half_a": np.arange(9.0).reshape(3, 3) / 9.0}, "half_a must be a symmetric 3 x 3 matrix"),
+        (coexpression, {"pearson": np.full((3, 3), 1.5)}, "pearson holds 1.5; a correlation lies between -1 and 1"),
+        (coexpression, {"half_b": np.full((3, 3), np.nan)}, "half_b holds 9 values that are not finite"),
         (cell_scores, {"cells": ("c1", "c1", "c3")}, "cells repeats 'c1'"),
         (cell_scores, {"value": [1.0]}, "value has 1 entries for 3 cells"),
         (cell_scores, {"label": ("early",)}, "label has 1 entries"),

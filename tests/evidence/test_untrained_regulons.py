@@ -22,7 +22,7 @@ def write_shared_data(folder: Path) -> None:
     """Write cells in which nothing depends on anything, and tables of edges drawn at random."""
     rng = np.random.default_rng(8)
     genes = (*FACTORS, *TARGETS)
-    rate = np.exp(rng.normal(0.5, 0.7, len(genes)))
+    rate = np.exp(rng.normal(1.5, 0.5, len(genes)))
     shift = np.exp(rng.normal(0.0, 0.3, (len(LINES), len(genes))))
     line = np.repeat(np.arange(len(LINES)), 40)
     counts = rng.poisson(rate * shift[line] * rng.gamma(2.0, 0.5, (len(line), 1)))
@@ -34,7 +34,7 @@ def write_shared_data(folder: Path) -> None:
         var=pd.DataFrame({"symbol": genes}, index=[f"ENSG{gene:011d}" for gene in range(len(genes))]),
     ).write_h5ad(folder / "cells" / "mixology_cell_lines.h5ad")
     edges = [(factor, target) for factor in FACTORS for target in rng.choice(genes, 40, replace=False)]
-    modes = rng.choice(["Activation", "Repression", "Unknown"], len(edges), p=[0.55, 0.43, 0.02])
+    modes = rng.choice(["Activation", "Repression", "Unknown"], len(edges), p=[0.55, 0.415, 0.035])
     trrust = "".join(f"{first}\t{second}\t{mode}\t1\n" for (first, second), mode in zip(edges, modes, strict=True))
     (folder / "references" / "trrust_rawdata.human.tsv").write_text(trrust)
     wider = [(factor, target) for factor in FACTORS for target in rng.choice(genes, 60, replace=False)]

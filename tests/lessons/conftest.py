@@ -23,6 +23,7 @@ from theodolite.claims import (
     Relation,
     ReviewerCap,
 )
+from theodolite.experiments import CampaignRun
 from theodolite.gates import (
     BASELINES,
     CATALOGUE_VERSION,
@@ -39,6 +40,7 @@ from theodolite.gates import (
 from theodolite.judgements import Judgement, Settlement
 from theodolite.measurements import BipartiteScores, Coexpression, GeneScores, PairScores, Variant
 from theodolite.plans import Block, Plan
+from theodolite.store import refusal_rows
 
 
 def _steps() -> ModuleType:
@@ -280,4 +282,32 @@ def settled() -> Callable[..., tuple[Judgement, Settlement]]:
         place = Place((t or plan.level.provisional_t) if spends(judgement) else None, supports)
         return judgement, settle(plan, judgement, place, cap=cap, block_reused=False)
 
+    return run
+
+
+@pytest.fixture
+def refusals() -> Callable[..., list[str]]:
+    """Propose and register a round; return for each slot the code of its refusal, or ``registered``."""
+
+    def register(run: CampaignRun, *hypotheses: Hypothesis, number: int = 1) -> list[str]:
+        for slot, hypothesis in enumerate(hypotheses, start=1):
+            run.propose(number, slot, hypothesis)
+        run.register(number)
+        codes = {row.subject: row.code for row in refusal_rows(run.ledger)}
+        return [codes.get(run.subject(number, slot), "registered") for slot in range(1, len(hypotheses) + 1)]
+
+    return register
+
+
+@pytest.fixture
+def two_rounds(
+    open_campaign: Callable[..., CampaignRun],
+    make_hypothesis: Callable[..., Hypothesis],
+    strongest: Callable[..., Hypothesis],
+    go_round: Callable[..., None],
+) -> CampaignRun:
+    """Return a campaign with a round that supports nothing and one that does."""
+    run = open_campaign(tools=("geometry.axis_separation",))
+    go_round(run, 1, [make_hypothesis(run, "decoy_1"), make_hypothesis(run, "decoy_2")])
+    go_round(run, 2, [strongest(run, "program_1"), make_hypothesis(run, "too_small")])
     return run

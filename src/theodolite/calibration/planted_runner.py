@@ -61,7 +61,7 @@ class PlantedRunner:
         """
         own = Variant.parse(job.variant).kind in _OF_MODEL
         hidden = {"seed"} if own else {"seed", "model_sha256"}
-        return digest(job.model_dump(mode="json", exclude=hidden))
+        return digest([job.model_dump(mode="json", exclude=hidden), self._setting.units])
 
     def _run(self, job: JobSpec, result: Path) -> str:
         """Measure, write the result, and return why it could not be done, if so."""

@@ -46,7 +46,7 @@ class SharedStructure:
     coexpression: dict[str, Coexpression] = field(default_factory=dict, repr=False)
     genes: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     families: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
-    labels: dict[tuple[str, str], NDArray[np.bool_]] = field(default_factory=dict, repr=False)
+    labels: dict[tuple[str, str, str], NDArray[np.bool_]] = field(default_factory=dict, repr=False)
     spreads: dict[tuple[str, ...], float] = field(default_factory=dict, repr=False)
     documents: dict[str, bytes] = field(default_factory=dict, repr=False)
 
@@ -92,6 +92,11 @@ class PlantedSetting(Setting):
         """Gene statistics from counts of the cells."""
         return self.shared.statistics
 
+    @property
+    def units(self) -> str:
+        """What the gates take for homology families: genes, each for itself, where that safeguard is off."""
+        return "genes" if self.ablation == Ablation.NO_FAMILY_BLOCK else "families"
+
     def genes(self, split: str) -> tuple[str, ...]:
         """Return the genes of a part of the split, in the model's order."""
         if split not in self.shared.genes:
@@ -99,14 +104,16 @@ class PlantedSetting(Setting):
         return self.shared.genes[split]
 
     def split_families(self, split: str) -> tuple[str, ...]:
-        """Return the family of each gene of a part."""
+        """Return the family of each gene of a part, or its own name where paralogues count as independent."""
+        if self.units == "genes":
+            return self.genes(split)
         if split not in self.shared.families:
             self.shared.families[split] = super().split_families(split)
         return self.shared.families[split]
 
     def labels(self, reference: str, split: str) -> NDArray[np.bool_]:
         """Return the edges of a reference in a part, regulators by genes."""
-        key = (self.references[reference].sha256, split)
+        key = (self.references[reference].sha256, split, self.units)
         if key not in self.shared.labels:
             found = super().labels(reference, split)
             found.setflags(write=False)

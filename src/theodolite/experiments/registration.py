@@ -23,6 +23,7 @@ from theodolite.gates import (
     power_gate,
     preflight,
 )
+from theodolite.gates.stream import history_multiplier
 from theodolite.judgements import GateId
 from theodolite.plans import Block, EvidenceKind, LevelRule, Plan
 from theodolite.sources import Source, leaked_ancestors
@@ -125,6 +126,12 @@ class Registrar:
         return spent, len(supported)
 
     @cached_property
+    def _block_history(self) -> tuple[int, int]:
+        """Tests on the block, and the supports it has returned, before this round."""
+        tested = [row for row in hypothesis_rows(self._ledger, block_id=self._block_id) if row.t is not None]
+        return len(tested), sum(row.verdict is Verdict.SUPPORTED for row in tested)
+
+    @cached_property
     def _retired_families(self) -> frozenset[str]:
         return agent_view(self._ledger, self._setting.campaign_id).retired_families
 
@@ -138,14 +145,22 @@ class Registrar:
         """
         spent, supports = self._state
         spec = self._setting.spec
-        return level_rule(
+        rule = level_rule(
             self.stream,
             q=spec.error.q,
             n_max=spec.n_max,
             provisional_t=spent + earlier_in_round + 1,
             supports_before=supports,
             rule="e-lond",
-        ).model_copy(update={"supports_per_block": spec.error.supports_per_block})
+        )
+        most = spec.error.supports_per_block
+        if most is None or self.block_reused:
+            return rule
+        tests, returned = self._block_history
+        multiplier = history_multiplier(tests + earlier_in_round + 1, returned, most)
+        return rule.model_copy(
+            update={"supports_per_block": most, "provisional_alpha": rule.provisional_alpha / multiplier}
+        )
 
     def _taken(self, hypothesis_id: str) -> int:
         """Return how many registrations of an identity stand in the way of another; 0 if it may be registered.
@@ -183,7 +198,14 @@ class Registrar:
         identity = identity_gate(self._taken(hypothesis.id))
         if not identity.passed and setting.ablation != Ablation.NO_DEDUP:
             return Refusal("duplicate", identity.sentence)
-        instrument = get_tool(hypothesis.tool.partition("@")[0])
+        try:
+            instrument = get_tool(hypothesis.tool.partition("@")[0])
+        except KeyError as error:
+            return Refusal("mismatch", str(error.args[0]))
+        if hypothesis.tool != f"{instrument.name}@{instrument.version}":
+            return Refusal(
+                "mismatch", f"the tool is {hypothesis.tool!r}, this version has {instrument.name}@{instrument.version}"
+            )
         reference = setting.references[hypothesis.claim.reference.name]
         if hypothesis.claim != setting.claim(instrument, hypothesis.claim.reference.name):
             return Refusal(

@@ -80,7 +80,6 @@ def test_items_are_in_the_format_of_the_campaign(run: CampaignRun) -> None:
     campaign = run.setting.campaign_id
     for number in (1, 2):
         plans = run.plans(number)
-        (one, *_) = plans.values()
         items = trial_items(run, number)
         assert [int(sealed.name.rpartition("/")[2]) for sealed in items] == [max(plans) + 1, max(plans) + 2]
         for sealed in items:

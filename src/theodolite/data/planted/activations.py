@@ -166,9 +166,10 @@ class PlantedActivations:
     def score(self, layer: int, head: int | None, variant: Variant = _MAIN) -> Singles:
         """Return the score of every regulator (row) and gene, shape (r, n), of a head or averaged over heads.
 
-        The variants ``untrained`` and ``random_embedding`` have hubs, paralogues and noise of their own and neither
-        modules nor signals, and are the same for every model of a structure: they are what its architecture gives.
-        ``shuffled_input`` has the model's own hubs.
+        The variants ``untrained`` and ``random_embedding`` are hubs and noise. Gene vectors that were drawn at random
+        know neither degrees nor homology, modules nor edges; and they are the same for every model of a structure,
+        for they are what its architecture gives. ``shuffled_input`` has the model's own hubs, and its paralogues are
+        alike.
 
         Raises
         ------
@@ -211,7 +212,7 @@ class PlantedActivations:
         knobs, index = self.structure.knobs, self.heads.index((layer, head))
         rng = self._rng(variant, "place", str(layer), str(head))
         regulator_hub, target_hub, common = self._shared(variant)
-        score = self._noise.draw(rng)
+        score = self._noise(variant).draw(rng)
         score *= np.float32(sqrt(1.0 - knobs.model_sharing))
         score += common
         here, there = self._place_hubs(regulator_hub, rng), self._place_hubs(target_hub, rng)
@@ -234,19 +235,23 @@ class PlantedActivations:
         if name not in self._common:
             knobs, graph = self.structure.knobs, self.structure.graph
             rng = self._rng(source, "model")
-            free = sqrt(1.0 - knobs.hub_degree**2)
+            following = knobs.hub_degree if source.kind in _OWN else 0.0
+            free = sqrt(1.0 - following**2)
             regulator, target = (
-                knobs.hub_degree * bias + free * rng.standard_normal(len(bias))
-                for bias in (graph.out_bias, graph.in_bias)
+                following * bias + free * rng.standard_normal(len(bias)) for bias in (graph.out_bias, graph.in_bias)
             )
-            noise = np.float32(sqrt(knobs.model_sharing)) * self._noise.draw(rng)
+            noise = np.float32(sqrt(knobs.model_sharing)) * self._noise(source).draw(rng)
             self._common[name] = (regulator, target, noise)
         return self._common[name]
 
+    def _noise(self, variant: Variant) -> ParalogousNoise:
+        return self._noises[variant.kind in _OWN]
+
     @cached_property
-    def _noise(self) -> ParalogousNoise:
+    def _noises(self) -> dict[bool, ParalogousNoise]:
         graph = self.structure.graph
-        return self.structure.noise(np.arange(graph.n_regulators), np.arange(len(graph.genes)))
+        own = self.structure.noise(np.arange(graph.n_regulators), np.arange(len(graph.genes)))
+        return {True: own, False: ParalogousNoise(own.rows, own.columns, 0.0, 0.0)}
 
     def _place_hubs(self, hub: Floats, rng: np.random.Generator) -> Floats:
         share = self.structure.knobs.hub_of_gene

@@ -118,7 +118,7 @@ _KNOBS = {
         edges=10_500,
         shared_targets=0.9,
         shared_regulators=0.95,
-        true_share=0.05,
+        true_share=0.01,
         row_sharing=0.8,
         column_sharing=0.9,
     ),

@@ -63,6 +63,8 @@ class ParalogousNoise:
     def _alike_rows(self, width: int, rng: np.random.Generator) -> Singles:
         """Return standard normal rows (r, width) of which those of a family correlate by ``row_sharing``."""
         noise = rng.standard_normal((len(self.rows), width), dtype=np.float32)
+        if self.row_sharing == 0.0:
+            return noise
         noise *= np.float32(sqrt(1.0 - self.row_sharing))
         shared = rng.standard_normal((int(self._row_family.max()) + 1, width), dtype=np.float32)
         shared *= np.float32(sqrt(self.row_sharing))

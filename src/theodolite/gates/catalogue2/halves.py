@@ -16,7 +16,7 @@ __all__ = ["halves_gate"]
 
 
 def _tested(plan: Plan, half: Scored, coexpression: Coexpression | None, number: int) -> tuple[float, float] | None:
-    contrast = view(plan, half, half, coexpression).main
+    contrast = view(plan, half, coexpression).main
     p = quick_p(contrast, plan, "half", str(number))
     return None if p is None else (float(contrast.to_effect(np.array([contrast.observed()]))[0]), p)
 

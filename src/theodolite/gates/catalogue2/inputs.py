@@ -12,7 +12,7 @@ from theodolite.gates.lint import input_defects as symmetric_defects
 from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores, Variant, VariantKind
 from theodolite.plans import Plan
 
-__all__ = ["input_defects", "largest_tie"]
+__all__ = ["genes_of", "input_defects", "largest_tie"]
 
 
 def input_defects(plan: Plan, measurements: Mapping[Variant, Measurement]) -> list[str]:
@@ -41,6 +41,14 @@ def input_defects(plan: Plan, measurements: Mapping[Variant, Measurement]) -> li
     if absent:
         defects.append(f"main carries no {', '.join(absent)} of the genes")
     return defects
+
+
+def genes_of(measurement: Measurement) -> set[str]:
+    """Return the genes that a measurement speaks of."""
+    assert isinstance(measurement, (GeneScores, PairScores, BipartiteScores))
+    if isinstance(measurement, BipartiteScores):
+        return {*measurement.regulators, *measurement.targets}
+    return set(measurement.genes)
 
 
 def largest_tie(measurements: Mapping[Variant, Measurement]) -> float:

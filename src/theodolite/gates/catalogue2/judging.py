@@ -19,10 +19,10 @@ from theodolite.gates.catalogue2.controls import controls
 from theodolite.gates.catalogue2.discipline import selection_discipline
 from theodolite.gates.catalogue2.effect import effect_size, equivalence
 from theodolite.gates.catalogue2.halves import halves_gate
-from theodolite.gates.catalogue2.inputs import input_defects, largest_tie
+from theodolite.gates.catalogue2.inputs import genes_of, input_defects, largest_tie
 from theodolite.gates.catalogue2.panel import draw_panel, held, quick_p, reaches, resolution, stuck
 from theodolite.gates.catalogue2.settling import CATALOGUE_VERSION
-from theodolite.gates.catalogue2.views import View, corrected, view
+from theodolite.gates.catalogue2.views import View, beside, corrected, view
 from theodolite.gates.catalogue2.words import things
 from theodolite.gates.confounds import retention
 from theodolite.gates.contrasts import AnyContrast
@@ -37,7 +37,7 @@ from theodolite.plans import Plan
 __all__ = ["PROMISING", "judge", "preflight"]
 
 PROMISING: Final = 0.05
-"""Confounds, baselines and halves are worked out for a p up to this one; above it no verdict depends on them."""
+"""Confounds, baselines and halves are worked out for a p up to this one, and for whatever a level could let through."""
 
 _UNKNOWN: Final = Effect(estimate=0.0, low=-0.5, high=0.5, unit=UNIT)
 
@@ -99,12 +99,13 @@ def _input(defects: list[str], plan: Plan, contrast: AnyContrast | None) -> Gate
 
 def _coexpression(plan: Plan, dossier: Dossier) -> tuple[Coexpression | None, list[str]]:
     if plan.coexpression_sha256 is None:
-        wanted = Covariate.CO_EXPRESSION in plan.hypothesis.claim.adjustment
-        return None, ["the claim holds co-expression fixed, but the plan names none"] if wanted else []
+        wanted = Covariate.CO_EXPRESSION in plan.hypothesis.claim.adjustment or "coexpression_strata" in plan.null_panel
+        return None, ["the test needs co-expression, and the plan names none"] if wanted else []
     found = dossier.coexpression
     if not isinstance(found, Coexpression):
         return None, ["the co-expression that the plan names is not at hand"]
-    return found, []
+    absent = sorted(genes_of(dossier.measurements[Variant(VariantKind.MAIN)]) - set(found.genes))
+    return found, [f"there is no co-expression of {', '.join(absent[:3])}"] if absent else []
 
 
 def judge(plan: Plan, dossier: Dossier) -> Judgement:
@@ -142,7 +143,7 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
     arrangements: float | None = None
     found, margins = {}, {}
     if not defects:
-        seen = view(plan, main, main, coexpression)
+        seen = view(plan, main, coexpression)
         found, margins = reaches(seen.main, plan), held(seen.main, plan)
         defects += stuck(found, margins)
         arrangements = min(far.log10_arrangements for far in found.values())
@@ -162,9 +163,9 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
     p = max(item.p for item in evidence)
     e = None if plan.evidence != "e" else min(item.e or 0.0 for item in evidence)
     others = {
-        variant: view(plan, measurement, main, coexpression).main
+        variant: beside(plan, seen.main, measurement, coexpression)
         for variant, measurement in sorted(used.items())
-        if variant.kind is not VariantKind.MAIN and p <= PROMISING
+        if variant.kind is not VariantKind.MAIN and _promising(plan, p, e)
     }
     best = hardest({variant: _estimate(contrast) for variant, contrast in others.items()}) if others else None
     effect, pairs = effect_with_gains(
@@ -196,6 +197,11 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
         raw=raw,
         largest_tie=largest_tie(used),
     )
+
+
+def _promising(plan: Plan, p: float, e: float | None) -> bool:
+    """Return whether a verdict can depend on more than the nulls: no level of a stream is above its q."""
+    return p <= max(PROMISING, plan.level.q) or (e is not None and e >= 1.0 / plan.level.q)
 
 
 def _estimate(contrast: AnyContrast) -> float:

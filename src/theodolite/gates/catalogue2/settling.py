@@ -159,7 +159,9 @@ def settle(
         level = e_lond_level(place.t, place.supports_before, q, n_max)
         multiplier = _multiplier(plan, place)
         required = (multiplier or 1.0) / level.alpha
-        e_value = judgement.e if judgement.e is not None else grid_calibrated_e(judgement.p, place.t, q, n_max)
+        # A p is laid on the grid of the rate that economy mode leaves, or no p could reach what that asks for.
+        own = q / (multiplier or 1.0)
+        e_value = judgement.e if judgement.e is not None else grid_calibrated_e(judgement.p, place.t, own, n_max)
         p_level = 1.0 / (required * level.harmonic)
         gates += [
             _panel(judgement, e_value, required, p_level),

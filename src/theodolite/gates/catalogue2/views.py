@@ -22,11 +22,12 @@ from theodolite.gates.nulls import contrast_genes, contrast_pairs
 from theodolite.measurements import BipartiteScores, Coexpression, GeneScores, Measurement, PairScores
 from theodolite.plans import Plan
 
-__all__ = ["View", "adjusted_score", "corrected", "estimators", "hub_free_score", "view"]
+__all__ = ["View", "adjusted_score", "beside", "corrected", "estimators", "hub_free_score", "view"]
 
 Floats = NDArray[np.float64]
 
 _residuals: Memo[Floats] = Memo(1024)
+_bases: Memo[AnyContrast] = Memo(128)
 
 
 @dataclass(frozen=True)
@@ -125,59 +126,66 @@ def _without_coexpression(
     )
 
 
-def _contrast(labelled: Measurement, score: Floats, coexpression: Coexpression | None) -> AnyContrast:
+def _base(labelled: Measurement, coexpression: Coexpression | None) -> AnyContrast:
+    """Return a contrast with the reference, its nulls, and scores that nobody reads; remembered by content."""
+    assert isinstance(labelled, (GeneScores, PairScores, BipartiteScores))
+    shared = None
+    if coexpression is not None and not isinstance(labelled, GeneScores):
+        shared = estimators(labelled, coexpression)[0]
     if isinstance(labelled, BipartiteScores):
         assert labelled.edges is not None
-        return contrast_bipartite(
-            score,
-            labelled.edges,
-            labelled.regulator_families,
-            labelled.target_families,
-            _columns(labelled.covariate_names, labelled.target_covariates, [Covariate.MEAN.value])[:, 0],
-            _columns(labelled.covariate_names, labelled.target_covariates, [Covariate.DROPOUT.value])[:, 0],
-            coexpression=None if coexpression is None else estimators(labelled, coexpression)[0],
+        edges, families = labelled.edges, (labelled.regulator_families, labelled.target_families)
+        mean, dropout = _columns(
+            labelled.covariate_names, labelled.target_covariates, [Covariate.MEAN.value, Covariate.DROPOUT.value]
+        ).T
+        key = (array_key(edges, shared, mean, dropout), families)
+        return _bases.get(
+            key, lambda: contrast_bipartite(np.zeros(edges.shape), edges, *families, mean, dropout, coexpression=shared)
         )
-    assert isinstance(labelled, (GeneScores, PairScores))
     mean, variance = _columns(
         labelled.covariate_names, labelled.covariates, [Covariate.MEAN.value, Covariate.VARIANCE.value]
     ).T
     if isinstance(labelled, GeneScores):
         assert labelled.members is not None
-        return contrast_genes(score, labelled.members, labelled.families, mean, variance)
+        return contrast_genes(labelled.score, labelled.members, labelled.families, mean, variance)
     assert labelled.edges is not None
-    base = contrast_pairs(
-        labelled.score,
-        labelled.edges,
-        labelled.families,
-        mean,
-        variance,
-        coexpression=None if coexpression is None else estimators(labelled, coexpression)[0],
-    )
-    return base.replaced(score)
+    return contrast_pairs(labelled.score, labelled.edges, labelled.families, mean, variance, coexpression=shared)
 
 
-def view(plan: Plan, measurement: Measurement, labelled: Measurement, coexpression: Coexpression | None) -> View:
-    """Return a measurement against the reference that ``labelled`` carries.
+def _signed(plan: Plan, score: Floats) -> Floats:
+    """Orient scores so that the claimed direction is upwards."""
+    return score if plan.hypothesis.direction is Direction.GREATER else -score
+
+
+def view(plan: Plan, measurement: Measurement, coexpression: Coexpression | None) -> View:
+    """Return the model's measurement, which carries the reference, against it.
 
     Parameters
     ----------
     plan
         Direction, adjustment set, and which defence a calibration study switched off.
     measurement
-        Main or a baseline.
-    labelled
         Main, with the reference attached.
     coexpression
         From counts of the same cells; None where the claim does not hold it fixed.
     """
-    sign = 1.0 if plan.hypothesis.direction is Direction.GREATER else -1.0
+    base = _base(measurement, coexpression)
     if plan.ablation == Ablation.NO_CONFOUND_GATE:
         assert isinstance(measurement, (GeneScores, PairScores, BipartiteScores))
-        bare = _contrast(labelled, sign * measurement.score, coexpression)
+        bare = base.replaced(_signed(plan, measurement.score))
         return View(bare, bare)
-    raw = _contrast(labelled, sign * hub_free_score(measurement), coexpression)
-    score = adjusted_score(measurement, plan.hypothesis.claim.adjustment, coexpression)
-    return View(raw.replaced(sign * score), raw)
+    raw = base.replaced(_signed(plan, hub_free_score(measurement)))
+    return View(beside(plan, raw, measurement, coexpression), raw)
+
+
+def beside(
+    plan: Plan, contrast: AnyContrast, measurement: Measurement, coexpression: Coexpression | None
+) -> AnyContrast:
+    """Return a measurement, adjusted as the plan says, against the reference of a contrast."""
+    if plan.ablation == Ablation.NO_CONFOUND_GATE:
+        assert isinstance(measurement, (GeneScores, PairScores, BipartiteScores))
+        return contrast.replaced(_signed(plan, measurement.score))
+    return contrast.replaced(_signed(plan, adjusted_score(measurement, plan.hypothesis.claim.adjustment, coexpression)))
 
 
 def corrected(plan: Plan, main: Measurement, seen: View, coexpression: Coexpression) -> AnyContrast:
@@ -187,9 +195,8 @@ def corrected(plan: Plan, main: Measurement, seen: View, coexpression: Coexpress
     serves as its instrument (errors in variables; Wald 1940).
     """
     assert isinstance(main, (PairScores, BipartiteScores))
-    sign = 1.0 if plan.hypothesis.direction is Direction.GREATER else -1.0
     adjustment = plan.hypothesis.claim.adjustment
     shared, halves = estimators(main, coexpression), replicates(main, coexpression)
     key = (array_key(main.score, shared, halves), main.shape, adjustment)
     score = _residuals.get(key, lambda: _without_coexpression(main, adjustment, shared, halves))
-    return seen.main.replaced(sign * score)
+    return seen.main.replaced(_signed(plan, score))

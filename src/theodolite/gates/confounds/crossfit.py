@@ -161,7 +161,7 @@ class Nuisance:
             fit[place] = np.tensordot(weights, self.average[:, place[0], place[1]], 1)
             if self.square:
                 fit[self.columns[b][:, None], self.rows[a][None, :]] = fit[place].T
-        return fit
+        return (fit + fit.T) / 2.0 if self.square else fit
 
 
 def _cells(shape: tuple[int, int], square: bool) -> list[tuple[int, int]]:
