@@ -68,6 +68,7 @@ class Condition:
 MAIN = Condition("scores depend on co-expression in counts", REPLICATES)
 OTHERS = (
     Condition("the same, measured in a third of the cells", 500, n_cells=200),
+    Condition("the same, measured in an eighth of the cells", 500, n_cells=75),
     Condition("scores depend on co-expression of rates, of which counts show a part", 500, of_rates=True),
 )
 """Conditions that are reported whatever they show."""

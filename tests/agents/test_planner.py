@@ -130,7 +130,7 @@ def candidates_of(run: CampaignRun, reference: str) -> list[Hypothesis]:
 
 
 def test_an_instrument_without_support_is_left_alone(open_campaign: Open, go_round: Go) -> None:
-    run = open_campaign(error={"n_max": 60}, sesoi={"GeneScores": 0.4})
+    run = open_campaign(error={"n_max": 60}, sesoi={"GeneScores": 0.33})
     name = "geometry.axis_separation"
     decoys = [item for item in candidates_of(run, "decoy_1") if item.tool.startswith(name)]
     go_round(run, 1, decoys[:5])
@@ -147,7 +147,7 @@ def test_an_instrument_without_support_is_left_alone(open_campaign: Open, go_rou
 
 
 def test_an_instrument_with_a_support_is_kept(open_campaign: Open, go_round: Go) -> None:
-    run = open_campaign(error={"n_max": 60}, sesoi={"GeneScores": 0.4})
+    run = open_campaign(error={"n_max": 60}, sesoi={"GeneScores": 0.33})
     name = "geometry.axis_separation"
     found = next(item for item in propose(run, 3) if item.tool.startswith(name))
     decoys = [item for item in candidates_of(run, "decoy_1") if item.tool.startswith(name)]
@@ -161,8 +161,10 @@ def _retell(entry: Any, payload: dict[str, Any]) -> None:
     if entry.kind is EntryKind.JUDGEMENT and payload["judgement"]["evidence"]:
         judged = payload["judgement"]
         judged["p"] = "0.777"
-        for effect in ("effect", "baseline", "gain"):
-            judged[effect] |= {"estimate": "0.011", "low": "-0.2", "high": "0.2"}
+        # Baselines, gain and raw effect are worked out only where the nulls leave something to explain.
+        for effect in ("effect", "baseline", "gain", "raw"):
+            if judged.get(effect) is not None:
+                judged[effect] |= {"estimate": "0.011", "low": "-0.2", "high": "0.2"}
         for item in judged["evidence"]:
             item |= {"p": "0.777", "exceedances": 700}
     if entry.kind is EntryKind.VERDICT and payload["settlement"]["t"] is not None:

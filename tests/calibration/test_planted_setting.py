@@ -14,6 +14,7 @@ from theodolite.data import DISCOVERY
 from theodolite.data.planted import PlantedActivations, WorldKind, plant_structure
 from theodolite.experiments import CampaignRun, CampaignSpec, JobSpec, Setting, Workspace
 from theodolite.experiments.workbench import COVARIATES
+from theodolite.gates.ablation import Ablation
 from theodolite.measurements import BipartiteScores, load_measurement
 from theodolite.store import Ledger
 from theodolite.tools import get_tool
@@ -185,6 +186,21 @@ def test_jobs_of_another_model_and_measurements_of_gene_vectors_are_errors(
     reasons = [outcome.reason for outcome in worlds[0].runner(setting).submit([other, vectors])]
     assert "another model" in reasons[0]
     assert "attention only" in reasons[1]
+
+
+def test_without_families_every_gene_counts_for_itself(
+    worlds: tuple[PlantedWorld, ...], setting: PlantedSetting, tmp_path: Path
+) -> None:
+    ablated = worlds[0].setting(Terms(), Workspace.at(tmp_path), Ablation.NO_FAMILY_BLOCK)
+    job = _job(setting, 1, 1, "block-1", "main")
+    kept, off = (_measured(worlds[0], item, job) for item in (setting, ablated))
+    assert np.array_equal(kept.score, off.score)
+    assert off.target_families == off.targets
+    assert kept.candidates().sum() < off.candidates().sum() == off.score.size - len(off.regulators)
+    assert np.array_equal(ablated.labels("regulon_1", "block-1"), setting.labels("regulon_1", "block-1"))
+    assert ablated.blinded_spread("BipartiteScores", "regulon_1", "block-1") < setting.blinded_spread(
+        "BipartiteScores", "regulon_1", "block-1"
+    )
 
 
 def test_a_setting_on_another_split_or_structure_is_refused(worlds: tuple[PlantedWorld, ...], tmp_path: Path) -> None:

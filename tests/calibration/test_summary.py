@@ -61,6 +61,15 @@ def test_reused_blocks_have_a_row_of_their_own(campaign_result, test_record):
     assert arm.reused_fdr.value == 1.0 and arm.reused_tests == 1
 
 
+def test_a_campaign_that_reused_no_block_says_nothing_of_reused_blocks(campaign_result, test_record):
+    arm = only(
+        campaign_result(test_record(1, verdict="supported", reused=True)),
+        campaign_result(test_record(1), activation=1),
+    )
+    assert (arm.reused_fdr.value, arm.reused_fdr.campaigns) == (1.0, 1)
+    assert only(campaign_result(test_record(1))).reused_fdr.value is None
+
+
 def test_power_counts_strong_true_claims_on_fresh_blocks(campaign_result, test_record):
     strong = {"truth": "true", "planted": 0.10, "block_se": 0.02}
     arm = only(

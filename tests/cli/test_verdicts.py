@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -13,13 +14,13 @@ SUPPORTED = VerdictLine(
     subject="pbmc-1a2b3c4d/r01.s001", campaign="pbmc-1a2b3c4d", slot="r01.s001",
     claim="“Myeloid lineage”: genes lie at the lower end of axis 3, after block 1", family="geometry.axis_separation",
     outcome="supported", tags=("[one block]", "[reused hold-out]"), auroc=0.84, low=0.75, high=0.91, p=2e-4,
-    level=1.1e-3, first_unmet=None, unmet_sentence=None, next_step="Register the same claim in other cells.",
+    level=1.1e-3, e=None, required=None, first_unmet=None, unmet_sentence=None, next_step="Register the same claim in other cells.",
 )  # fmt: skip
 INVALID = VerdictLine(
     subject="pbmc-1a2b3c4d/r01.s002", campaign="pbmc-1a2b3c4d", slot="r01.s002",
     claim="“T lineage”: genes attend to one another, head 2 of block 3", family="attention.edges",
     outcome="invalid", tags=(), auroc=None, low=None, high=None, p=None, level=None,
-    first_unmet="G1 input", unmet_sentence="The input cannot be tested: 40 scores are tied.",
+    e=None, required=None, first_unmet="G1 input", unmet_sentence="The input cannot be tested: 40 scores are tied.",
     next_step="Mend the input that the first gate names.",
 )  # fmt: skip
 
@@ -36,6 +37,9 @@ def test_effect_and_evidence_in_words():
     assert effect_text(SUPPORTED) == "AUROC 0.84 (0.75-0.91)"
     assert evidence_text(SUPPORTED) == "p 2e-04 / 1.1e-03"
     assert (effect_text(INVALID), evidence_text(INVALID)) == ("not measured", "no level spent")
+    bet = replace(SUPPORTED, p=None, level=None, e=12_345.6, required=3805.9)
+    assert evidence_text(bet) == "e 1.23e+04 / 3,806"
+    assert evidence_text(replace(bet, e=812.4, required=380.0)) == "e 812 / 380"
     assert unmet_text(SUPPORTED) == "none"
     assert unmet_text(INVALID) == "G1 input: The input cannot be tested: 40 scores are tied."
 

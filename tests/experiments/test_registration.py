@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from theodolite.claims import Author, Direction, Hypothesis
-from theodolite.data import Reference
+from theodolite.data import DISCOVERY, Reference
 from theodolite.experiments import CampaignRun, StepError
+from theodolite.gates import BASELINES
+from theodolite.gates.exploration import exploratory_effects
 from theodolite.gates.stream import e_lond_level
+from theodolite.measurements import load_measurement
 from theodolite.plans import Plan
 from theodolite.sources import Source
 from theodolite.store import EntryKind, hypothesis_rows, refusal_rows, stream_state
+from theodolite.tools import get_tool
 
 Open = Callable[..., CampaignRun]
 Make = Callable[..., Hypothesis]
@@ -39,21 +45,78 @@ def test_a_plan_locks_everything_that_decides(open_campaign: Open, make_hypothes
     plan = run.plans(1)[1]
     setting = run.setting
     assert plan.params == {"layer": 0, "axis": 1}
-    assert plan.variants == ("main", setting.untrained)
-    assert set(plan.fitted) == set(plan.variants)
+    assert plan.variants == ("main", *BASELINES) == setting.variants
+    assert set(plan.fitted) == {*plan.variants, *(f"loci of {variant}" for variant in BASELINES)}
     assert plan.reference_sha256 == setting.references["program_1"].sha256
     assert (plan.cells_sha256, plan.model_sha256) == (setting.cells.sha256, setting.model.sha256)
+    assert (plan.catalogue, plan.evidence, plan.unit, plan.selected_on) == ("2", "p", "homology family", "discovery")
+    assert plan.null_panel == ("family_block_swap", "stratified_labels")
+    assert plan.ablation is None
     assert plan.block.id == setting.split.block_id("block-1")
+    assert (plan.level.rule, plan.level.supports_per_block) == ("e-lond", None)
     assert plan.level.provisional_alpha == e_lond_level(1, 0, 0.10, 12).alpha
     assert plan.minimum_detectable_effect <= 1.5 * plan.sesoi
     entry = next(run.ledger.entries(kind=EntryKind.REGISTRATION))
     assert entry.payload["prereg_sha256"] == plan.sha256
 
 
-def test_a_tool_that_fits_nothing_names_no_fit(open_campaign: Open, make_hypothesis: Make) -> None:
+def test_a_tool_that_fits_nothing_names_no_axes(open_campaign: Open, make_hypothesis: Make) -> None:
     run = open_campaign()
     assert register(run, make_hypothesis(run, "program_2_pairs", tool="attention.edges")) == ["registered"]
-    assert run.plans(1)[1].fitted == {}
+    plan = run.plans(1)[1]
+    assert set(plan.fitted) == {f"loci of {variant}" for variant in BASELINES}
+    assert not set(plan.fitted) & set(plan.variants)
+
+
+@pytest.mark.parametrize("tool", ["geometry.axis_separation", "geometry.pair_proximity", "attention.edges"])
+def test_every_plan_names_each_baseline_at_its_own_best_place(
+    open_campaign: Open, make_hypothesis: Make, small_world: Any, tool: str
+) -> None:
+    run = open_campaign()
+    reference = "program_2" if tool == "geometry.axis_separation" else "program_2_pairs"
+    assert register(run, make_hypothesis(run, reference, tool=tool)) == ["registered"]
+    plan, setting = run.plans(1)[1], run.setting
+    assert plan.loci is not None
+    assert set(plan.loci) == set(BASELINES)
+    places = [params.model_dump(mode="json") for params in get_tool(tool).params.enumerate(setting.model_shape)]
+    labels = setting.labels(reference, DISCOVERY)
+    for variant, own in plan.loci.items():
+        # The recorded choice, made again from what the baseline shows on discovery genes at every place.
+        shown = {}
+        for number, place in enumerate(places):
+            job = run._tool_job(get_tool(tool), place, DISCOVERY, variant)
+            (outcome,) = small_world.runner(setting).submit([job])
+            measured = load_measurement(Path(str(outcome.content_file)).read_bytes())
+            shared = None if reference == "program_2" else setting.coexpression(DISCOVERY)
+            adjustment = plan.hypothesis.claim.adjustment
+            effect, _ = exploratory_effects(measured, {reference: labels}, adjustment, shared)[reference]
+            shown[number] = abs(effect) if reference == "program_2" else effect
+        assert own == places[max(shown, key=lambda number: shown[number])]
+        stored = json.loads(run.ledger.artefacts.get(plan.fitted[f"loci of {variant}"]))
+        assert stored[reference]["params"] == own
+
+
+def test_what_a_pair_claim_holds_fixed_and_what_it_derives_from_are_locked(
+    open_campaign: Open, make_hypothesis: Make
+) -> None:
+    run = open_campaign()
+    pairs, genes = make_hypothesis(run, "program_2_pairs", tool="attention.edges"), make_hypothesis(run, "program_2")
+    assert register(run, pairs, genes) == ["registered", "registered"]
+    of_pairs, of_genes = run.plans(1)[1], run.plans(1)[2]
+    assert of_genes.coexpression_sha256 is None
+    assert of_pairs.null_panel == ("family_block_swap", "stratified_labels", "coexpression_strata")
+    assert of_pairs.coexpression_sha256 == run.setting.coexpressed["block-1"]
+    content = run.ledger.artefacts.get(str(of_pairs.coexpression_sha256))
+    assert load_measurement(content).sha256 == run.setting.coexpression("block-1").sha256
+    model, cells = f"model:{run.setting.model.name}", f"cells:{run.setting.cells.name}"
+    for plan in (of_pairs, of_genes):
+        assert plan.sources is not None
+        assert plan.sources["score"] == (model, cells)
+        # Hubs are a property of the scores; every other covariate is counted in the cells.
+        counted = {item.value for item in plan.hypothesis.claim.adjustment} - {"degree"}
+        assert {name: made for name, made in plan.sources.items() if name not in ("score", "reference")} == dict.fromkeys(
+            counted, (cells,)
+        )
 
 
 @pytest.mark.parametrize(
@@ -86,8 +149,10 @@ def test_a_duplicate_is_found_over_rounds_and_campaigns(
 def test_what_was_inconclusive_may_come_back_on_an_unused_block(
     open_campaign: Open, make_hypothesis: Make, strongest: Make, go_round: Go, small_world: Any
 ) -> None:
-    run = open_campaign(**small_world.two_blocks)
-    undecided = make_hypothesis(run, "decoy_1", locus={"kind": "axis", "layer": 0, "index": (3,)})
+    # A decoy that leans towards what counts on the first block: neither supported nor ruled out.
+    terms = {"sesoi": {"GeneScores": 0.22}, "error": {"q": 0.4}}
+    run = open_campaign(**small_world.two_blocks | terms)
+    undecided = make_hypothesis(run, "decoy_1", direction=Direction.LESS)
     go_round(run, 1, [strongest(run, "program_1"), undecided])
     first = hypothesis_rows(run.ledger, hypothesis_id=undecided.id)[0]
     assert (run.block, first.verdict) == ("block-2", "inconclusive")

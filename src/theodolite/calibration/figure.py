@@ -44,11 +44,12 @@ def draw(summary: Summary, *paths: Path) -> None:
 def _error_rates(axes: Axes, summary: Summary) -> None:
     standard = {arm.proposer: arm for arm in summary.of_world("standard")}
     null = {arm.proposer: arm for arm in summary.of_world("global_null")}
+    reused = {name: arm for name, arm in standard.items() if arm.reused_fdr.campaigns}
     names = list(dict.fromkeys([*standard, *null]))
     series: list[tuple[str, str, str, dict[Any, Mean]]] = [
         ("FDR over hypotheses", "o", _BLUE, {name: arm.fdr for name, arm in standard.items()}),
         ("FDR over claim keys", "s", _GREEN, {name: arm.fdr_keys for name, arm in standard.items()}),
-        ("FDR on reused blocks", "D", _GREY, {n: arm.reused_fdr for n, arm in standard.items() if arm.reused_tests}),
+        ("FDR on reused blocks", "D", _GREY, {name: arm.reused_fdr for name, arm in reused.items()}),
         ("P(any support), global null", "^", _ORANGE, {name: arm.any_support for name, arm in null.items()}),
     ]
     for index, (label, marker, colour, means) in enumerate(series):

@@ -6,6 +6,7 @@ once and shared by all campaigns on it.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,6 +29,8 @@ from theodolite.models.planted import PlantedModel, counts_attention
 __all__ = ["PlantedRunner", "PlantedSetting", "PlantedWorld", "SharedStructure", "planted_setting", "planted_worlds"]
 
 _MEMORY = Path("/dev/shm")
+_ROOM = 2**30
+"""Bytes free in memory below which result files go to disk; containers often have far less."""
 _TOOL = "attention.regulation"
 
 
@@ -67,8 +70,9 @@ class SharedStructure:
 
     @cached_property
     def folder(self) -> tempfile.TemporaryDirectory[str]:
-        """A folder for result files that vanishes with this object, in memory where the machine has such a place."""
-        place = _MEMORY if _MEMORY.is_dir() else None
+        """A folder for result files that vanishes with this object, in memory where the machine has enough of it."""
+        roomy = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM
+        place = _MEMORY if roomy else None
         return tempfile.TemporaryDirectory(prefix="theodolite-planted-", dir=place)
 
 

@@ -90,7 +90,8 @@ class ArmSummary(_Kept):
     supports, keys
         Mean number of supports and of supported keys a campaign, fresh blocks.
     reused_fdr, reused_tests
-        False-discovery rate over hypotheses, and tests, on blocks that had returned a support.
+        False-discovery rate over hypotheses on blocks that had returned a support, of the campaigns that went on to
+        use one, and tests there.
     power
         Supported among tests of true claims with an effect of at least twice the smallest of interest and 4.5 block
         standard errors, on fresh blocks; all had passed blinded power, or they would not be registered.
@@ -191,6 +192,7 @@ def _arm(results: list[CampaignResult]) -> ArmSummary:
         and test.planted >= POWERED_SESOI * first.sesoi
         and test.planted >= POWERED_SE * test.block_se
     ]
+    again = [result for result in results if any(test.reused for test in result.tests)]
     checked = [result.through_graph for result in results if result.through_graph is not None]
     return ArmSummary(
         world=first.world,
@@ -205,7 +207,7 @@ def _arm(results: list[CampaignResult]) -> ArmSummary:
         supports=len(supports) / len(results),
         keys=sum(len({test.claim_key for test in result.fresh() if test.supported}) for result in results)
         / len(results),
-        reused_fdr=_mean(results, [_false_share([t for t in result.tests if t.reused]) for result in results]),
+        reused_fdr=_mean(again, [_false_share([test for test in result.tests if test.reused]) for result in again]),
         reused_tests=len(everything) - len(fresh),
         power=_share(strong, Verdict.SUPPORTED),
         curve={

@@ -38,9 +38,11 @@ def tables(summary: Summary, criteria: Sequence[Criterion]) -> list[Table]:
     made = [
         _criteria(criteria),
         _errors(summary),
-        _outcomes(summary),
-        _power(summary),
         _null(summary),
+        _structures(summary),
+        _outcomes(summary),
+        _refusals(summary),
+        _power(summary),
         _ablations(summary),
     ]
     return [table for table in made if table.rows]
@@ -99,18 +101,37 @@ def _errors(summary: Summary) -> Table:
     return Table(
         "False discoveries in the standard world",
         "Rates over hypotheses and over claim keys on fresh hold-out blocks; a claim that a confound explains is "
-        "false. In brackets the bound over means of structures. Reused blocks have a stream of their own.",
-        ("proposer", "campaigns", "tests", "supports", "FDR hypotheses", "FDR keys", "mFDR", "FDR reused blocks"),
+        "false. Reused blocks have a stream of their own.",
+        ("proposer", "campaigns", "supports", "FDR hypotheses", "FDR keys", "mFDR", "FDR reused blocks", "tests there"),
         tuple(
             (
                 _name(arm),
                 str(arm.campaigns),
-                f"{arm.tests:,}",
                 f"{arm.supports:.1f}",
-                _mean(arm.fdr, by_structure=True),
-                _mean(arm.fdr_keys, by_structure=True),
+                _mean(arm.fdr),
+                _mean(arm.fdr_keys),
                 _number(arm.mfdr),
-                f"{_mean(arm.reused_fdr)} ({arm.reused_tests:,} tests)",
+                _mean(arm.reused_fdr),
+                f"{arm.reused_tests:,}",
+            )
+            for arm in summary.of_world("standard")
+        ),
+    )
+
+
+def _structures(summary: Summary) -> Table:
+    null = {arm.proposer: arm.any_support.upper_by_structure for arm in summary.of_world("global_null")}
+    return Table(
+        "The same bounds over structures",
+        "Campaigns on one structure share its graph and its cells. These upper bounds take the means of structures as "
+        "the independent values, and so are much wider.",
+        ("proposer", "FDR hypotheses", "FDR keys", "P(any support)"),
+        tuple(
+            (
+                _name(arm),
+                _number(arm.fdr.upper_by_structure),
+                _number(arm.fdr_keys.upper_by_structure),
+                _number(null.get(arm.proposer)),
             )
             for arm in summary.of_world("standard")
         ),
@@ -120,17 +141,35 @@ def _errors(summary: Summary) -> Table:
 def _outcomes(summary: Summary) -> Table:
     def row(arm: ArmSummary) -> Iterator[str]:
         yield _name(arm)
+        yield f"{arm.tests:,}"
         yield from (_percent(arm.ends[end], arm.tests) for end in _ENDS)
-        refused, codes = sum(arm.refused.values()), ", ".join(f"{count} {code}" for code, count in arm.refused.items())
-        yield _percent(refused, refused + arm.tests) + (f" ({codes})" if codes else "")
         yield _share(arm.false_refutations)
         yield f"{arm.seconds * 1000:.0f}"
 
     return Table(
         "How tests ended in the standard world",
-        "Shares of registered tests; refused is the share of proposals that were not registered, by code.",
-        ("proposer", *_ENDS, "refused", "false refutations", "ms a test"),
+        "Shares of registered tests. False refutations are refuted true claims, of all true claims tried.",
+        ("proposer", "tests", *_ENDS, "false refutations", "ms a test"),
         tuple(tuple(row(arm)) for arm in summary.of_world("standard")),
+    )
+
+
+def _refusals(summary: Summary) -> Table:
+    arms = summary.of_world("standard")
+    codes = sorted({code for arm in arms for code in arm.refused})
+    return Table(
+        "Proposals refused in the standard world",
+        "Shares of proposals that were not registered, by code; nothing is spent by them.",
+        ("proposer", "proposals", *(code.replace("_", " ") for code in codes)),
+        tuple(
+            (
+                _name(arm),
+                f"{arm.tests + sum(arm.refused.values()):,}",
+                *(_percent(arm.refused.get(code, 0), arm.tests + sum(arm.refused.values())) for code in codes),
+            )
+            for arm in arms
+            if codes
+        ),
     )
 
 
@@ -155,7 +194,7 @@ def _null(summary: Summary) -> Table:
         "Share of campaigns with a support in the global null: the familywise error rate.",
         ("proposer", "campaigns", "tests", "P(any support)"),
         tuple(
-            (_name(arm), str(arm.campaigns), f"{arm.tests:,}", _mean(arm.any_support, by_structure=True))
+            (_name(arm), str(arm.campaigns), f"{arm.tests:,}", _mean(arm.any_support))
             for arm in summary.of_world("global_null")
         ),
     )
@@ -197,11 +236,8 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}".removesuffix(".000")
 
 
-def _mean(mean: Mean, *, by_structure: bool = False) -> str:
-    if mean.value is None:
-        return "–"
-    bracket = f" ({mean.upper_by_structure:.3f})" if by_structure else ""
-    return f"{mean.value:.3f} ≤ {mean.upper:.3f}{bracket}"
+def _mean(mean: Mean) -> str:
+    return "–" if mean.value is None else f"{mean.value:.3f} ≤ {mean.upper:.3f}"
 
 
 def _share(share: Share) -> str:

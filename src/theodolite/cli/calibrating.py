@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["calibrate"]
 
+_WIDE = 130
+"""Columns of a table that goes to a file."""
+
 
 def calibrate(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of results; the same one again continues.")] = Path(
@@ -105,10 +108,13 @@ def _show(summary: Summary, found: list[Criterion]) -> None:
     from theodolite.calibration.tables import tables
 
     console = results()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDE)
     for table in tables(summary, found):
-        shown = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        console.print(table.title, style="bold")
+        shown = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for index, column in enumerate(table.columns):
-            shown.add_column(column, justify="left" if index == 0 else "right")
+            shown.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
         for row in table.rows:
             shown.add_row(*row)
         console.print(shown)

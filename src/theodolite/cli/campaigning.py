@@ -126,6 +126,7 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
     """
     with waiting("Opening the ledger"):
         from theodolite.agents import LintReviewer, Planner, run_campaign
+        from theodolite.calibration.plants import seal_round
         from theodolite.experiments import CampaignRun, LocalRunner, StepError, Workspace
         from theodolite.store import Ledger
 
@@ -141,7 +142,7 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
         run = CampaignRun(setting, ledger, runner, progress)
         stopped = run.stopped()
         try:
-            reason = stopped or run_campaign(run, Planner(), LintReviewer())
+            reason = stopped or run_campaign(run, Planner(), LintReviewer(), trials=seal_round)
         except OSError as error:
             raise StepError(f"{error}; mend that (is the disk full?), then the same command continues") from error
     return Finished(setting.campaign_id, reason, was_complete=stopped is not None)

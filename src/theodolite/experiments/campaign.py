@@ -56,11 +56,11 @@ class BudgetSpec(_Section):
 
 
 class SesoiSpec(_Section):
-    """Smallest effect size of interest by measurement shape, in AUROC - 0.5."""
+    """Smallest effect size of interest by measurement shape, in AUROC - 0.5; 1.5 times it must be an effect too."""
 
-    GeneScores: float = Field(default=0.20, gt=0, lt=0.5)
-    PairScores: float = Field(default=0.10, gt=0, lt=0.5)
-    BipartiteScores: float = Field(default=0.10, gt=0, lt=0.5)
+    GeneScores: float = Field(default=0.20, gt=0, lt=1 / 3)
+    PairScores: float = Field(default=0.10, gt=0, lt=1 / 3)
+    BipartiteScores: float = Field(default=0.10, gt=0, lt=1 / 3)
 
 
 class SplitSpec(_Section):

@@ -49,9 +49,9 @@ STANDING_WORDS: Final[dict[ReviewerStanding, str]] = {
 
 _LINTED, _READ, _ALARM = "#0072B2", "#D55E00", "#555555"
 _CAPTION: Final = (
-    "Dot: share of plants that drew the right objection (last row: of clean items that drew any); line: to its "
-    "one-sided 95 % bound.\nBlue: lints are held to all of these. Orange: a reviewer is held to these, together; the "
-    "bar is how low the bound (last row: how high the share) may be."
+    "Dot: share of plants that drew the right objection (last row: of clean items that drew any).\n"
+    "Line: to its one-sided 95 % bound. Blue: lints are held to all of these.\n"
+    "Orange: a reviewer is held to these, together; bar: how low the bound (last row: how high the share) may be."
 )
 
 

@@ -156,22 +156,30 @@ def test_a_score_depends_on_seeds_and_place_not_on_what_was_asked_before(standar
     assert first.truth == second.truth
 
 
-def test_paralogues_have_alike_rows(paralogue: PlantedStructure) -> None:
-    score = paralogue.double_centred(PlantedActivations(paralogue, 0).score(1, 1).astype(np.float64))
+@pytest.mark.parametrize(("variant", "alike"), [("main", True), ("untrained(0)", False)])
+def test_paralogues_have_alike_scores_in_a_model_that_learned_and_not_before(
+    paralogue: PlantedStructure, variant: str, alike: bool
+) -> None:
+    drawn = PlantedActivations(paralogue, 0).score(1, 1, Variant.parse(variant)).astype(np.float64)
+    score = paralogue.double_centred(drawn)
     family = paralogue.graph.family
-    first = [np.flatnonzero(family == index)[:2] for index in range(40)]
-    alike = np.mean([np.corrcoef(score[pair])[0, 1] for pair in first])
-    strangers = np.mean([np.corrcoef(score[[a[0], b[0]]])[0, 1] for a, b in zip(first[:-1], first[1:], strict=True)])
-    assert alike > 0.7
-    assert abs(strangers) < 0.1
+    for rows, table in ((family[: len(score)], score), (family, score.T)):
+        first = [np.flatnonzero(rows == index)[:2] for index in np.unique(rows)[-60:]]
+        paralogues = np.mean([np.corrcoef(table[pair])[0, 1] for pair in first if len(pair) == 2])
+        strangers = np.mean(
+            [np.corrcoef(table[[a[0], b[0]]])[0, 1] for a, b in zip(first[:-1], first[1:], strict=True)]
+        )
+        assert paralogues > 0.7 if alike else abs(paralogues) < 0.1
+        assert abs(strangers) < 0.1
 
 
 def test_hubs_follow_degree_closely_in_the_degree_world() -> None:
     structure = plant_structure(14, WorldKind.DEGREE)
     score = PlantedActivations(structure, 0).score(1, 1)
     assert np.corrcoef(score.mean(axis=1), structure.graph.out_bias)[0, 1] > 0.85
-    raw = _effects(structure, score)
-    assert raw.min() > 0.08
+    assert _effects(structure, score).min() > 0.08
+    untrained = PlantedActivations(structure, 0).score(1, 1, Variant(VariantKind.UNTRAINED, 0))
+    assert np.abs(_effects(structure, untrained)).max() < 0.08
 
 
 @pytest.mark.parametrize(("layer", "head"), [(0, 1), (7, 1), (1, 7)])

@@ -6,22 +6,21 @@ import numpy as np
 from scipy.stats import rankdata
 
 from theodolite.data import testability
-from theodolite.data.planted import PlantedActivations, PlantedStructure
-from theodolite.measurements import Variant, VariantKind
+from theodolite.data.planted import PlantedStructure
 
 
-def _block(structure: PlantedStructure, score: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return ranks of hub-free scores in the first block, the references' edges there, and the candidates."""
+def _block(structure: PlantedStructure, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return ranks of hub-free noise in the first block, the references' edges there, and the candidates."""
     graph = structure.graph
     position = {gene: index for index, gene in enumerate(graph.genes)}
     inside = np.array(sorted(position[gene] for gene in structure.split.genes("block-1")))
     rows = inside[inside < graph.n_regulators]
     candidates = graph.candidates[np.ix_(rows, inside)]
-    centred = score[np.ix_(rows, inside)].astype(np.float64)
-    centred -= centred.mean(axis=0)
-    centred -= centred.mean(axis=1, keepdims=True)
-    rank = np.full(centred.shape, (candidates.sum() + 1) / 2)
-    rank[candidates] = rankdata(centred[candidates])
+    score = structure.noise(rows, inside).draw(rng).astype(np.float64)
+    score -= score.mean(axis=0)
+    score -= score.mean(axis=1, keepdims=True)
+    rank = np.full(score.shape, (candidates.sum() + 1) / 2)
+    rank[candidates] = rankdata(score[candidates])
     return rank, graph.edges[:, rows][:, :, inside], candidates
 
 
@@ -49,12 +48,10 @@ def test_blinded_power_is_enough_in_the_standard_world(standard: PlantedStructur
 
 def test_paralogous_targets_deceive_whoever_moves_single_genes(paralogue: PlantedStructure) -> None:
     """The draws of a null that moves targets one by one spread half as wide as the effect does over models."""
-    activations, rng = PlantedActivations(paralogue, 0), np.random.default_rng(4)
-    effects, spreads = [], []
-    for seed in range(30):
-        rank, edges, candidates = _block(paralogue, activations.score(1, 1, Variant(VariantKind.UNTRAINED, seed)))
-        for reference in edges:
-            effects.append(_effect(rank, reference, candidates))
+    rng, effects, spreads = np.random.default_rng(4), [], []
+    for _ in range(30):
+        rank, edges, candidates = _block(paralogue, rng)
+        effects += [_effect(rank, reference, candidates) for reference in edges]
         moved = [_effect(rank[:, rng.permutation(rank.shape[1])], edges[0], candidates) for _ in range(60)]
         spreads.append(np.std(moved))
     assert np.std(effects) > 1.7 * np.mean(spreads)
@@ -80,8 +77,8 @@ def test_modules_rank_the_edges_of_confounded_references_high(standard: PlantedS
 
 def test_the_null_spread_is_that_of_the_effect_over_independent_models(standard: PlantedStructure) -> None:
     """An oracle: instead of swapping families, draw many models and look at one block."""
-    activations, effects = PlantedActivations(standard, 0), []
-    for seed in range(60):
-        rank, edges, candidates = _block(standard, activations.score(1, 1, Variant(VariantKind.UNTRAINED, seed)))
+    rng, effects = np.random.default_rng(5), []
+    for _ in range(60):
+        rank, edges, candidates = _block(standard, rng)
         effects += [_effect(rank, reference, candidates) for reference in edges]
     assert 0.75 < np.std(effects) / standard.block_spread[:, 0].mean() < 1.25

@@ -6,7 +6,6 @@ noise of its own, plus, where a claim is true, a signal on the reference's edges
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
@@ -32,7 +31,8 @@ STRENGTHS = (2.5, 3.5, 4.5, 6.0, 8.0, 12.0)
 
 Truth = Literal["true", "null", "confounded"]
 
-_KEPT = 64
+_KEPT = 96
+"""Scores that a structure keeps: those of one model and its baselines' best places, about 1 MB each."""
 _MAIN = Variant(VariantKind.MAIN)
 _OWN = (VariantKind.MAIN, VariantKind.SHUFFLED_INPUT)
 _VARIANTS = (*_OWN, VariantKind.UNTRAINED, VariantKind.RANDOM_EMBEDDING)
@@ -176,33 +176,30 @@ class PlantedActivations:
         ValueError
             If the model has no such head, or the variant is not one of a model: counts, or permuted labels.
         """
-        key = (layer, head, str(variant))
-        if key not in self._scores:
+        kept, key = self.structure.drawn, (self._seed(variant), str(variant), layer, head)
+        if key not in kept:
             if head is None:
                 total = sum(self.score(layer, number + 1, variant) for number in range(self.structure.knobs.heads))
                 drawn = np.asarray(total / np.float32(self.structure.knobs.heads))
             else:
                 drawn = self._draw(layer, head, variant)
             drawn.setflags(write=False)
-            self._scores[key] = drawn
-            if len(self._scores) > _KEPT:
-                self._scores.popitem(last=False)
-        return self._scores[key]
+            kept[key] = drawn
+            if len(kept) > _KEPT:
+                kept.popitem(last=False)
+        kept.move_to_end(key)
+        return kept[key]
 
-    @cached_property
-    def _scores(self) -> OrderedDict[tuple[int, int | None, str], Singles]:
-        return OrderedDict()
-
-    @cached_property
-    def _common(self) -> dict[str, tuple[Floats, Floats, Singles]]:
-        return {}
+    def _seed(self, variant: Variant) -> int:
+        # A baseline is one of the architecture, which all models of a structure share.
+        return 1 + self.seed if variant.kind in _OWN else 0
 
     def _rng(self, variant: Variant, *purpose: str) -> np.random.Generator:
-        # A baseline is one of the architecture, which all models of a structure share.
-        seed = 1 + self.seed if variant.kind in _OWN else 0
         words = [int(digest([str(variant), *purpose])[start : start + 8], 16) for start in (0, 8)]
         # The fastest of numpy's generators: nearly all of a score's time is its noise.
-        return np.random.Generator(np.random.SFC64(np.random.SeedSequence([self.structure.seed, seed, *words])))
+        return np.random.Generator(
+            np.random.SFC64(np.random.SeedSequence([self.structure.seed, self._seed(variant), *words]))
+        )
 
     def _draw(self, layer: int, head: int, variant: Variant) -> Singles:
         if (layer, head) not in self.heads:
@@ -231,8 +228,8 @@ class PlantedActivations:
         """Return what all places have in common: hubs (r,) and (n,) of unit variance, and noise (r, n)."""
         # Shuffling values over cells leaves a model its own hubs.
         source = _MAIN if variant.kind in _OWN else variant
-        name = str(source)
-        if name not in self._common:
+        kept, name = self.structure.shared_parts, (self._seed(source), str(source))
+        if name not in kept:
             knobs, graph = self.structure.knobs, self.structure.graph
             rng = self._rng(source, "model")
             following = knobs.hub_degree if source.kind in _OWN else 0.0
@@ -241,8 +238,8 @@ class PlantedActivations:
                 following * bias + free * rng.standard_normal(len(bias)) for bias in (graph.out_bias, graph.in_bias)
             )
             noise = np.float32(sqrt(knobs.model_sharing)) * self._noise(source).draw(rng)
-            self._common[name] = (regulator, target, noise)
-        return self._common[name]
+            kept[name] = (regulator, target, noise)
+        return kept[name]
 
     def _noise(self, variant: Variant) -> ParalogousNoise:
         return self._noises[variant.kind in _OWN]

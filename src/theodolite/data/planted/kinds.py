@@ -16,9 +16,10 @@ class WorldKind(StrEnum):
     GLOBAL_NULL = "global_null"
     """The standard world without any true claim; its confounds are kept."""
     PARALOGUE = "paralogue"
-    """Large families of targets, and smaller ones of regulators, that have near-identical scores and edges."""
+    """Large families of targets, and smaller ones of regulators, have near-identical scores and edges; few claims are
+    true."""
     DEGREE = "degree"
-    """The score's hubs follow expression and reference degree closely, and multiply."""
+    """The score's hubs follow expression and reference degree closely, and multiply; few claims are true."""
     COEXPRESSION = "coexpression"
     """Most references are enriched within modules, and most places of the model show the modules."""
 
@@ -126,6 +127,7 @@ _KNOBS = {
     WorldKind.DEGREE: WorldKnobs(
         regulator_families=192,
         family_sizes=(1, 2),
+        true_share=0.03,
         hub_spread=2.0,
         hub_degree=0.98,
         hub_product=0.3,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -39,6 +40,8 @@ class PlantedStructure:
         Genes, families, modules and edges.
     counts
         Cells and the co-expression behind them.
+    drawn, shared_parts
+        What models of the structure have drawn last, so that none draws it again; see :class:`PlantedActivations`.
     """
 
     kind: WorldKind
@@ -46,6 +49,8 @@ class PlantedStructure:
     knobs: WorldKnobs
     graph: PlantedGraph
     counts: PlantedCounts
+    drawn: OrderedDict[tuple[int, str, int, int | None], Singles] = field(default_factory=OrderedDict, repr=False)
+    shared_parts: dict[tuple[int, str], tuple[Floats, Floats, Singles]] = field(default_factory=dict, repr=False)
 
     @property
     def cells(self) -> CellSet:

@@ -29,6 +29,16 @@ def _stopping_for(plan: Plan, level: float) -> Stopping:
 
 def planted_effect(plan: Plan, contrast: AnyContrast) -> GateResult:
     """Return G7+: an effect of 1.5 times the least that counts, planted in like scores, is found 24 times in 30."""
+    if SIGNAL * plan.sesoi >= 0.5:
+        return GateResult(
+            gate="G7+",
+            title="planted effect",
+            number=0.0,
+            threshold=float(NEEDED),
+            passed=False,
+            sentence=f"The least effect that counts is {plan.sesoi:g}; {SIGNAL:g} times it is no AUROC and cannot be "
+            "planted.",
+        )
     found = planted_positive(
         contrast,
         sesoi=plan.sesoi,

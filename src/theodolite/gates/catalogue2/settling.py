@@ -94,7 +94,7 @@ def _hold_out(plan: Plan, block_reused: bool) -> GateResult:
         passed=not block_reused,
         sentence=f"The block {plan.block.id} had already returned a support: a result on it is exploratory in part."
         if block_reused
-        else f"No earlier round had a support on the block {plan.block.id}.",
+        else f"The block {plan.block.id} still had supports to give when this round began.",
     )
 
 
@@ -158,9 +158,9 @@ def settle(
         q, n_max = plan.level.q, plan.level.n_max
         level = e_lond_level(place.t, place.supports_before, q, n_max)
         multiplier = _multiplier(plan, place)
-        required = (multiplier or 1.0) / level.alpha
-        # A p is laid on the grid of the rate that economy mode leaves, or no p could reach what that asks for.
+        # Economy mode leaves the test a smaller rate: its level, and the grid that a p is laid on, are of that.
         own = q / (multiplier or 1.0)
+        required = 1.0 / e_lond_level(place.t, place.supports_before, own, n_max).alpha
         e_value = judgement.e if judgement.e is not None else grid_calibrated_e(judgement.p, place.t, own, n_max)
         p_level = 1.0 / (required * level.harmonic)
         gates += [

@@ -24,8 +24,8 @@ Bools = NDArray[np.bool_]
 
 _RIDGE = 1e-4
 """Share of the variance of a term: it separates terms that depend on one another and shrinks no other one visibly."""
-_LEAST_RELIABILITY = 0.1
-"""What two halves of the cells agree on less than this is corrected as if they agreed on this much."""
+_LEAST_AGREEMENT = 2.0
+"""Standard errors of an agreement by chance: what two halves agree on less is corrected as if they agreed on this."""
 
 
 def family_folds(families: Sequence[str], folds: int, seed: int, side: str) -> Ints:
@@ -169,9 +169,10 @@ def _cells(shape: tuple[int, int], square: bool) -> list[tuple[int, int]]:
 
 
 def _solver(within: Floats, between: Floats, pairs: float) -> Floats:
-    """Return the inverse of ``between`` (q, q), bounded along directions that the replicates hardly share."""
+    """Return the inverse of ``between`` (q, q), bounded along directions on which the replicates hardly agree."""
     root = np.linalg.cholesky(within + _RIDGE * max(pairs, 1.0) * np.eye(len(within)))
     inverse = np.linalg.inv(root)
-    shared, direction = np.linalg.eigh(inverse @ between @ inverse.T)
+    agreement, direction = np.linalg.eigh(inverse @ between @ inverse.T)
     along = direction.T @ inverse
-    return np.asarray(along.T @ (along / np.maximum(shared, _LEAST_RELIABILITY)[:, None]))
+    least = min(_LEAST_AGREEMENT / max(pairs, 1.0) ** 0.5, 1.0)
+    return np.asarray(along.T @ (along / np.maximum(agreement, least)[:, None]))

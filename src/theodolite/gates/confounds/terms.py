@@ -15,7 +15,7 @@ __all__ = ["PAIRS_PER_TERM", "measured_terms", "normal_scores", "replicate_terms
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-PAIRS_PER_TERM = 10
+PAIRS_PER_TERM = 20
 _KNOTS = (-0.674489750196, 0.0, 0.674489750196)
 """Interior knots: the quartiles of a normal score."""
 
@@ -73,7 +73,7 @@ def measured_terms(coexpression: Floats, rows: Floats, columns: Floats, candidat
     candidates
         Shape (r, t).
     training
-        Pairs in the smallest fit; fewer than ten a term leave out knots, and then what joins co-expression to level.
+        Pairs in the smallest fit; fewer than twenty a term leave out knots, and then what joins co-expression to level.
 
     Returns
     -------
