@@ -16,6 +16,7 @@ import torch
 import yaml
 
 from theodolite.agents import LintReviewer, Planner, run_campaign
+from theodolite.calibration.plants import seal_round
 from theodolite.data import PlantedCells, Reference, planted_cells
 from theodolite.experiments import (
     CampaignRun,
@@ -148,10 +149,11 @@ class SmallWorld:
         reviewer: Any = None,
         runner: Any = None,
         references: Iterable[Reference] | None = None,
+        trials: Any = seal_round,
     ) -> str:
-        """Run a whole campaign, or continue it, and return why it stopped."""
+        """Run a whole campaign as ``theodolite run`` does, or continue it, and return why it stopped."""
         with self.opened(folder, spec, runner=runner, references=references) as run:
-            return run_campaign(run, executor or Planner(), reviewer or LintReviewer())
+            return run_campaign(run, executor or Planner(), reviewer or LintReviewer(), trials=trials)
 
     @staticmethod
     def runner(setting: Setting) -> InProcessRunner:

@@ -121,10 +121,9 @@ class Mixology:
         return tuple(str(name) for name in np.unique(self.line))
 
     def detected(self, share: float) -> frozenset[str]:
-        """Return the genes with a count in more than this share of the cells of every line."""
-        seen = sparse.csr_array(self.counts > 0)
-        least = np.min([seen[self.line == line].mean(axis=0) for line in self.lines], axis=0)
-        return frozenset(gene for gene, part in zip(self.genes, least, strict=True) if part > share)
+        """Return the genes with a count in more than this share of all cells."""
+        found = np.asarray(sparse.csr_array(self.counts > 0).mean(axis=0)).ravel()
+        return frozenset(gene for gene, part in zip(self.genes, found, strict=True) if part > share)
 
     def sample(self, line: str, n: int, seed: int) -> sparse.csr_array:
         """Return the counts of n cells of a line, drawn without replacement."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from theodolite.data.planted import plant_structure
 from theodolite.models.facts import model_facts
 from theodolite.models.planted_checkpoint import r2_checkpoint
 
 
+@pytest.mark.slow
 def test_training_on_a_world_leaves_a_model_of_its_genes_and_is_not_repeated(tmp_path: Path) -> None:
     structure = plant_structure(22)
     folder = r2_checkpoint(structure, tmp_path / "r2", 2)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from theodolite.experiments import Workspace, prepare
-from theodolite.gates import level_rule
+from theodolite.gates import BASELINES, level_rule
 from theodolite.reports.forecast import forecast
 from theodolite.store import Ledger, stream_state
 
@@ -32,7 +32,7 @@ def test_claims_are_loci_times_testable_references(setting, tmp_path):
 
 def test_later_levels_see_less_and_the_limit_decides(setting):
     found = forecast(setting)
-    rule = {"q": setting.spec.error.q, "n_max": setting.spec.n_max, "supports_before": 0}
+    rule = {"q": setting.spec.error.q, "n_max": setting.spec.n_max, "supports_before": 0, "rule": "e-lond"}
     assert found.level_first == level_rule("main", provisional_t=1, **rule).provisional_alpha
     assert found.level_last == level_rule("main", provisional_t=4, **rule).provisional_alpha
     for item in (item for tool in found.tools for item in tool.detectable):
@@ -62,7 +62,7 @@ def test_a_locked_stream_that_the_file_contradicts_is_named(small_world, setting
 
 def test_costs_grow_with_what_is_asked(setting):
     small, large = forecast(setting), forecast(replace(setting, spec=_with_budget(setting.spec, 40)))
-    assert large.jobs - small.jobs == 2 * 36
+    assert large.jobs - small.jobs == (1 + len(BASELINES)) * 36
     assert large.seconds > small.seconds > 0
     attention = 4 * setting.model.n_layers * setting.model.n_heads * len(setting.model.genes) ** 2
     assert math.isfinite(small.memory_bytes) and small.memory_bytes > 2 * attention

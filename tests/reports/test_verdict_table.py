@@ -9,7 +9,7 @@ import pytest
 from theodolite.claims import Verdict
 from theodolite.reports import OUTCOMES, count_outcomes, verdict_lines
 from theodolite.reports.verdict_table import as_line
-from theodolite.store import SlotStatus, gate_rows, hypothesis_rows
+from theodolite.store import Ledger, SlotStatus, gate_rows, hypothesis_rows
 
 
 def test_what_is_supported_comes_first(ledger):
@@ -27,13 +27,29 @@ def test_effects_are_auroc_and_evidence_stands_beside_its_level(ledger):
     for line in verdict_lines(ledger):
         row = rows[line.subject]
         assert (line.auroc, line.low, line.high) == (0.5 + row.effect, 0.5 + row.low, 0.5 + row.high)
-        assert (line.p, line.level) == (row.p, row.alpha)
+        # Levels are those of e-values; p-values are held against the same divided by the harmonic number.
+        assert line.p == row.p
+        assert line.level == pytest.approx(row.alpha / sum(1 / k for k in range(1, row.t + 1)))
+        assert (line.e, line.required) == (None, None)
         assert (line.outcome == "supported") <= (line.p <= line.level)
+        assert (line.p <= line.level) == (row.e >= 1 / row.alpha)
 
 
-def test_the_first_unmet_gate_has_a_title_and_a_sentence(ledger):
-    (line,) = verdict_lines(ledger, verdict="inconclusive")
-    recorded = {gate.gate: gate for gate in gate_rows(ledger, line.subject)}
+def test_betting_shows_its_e_value_and_what_was_asked_and_no_p(row):
+    line = as_line(replace(row, evidence="e", e=812.0, alpha=1 / 380), (), None)
+    assert (line.p, line.level) == (None, None)
+    assert (line.e, line.required) == (812.0, pytest.approx(380))
+
+
+def test_a_row_of_the_first_catalogue_keeps_the_level_that_it_was_given(row):
+    line = as_line(replace(row, evidence=None, e=None, t=3, alpha=0.004), (), None)
+    assert (line.p, line.level, line.e, line.required) == (row.p, 0.004, None, None)
+
+
+def test_the_first_unmet_gate_has_a_title_and_a_sentence(small_world):
+    with Ledger.open(small_world.finished(2) / "ledger.sqlite", read_only=True) as ledger:
+        (line,) = verdict_lines(ledger, verdict="inconclusive")
+        recorded = {gate.gate: gate for gate in gate_rows(ledger, line.subject)}
     gate, _, title = line.first_unmet.partition(" ")
     assert recorded[gate].passed is False
     assert (title, line.unmet_sentence) == (recorded[gate].title, recorded[gate].sentence)

@@ -19,7 +19,7 @@ from theodolite.plans import Plan
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-__all__ = ["NODES", "Executor", "Reviewer", "RoundState", "Trials", "run_campaign"]
+__all__ = ["NODES", "Executor", "Reviewer", "RoundState", "Trials", "exhausted", "run_campaign"]
 
 # Read once when langgraph's serialiser is imported: state holds plain data only, whatever else turns up is refused.
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
@@ -154,9 +154,7 @@ def _graph(checkpointer: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
     return builder.compile(checkpointer=checkpointer)
 
 
-def run_campaign(
-    run: CampaignRun, executor: Executor, reviewer: Reviewer, *, trials: Trials | None = None
-) -> str:
+def run_campaign(run: CampaignRun, executor: Executor, reviewer: Reviewer, *, trials: Trials | None = None) -> str:
     """Run a campaign, or continue it, until its budget, its claims or its levels are spent.
 
     Parameters
@@ -181,7 +179,7 @@ def run_campaign(
         while run.stopped() is None:
             number = run.rounds_closed() + 1
             # A round that was begun is finished whatever is spent: its levels are owed.
-            reason = None if run.proposed(number) else _exhausted(run)
+            reason = None if run.proposed(number) else exhausted(run)
             if reason is not None:
                 run.stop(*reason)
                 break
@@ -197,7 +195,8 @@ def run_campaign(
     return run.stopped() or "unfinished"
 
 
-def _exhausted(run: CampaignRun) -> tuple[str, str] | None:
+def exhausted(run: CampaignRun) -> tuple[str, str] | None:
+    """Return why no further round can be opened, in a word and a sentence; None if one can."""
     budget = run.setting.spec.budget.experiments
     if run.registered() >= budget:
         return "budget", f"all {budget} experiments are registered"

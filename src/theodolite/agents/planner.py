@@ -112,6 +112,4 @@ class Planner:
                     parents=(look.id,),
                     author=Author.PLANNER,
                 )
-                yield Candidate(
-                    hypothesis, tool.shape.shape, reference_id, tool.name, tool.evidence, signed / error
-                )
+                yield Candidate(hypothesis, tool.shape.shape, reference_id, tool.name, tool.evidence, signed / error)

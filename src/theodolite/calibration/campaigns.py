@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 from theodolite.agents import NODES, Executor, LintReviewer, Reviewer, run_campaign
-from theodolite.agents.loop import _exhausted
+from theodolite.agents.loop import exhausted
 from theodolite.calibration.proposers import (
     AliasMaker,
     ControlGamer,
@@ -133,7 +133,7 @@ def step_through(run: CampaignRun, executor: Executor, reviewer: Reviewer) -> st
     runtime = SimpleNamespace(context={"run": run, "executor": executor, "reviewer": reviewer, "trials": None})
     while run.stopped() is None:
         number = run.rounds_closed() + 1
-        reason = _exhausted(run)
+        reason = exhausted(run)
         if reason is not None:
             run.stop(*reason)
             break

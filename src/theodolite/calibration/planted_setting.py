@@ -222,7 +222,7 @@ class PlantedWorld:
                 "references": "planted",
                 "families": "planted",
                 "tools": (_TOOL,),
-                "budget": {"experiments": terms.tests},
+                "budget": {"experiments": terms.tests, "retire_after": None},
                 "round_size": terms.round_size,
                 "error": {"q": terms.q},
                 "threads": 1,

@@ -50,8 +50,10 @@ class GeneStatistics:
     variance: Floats
     dropout: Floats
 
-    def matrix(self, covariates: Sequence[Covariate] = tuple(Covariate)) -> Floats:
-        """Return the named statistics as columns, shape (n, len(covariates))."""
+    def matrix(
+        self, covariates: Sequence[Covariate] = (Covariate.MEAN, Covariate.VARIANCE, Covariate.DROPOUT)
+    ) -> Floats:
+        """Return the named statistics of genes as columns, shape (n, len(covariates))."""
         return np.column_stack([getattr(self, Covariate(covariate).value) for covariate in covariates])
 
 

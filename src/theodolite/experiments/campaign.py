@@ -52,6 +52,11 @@ class BudgetSpec(_Section):
     """How much the campaign may do."""
 
     experiments: int = Field(default=16, ge=1, le=5_000, description="hypotheses to register")
+    retire_after: int | None = Field(
+        default=6,
+        ge=1,
+        description="tries of an instrument without a support after which it is left alone; null: never",
+    )
     job_timeout_s: float = Field(default=600, gt=0, description="seconds after which one job is killed")
 
 
@@ -167,6 +172,7 @@ tools:                  # instruments that may be used (`theodolite tools list`)
 
 budget:
   experiments: 16       # hypotheses to register
+  retire_after: 6       # tries of an instrument without a support after which it is left alone; null for never
   job_timeout_s: 600    # a job that takes longer is killed and leaves an `error` row
 # round_size: 16        # hypotheses that are locked before any of them is judged
 

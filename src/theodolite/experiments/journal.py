@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,11 @@ from theodolite.experiments.registration import Power
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting
 from theodolite.gates import CATALOGUE_VERSION
-from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores
+from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores, Variant, VariantKind
 from theodolite.store import Entry, EntryKind, Ledger, entry_id, slot_id
 from theodolite.tools import Tool
 
-__all__ = ["Event", "Journal", "Labelled", "StepError", "judged_shape", "with_labels"]
+__all__ = ["Event", "Journal", "Labelled", "StepError", "judged_shape", "labelled", "with_labels"]
 
 Labelled = GeneScores | PairScores | BipartiteScores
 """Shapes that a reference can be attached to."""
@@ -82,9 +82,6 @@ class Journal:
     def _content(outcome: JobOutcome) -> bytes:
         return Path(str(outcome.content_file)).read_bytes()
 
-    def _label(self, measurement: Measurement, reference_id: str) -> Labelled:
-        return with_labels(measurement, self.setting.references[reference_id].members)
-
     def _tool_job(self, tool: Tool, params: dict[str, Any], split: str, variant: str) -> JobSpec:
         fitted = self.setting.fitted[variant] if tool.fits else None
         return self._job(tool.name, tool.version, tool.source_sha256, params, split, variant, fitted)
@@ -128,3 +125,13 @@ def with_labels(measurement: Measurement, members: Sequence[str | tuple[str, str
     if isinstance(shown, GeneScores):
         return shown.with_members(frozenset(member for member in members if isinstance(member, str)))
     return shown.with_edges(frozenset(member for member in members if not isinstance(member, str)))
+
+
+def labelled(
+    measurements: Mapping[Variant, Measurement], members: Sequence[str | tuple[str, str]]
+) -> dict[Variant, Measurement]:
+    """Attach a reference's members to the model's own measurement; baselines are judged against the same labels."""
+    return {
+        variant: with_labels(measurement, members) if variant.kind is VariantKind.MAIN else measurement
+        for variant, measurement in measurements.items()
+    }

@@ -28,7 +28,6 @@ from theodolite.judgements import GateId
 from theodolite.plans import Block, EvidenceKind, LevelRule, Plan
 from theodolite.sources import Source, leaked_ancestors
 from theodolite.store import (
-    RETIRE_AFTER,
     Ledger,
     RefusalCode,
     agent_view,
@@ -221,7 +220,9 @@ class Registrar:
             return Refusal("invalid_locus", str(error))
         if instrument.name in self._retired_families:
             return Refusal(
-                "retired", f"{instrument.name} has had {RETIRE_AFTER} tries or more in this campaign and no support"
+                "retired",
+                f"{instrument.name} has had {setting.spec.budget.retire_after} tries or more in this campaign and no "
+                "support",
             )
         features = tuple(
             # By content, and by the name under which a reference file would declare it.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from theodolite.experiments.dossiers import dossier_of
-from theodolite.experiments.journal import with_labels
+from theodolite.experiments.journal import labelled
 from theodolite.gates import CATALOGUE_VERSION, Place, judge, panel_for, settle, spends
 from theodolite.judgements import Judgement, Settlement
 from theodolite.measurements import Variant, load_measurement
@@ -41,11 +41,13 @@ def judged_again(ledger: Ledger, plan: Plan, result: Entry, members: Sequence[st
         If a measurement cannot be read.
     """
     measurements = {
-        Variant.parse(variant): with_labels(load_measurement(ledger.artefacts.get(sha)), members)
+        Variant.parse(variant): load_measurement(ledger.artefacts.get(sha))
         for variant, sha in result.payload["measurements"].items()
     }
     new = under_catalogue(plan)
-    return judge(new, dossier_of(ledger, new, measurements, result.payload["prereg_sha256"] == plan.sha256))
+    return judge(
+        new, dossier_of(ledger, new, labelled(measurements, members), result.payload["prereg_sha256"] == plan.sha256)
+    )
 
 
 def settled_again(plan: Plan, judgement: Judgement, verdict: Entry) -> Settlement:

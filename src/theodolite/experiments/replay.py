@@ -11,7 +11,7 @@ from typing import Any
 from theodolite.canonical import canonical_json
 from theodolite.claims import Verdict
 from theodolite.experiments.dossiers import dossier_of
-from theodolite.experiments.journal import with_labels
+from theodolite.experiments.journal import labelled
 from theodolite.experiments.rejudging import judged_again, settled_again
 from theodolite.experiments.standing import is_advisory
 from theodolite.gates import (
@@ -220,10 +220,12 @@ def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, dict[str, Any]])
     members = _members(references, plan)
     try:
         measurements = {
-            Variant.parse(variant): with_labels(load_measurement(ledger.artefacts.get(sha)), members)
+            Variant.parse(variant): load_measurement(ledger.artefacts.get(sha))
             for variant, sha in result.payload["measurements"].items()
         }
-        dossier = dossier_of(ledger, plan, measurements, result.payload["prereg_sha256"] == plan.sha256)
+        dossier = dossier_of(
+            ledger, plan, labelled(measurements, members), result.payload["prereg_sha256"] == plan.sha256
+        )
     except (ArtefactError, MeasurementError) as error:
         yield f"a measurement cannot be read: {error}"
         return

@@ -7,7 +7,7 @@ from typing import Any
 from theodolite.claims import Hypothesis, ReviewerCap, Verdict
 from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.jobs import JobOutcome
-from theodolite.experiments.journal import Event
+from theodolite.experiments.journal import Event, labelled
 from theodolite.experiments.opening import Opening
 from theodolite.experiments.registration import Refusal, Registrar, block_spent
 from theodolite.experiments.standing import is_advisory
@@ -152,12 +152,12 @@ class CampaignRun(Opening):
             result = self._entry(EntryKind.RESULT, round_number, slot)
             if result is None or self._has(EntryKind.JUDGEMENT, round_number, slot):
                 continue
-            measurements = {
-                Variant.parse(variant): self._label(
-                    load_measurement(self.ledger.artefacts.get(sha)), plan.hypothesis.claim.reference.name
-                )
+            measured = {
+                Variant.parse(variant): load_measurement(self.ledger.artefacts.get(sha))
                 for variant, sha in result.payload["measurements"].items()
             }
+            reference = self.setting.references[plan.hypothesis.claim.reference.name]
+            measurements = labelled(measured, reference.members)
             judgement = judge(
                 plan, dossier_of(self.ledger, plan, measurements, result.payload["prereg_sha256"] == plan.sha256)
             )

@@ -134,7 +134,7 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
         p=row.p if measured and not betting else None,
         level=None if betting else _p_level(row),
         e=row.e if measured and betting else None,
-        required=1.0 / row.alpha if betting and row.alpha is not None else None,
+        required=(row.multiplier or 1.0) / row.alpha if betting and row.alpha is not None else None,
         first_unmet=unmet,
         unmet_sentence=sentence,
         next_step=next_step,
@@ -145,7 +145,7 @@ def _p_level(row: HypothesisRow) -> float | None:
     """Return the p that the row's level asks for: from catalogue 2 on the level is one of e-values."""
     if row.alpha is None or row.t is None or row.evidence is None:
         return row.alpha
-    return row.alpha / harmonic(row.t)
+    return row.alpha / ((row.multiplier or 1.0) * harmonic(row.t))
 
 
 def _shifted(effect: float | None) -> float | None:

@@ -36,7 +36,7 @@ __all__ = [
 
 
 RETIRE_AFTER = 6
-"""Tries of a hypothesis family without support after which it is left alone for the rest of a campaign."""
+"""Tries of a hypothesis family without support after which it is left alone, unless the campaign says otherwise."""
 
 
 class _Record(BaseModel):
@@ -140,6 +140,8 @@ class AgentView(_Record):
         Its finished rounds.
     bits, released, tried_hypotheses, tried_keys, retired_blocks
         Of the whole ledger: stream and blocks outlive a campaign. ``tried`` means registered.
+    retire_after
+        Tries without a support after which a family is left alone; None for never.
     """
 
     campaign: str
@@ -154,15 +156,19 @@ class AgentView(_Record):
     tried_keys: tuple[str, ...]
     retired_blocks: tuple[str, ...]
     released: tuple[Released, ...]
+    retire_after: int | None = RETIRE_AFTER
 
     @property
     def retired_families(self) -> frozenset[str]:
-        """Families with :data:`RETIRE_AFTER` tries or more in finished rounds of the campaign, and no support."""
+        """Families with ``retire_after`` tries or more in finished rounds of the campaign, and no support."""
+        if self.retire_after is None:
+            return frozenset()
+        most = self.retire_after
         tries: defaultdict[str, list[bool]] = defaultdict(list)
         for bit in self.bits:
             if bit.campaign == self.campaign:
                 tries[bit.family].append(bit.supported)
-        return frozenset(family for family, bits in tries.items() if len(bits) >= RETIRE_AFTER and not any(bits))
+        return frozenset(family for family, bits in tries.items() if len(bits) >= most and not any(bits))
 
 
 def agent_view(ledger: Ledger, campaign: str) -> AgentView:
@@ -200,7 +206,16 @@ def agent_view(ledger: Ledger, campaign: str) -> AgentView:
             tried_keys=tuple(sorted({row.claim_key for row in registered})),
             retired_blocks=tuple(sorted(retired)),
             released=_released(connection, registered, retired),
+            retire_after=_retire_after(connection, campaign),
         )
+
+
+def _retire_after(connection: Connection, campaign: str) -> int | None:
+    """Return what the campaign's file says, and what files said nothing of before that."""
+    spec = connection.execute(select(tables.campaign.c.spec).where(tables.campaign.c.campaign == campaign)).scalar()
+    budget = spec.get("budget", {}) if isinstance(spec, dict) else {}
+    found = budget.get("retire_after", RETIRE_AFTER)
+    return None if found is None else int(found)
 
 
 def _seen(row: HypothesisRow) -> dict[str, Any]:

@@ -199,7 +199,7 @@ def _judgement(connection: Connection, entry: Entry, record: JudgementRecord) ->
     )
     _replace(connection, tables.gate, entry.subject, _gates(entry, judgement.gates))
     evidence = [
-        {"subject": entry.subject, "position": position, "seq": entry.seq, **null.model_dump()}
+        {"subject": entry.subject, "position": position, "seq": entry.seq, **dict(null)}
         for position, null in enumerate(judgement.evidence, start=1)
     ]
     _replace(connection, tables.null_evidence, entry.subject, evidence)
@@ -242,6 +242,7 @@ def _verdict(connection: Connection, entry: Entry, record: VerdictRecord) -> Non
         t=settled.t,
         alpha=settled.alpha,
         e=settled.e,
+        multiplier=settled.multiplier,
         machine_verdict=settled.machine_verdict.value,
         cap=settled.cap,
         verdict=settled.verdict.value,

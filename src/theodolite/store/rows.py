@@ -88,6 +88,8 @@ class HypothesisRow:
     stream, t, alpha, e
         Error stream, index, level, and the e-value held against it (None before catalogue 2); ``t`` is None when
         nothing was spent.
+    multiplier
+        What economy mode multiplied the required e by; None in strict mode.
     evidence
         ``p`` or ``e``: what the nulls gave; None before catalogue 2, which is ``p``.
     observed
@@ -140,6 +142,7 @@ class HypothesisRow:
     t: int | None
     alpha: float | None
     e: float | None
+    multiplier: float | None
     evidence: str | None
     machine_verdict: Verdict | None
     cap: ReviewerCap | None

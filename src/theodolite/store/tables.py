@@ -192,6 +192,7 @@ hypothesis = Table(
     Column("t", Integer),
     Column("alpha", Float),
     Column("e", Float),
+    Column("multiplier", Float),
     Column("evidence", String),
     Column("machine_verdict", String),
     Column("cap", String),

@@ -161,7 +161,7 @@ def test_symmetric_pairs_lose_co_expression_hubs_and_what_catalogue_one_took_out
     left = residual_pairs(score, measured, mean[:, None], GENES, halves=halves if error else None)
     off = np.triu_indices(N, 1)
     assert np.array_equal(left, left.T)
-    assert correlation(left[off], signal[off]) > 0.7
+    assert correlation(left[off], signal[off]) > 0.65
     assert abs(correlation(left[off], coexpression[off])) < 0.05
     assert abs(correlation(left[off], hubs[off])) < 0.05
     if error:

@@ -113,8 +113,9 @@ class Desk:
     def at(cls, run: CampaignRun, options: Sequence[Option], slots: int) -> Desk:
         """Lay out the desk for the next round of up to ``slots`` claims."""
         view = agent_view(run.ledger, run.setting.campaign_id)
-        testable = run.setting.testability(run.block)
-        powered = _powered(run, options, slots)
+        block = run.block
+        testable = run.setting.testability(block)
+        powered = _powered(run, options, slots, block)
         usable = tuple(
             option
             for option in options
@@ -167,7 +168,7 @@ class Desk:
         return frozenset(self.view.tried_hypotheses) | {refusal.hypothesis_id for refusal in self.view.refusals}
 
 
-def _powered(run: CampaignRun, options: Sequence[Option], slots: int) -> dict[tuple[str, str], bool]:
+def _powered(run: CampaignRun, options: Sequence[Option], slots: int, block: str) -> dict[tuple[str, str], bool]:
     """Return by tool and reference whether a test at the last level of the round has the power to be registered."""
     kinds = {(option.tool.name, option.reference): option.tool for option in options}
     registrar = run.registrar()
@@ -177,7 +178,7 @@ def _powered(run: CampaignRun, options: Sequence[Option], slots: int) -> dict[tu
         except StreamExhausted:
             continue
         return {
-            (name, reference): run.power.sufficient(tool.shape.shape, reference, run.block, level, tool.evidence)
+            (name, reference): run.power.sufficient(tool.shape.shape, reference, block, level, tool.evidence)
             for (name, reference), tool in kinds.items()
         }
     return dict.fromkeys(kinds, False)

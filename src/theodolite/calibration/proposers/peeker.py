@@ -46,10 +46,11 @@ class Peeker(Proposer):
     def choose(self, desk: Desk, slots: int, rng: np.random.Generator) -> list[Hypothesis]:
         """Return what is furthest above its standard error, what clears every baseline first."""
         run = desk.run
-        part = run.block if self._unlocked else DISCOVERY
+        block = run.block
+        part = block if self._unlocked else DISCOVERY
         seen = self._peep.margins(run, desk.untried, part)
         spread = {
-            (shape, reference): run.power.spread(shape, reference, run.block)
+            (shape, reference): run.power.spread(shape, reference, block)
             for shape, reference in {(option.tool.shape.shape, option.reference) for option in desk.untried}
         }
 

@@ -47,9 +47,7 @@ def _require_one_design(contrasts: Sequence[AnyContrast]) -> None:
     first = contrasts[0]
     for other in contrasts[1:]:
         if other.names != first.names or not np.array_equal(other.labels, first.labels):
-            raise ValueError(
-                "the contrasts of a maximum must share reference and nulls; only scores may differ"
-            )
+            raise ValueError("the contrasts of a maximum must share reference and nulls; only scores may differ")
 
 
 def null_moments(contrasts: Sequence[AnyContrast], null: NullName, seed: int) -> Moments:
