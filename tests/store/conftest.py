@@ -315,6 +315,41 @@ class Story:
             self.keys.add(hypothesis.claim.key)
         return verdict is Verdict.SUPPORTED
 
+    def rejudge(self, round: int, slot: int, outcome: Outcome) -> None:
+        """What catalogue 2 says of a slot that catalogue 1 settled: that controls are missing."""
+        hypothesis = self.hypothesis(outcome)
+        unknown = Effect(estimate=0.0, low=-0.5, high=0.5, unit="AUROC - 0.5")
+        settlement = Settlement(
+            stream=STREAM,
+            t=None,
+            supports_before=None,
+            gamma=None,
+            harmonic=None,
+            alpha=None,
+            gates=(),
+            machine_verdict=Verdict.INVALID,
+            cap="none",
+            verdict=Verdict.INVALID,
+            tags=(),
+            first_unmet="G2",
+            next_step="register it anew",
+            catalogue="2",
+            decision="1",
+        )
+        self.add(
+            EntryKind.REJUDGEMENT,
+            round,
+            slot,
+            {
+                "prereg_sha256": self.plan(outcome, round, slot).sha256,
+                "hypothesis_id": hypothesis.id,
+                "catalogue": "2",
+                "judgement": Judgement(effect=unknown, baseline=None, gain=None, evidence=(), p=1.0, gates=()),
+                "settlement": settlement,
+            },
+            name="catalogue-2",
+        )
+
     def trial(self, name: str = "t1", reviewer: str = "somebody", **changes) -> None:
         self.campaign_level(
             EntryKind.REVIEW_TRIAL,
@@ -398,6 +433,7 @@ class Told:
             ],
         )
         story.trial()
+        story.rejudge(1, 1, Outcome(locus=1))
         story.round(
             2,
             [

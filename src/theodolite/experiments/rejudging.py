@@ -55,7 +55,11 @@ def settled_again(plan: Plan, judgement: Judgement, verdict: Entry) -> Settlemen
     old = Settlement.model_validate(verdict.payload["settlement"])
     spent = old.t if old.t is not None else 1
     place = Place(t=spent if spends(judgement) else None, supports_before=old.supports_before or 0)
-    return settle(under_catalogue(plan), judgement, place, cap=old.cap, block_reused=plan.block.reused)
+    new = settle(under_catalogue(plan), judgement, place, cap=old.cap, block_reused=plan.block.reused)
+    if spends(judgement):
+        return new
+    step = f"Register it anew under catalogue {CATALOGUE_VERSION}, whose controls this test never had."
+    return new.model_copy(update={"next_step": step})
 
 
 def rejudge(ledger: Ledger) -> Iterator[RejudgementRow]:

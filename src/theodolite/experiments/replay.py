@@ -188,6 +188,8 @@ def _judged_again(
     if entry.payload["catalogue"] != CATALOGUE_VERSION:
         yield f"judged again under catalogue {entry.payload['catalogue']}; this version judges by {CATALOGUE_VERSION}"
         return
+    if entry.payload["prereg_sha256"] != slot.plan.sha256:
+        yield "names another plan than the one that was locked"
     recorded = Judgement.model_validate(entry.payload["judgement"])
     settlement = settled_again(slot.plan, recorded, slot.verdict)
     for difference in _differences(entry.payload["settlement"], settlement.model_dump(mode="json"), exact=True):

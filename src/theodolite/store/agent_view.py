@@ -213,8 +213,8 @@ def agent_view(ledger: Ledger, campaign: str) -> AgentView:
 def _retire_after(connection: Connection, campaign: str) -> int | None:
     """Return what the campaign's file says, and what files said nothing of before that."""
     spec = connection.execute(select(tables.campaign.c.spec).where(tables.campaign.c.campaign == campaign)).scalar()
-    budget = spec.get("budget", {}) if isinstance(spec, dict) else {}
-    found = budget.get("retire_after", RETIRE_AFTER)
+    budget = spec.get("budget") if isinstance(spec, dict) else None
+    found = budget.get("retire_after", RETIRE_AFTER) if isinstance(budget, dict) else RETIRE_AFTER
     return None if found is None else int(found)
 
 
