@@ -58,10 +58,11 @@ def test_show_as_json(cli: Callable[..., Any], tried: Path) -> None:
     assert one["beyond_code"]["plants"] == 3
 
 
-def test_a_ledger_without_trials_says_so(cli: Callable[..., Any], finished: Path) -> None:
-    shown = cli("reviewers", "show", "-w", finished)
+def test_a_ledger_without_trials_says_so(cli: Callable[..., Any], tmp_path: Path) -> None:
+    Ledger.create(tmp_path / "ledger.sqlite").close()
+    shown = cli("reviewers", "show", "-w", tmp_path)
     assert (shown.exit_code, "run `theodolite reviewers trials`" in shown.stdout) == (0, True)
-    drawn = cli("reviewers", "show", "-w", finished, "--figure", finished / "figure.png")
+    drawn = cli("reviewers", "show", "-w", tmp_path, "--figure", tmp_path / "figure.png")
     assert drawn.exit_code != 0
     assert "no reviewer was tried" in drawn.stderr
 
