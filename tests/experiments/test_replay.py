@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from theodolite.canonical import digest
 from theodolite.experiments.replay import verify_decisions
 from theodolite.measurements import load_measurement
 from theodolite.store import Entry, EntryKind, Ledger, verify
@@ -43,11 +44,11 @@ class Forgery:
     folder: Path
     changed: list[str] = field(default_factory=list)
 
-    def write(self, change: Change) -> Ledger:
+    def write(self, change: Change, order: Callable[[list[Entry]], list[Entry]] = list) -> Ledger:
         shutil.copytree(self.original / "artefacts", self.folder / "artefacts")
         forged = Ledger.create(self.folder / "ledger.sqlite")
         with Ledger.open(self.original / "ledger.sqlite", read_only=True) as ledger:
-            for entry in ledger.entries():
+            for entry in order(list(ledger.entries())):
                 payload = copy.deepcopy(entry.payload)
                 change(entry, payload)
                 if payload != entry.payload:
@@ -78,6 +79,99 @@ def test_an_unchanged_copy_is_no_forgery(forgery: Forgery) -> None:
     with forgery.write(lambda entry, payload: None) as ledger:
         assert verify_decisions(ledger) == []
         assert forgery.changed == []
+
+
+def _swapped(entries: list[Entry], first: int, second: int) -> list[Entry]:
+    swapped = list(entries)
+    swapped[first], swapped[second] = entries[second], entries[first]
+    return swapped
+
+
+def _of_kind(entries: list[Entry], kind: EntryKind) -> list[int]:
+    return [place for place, entry in enumerate(entries) if entry.kind is kind]
+
+
+@pytest.mark.parametrize("which", [0, 2, 4], ids=lambda number: f"verdicts {number + 1} and {number + 2}")
+def test_two_verdicts_in_another_order_do_not_follow(forgery: Forgery, which: int) -> None:
+    """Levels depend on what was spent and supported before: two neighbours of one stream cannot change places."""
+
+    def order(entries: list[Entry]) -> list[Entry]:
+        places = _of_kind(entries, EntryKind.VERDICT)[which : which + 2]
+        assert len({entries[place].payload["settlement"]["stream"] for place in places}) == 1
+        return _swapped(entries, *places)
+
+    with forgery.write(lambda entry, payload: None, order) as ledger:
+        assert verify(ledger).ok
+        problems = verify_decisions(ledger)
+    assert any("its settlement does not follow from the rows before it: " in problem.what for problem in problems)
+    assert len({problem.id for problem in problems}) >= 2
+
+
+def test_levels_that_no_rule_gives_are_reported_and_do_not_break_the_replay(forgery: Forgery) -> None:
+    names: dict[str, str] = {}
+
+    def shorten(entry: Entry, payload: dict[str, Any]) -> None:
+        """Say of every plan that its stream had one level only, and make all hashes fit."""
+        if entry.kind is EntryKind.REGISTRATION:
+            payload["plan"]["level"]["n_max"] = 1
+            names[payload["prereg_sha256"]] = digest(payload["plan"])
+        if "prereg_sha256" in payload:
+            payload["prereg_sha256"] = names[payload["prereg_sha256"]]
+
+    with forgery.write(shorten) as ledger:
+        problems = verify_decisions(ledger)
+        verdicts = {entry.id for entry in ledger.entries(kind=EntryKind.VERDICT)}
+    assert {problem.id for problem in problems} & verdicts
+    assert any("stream" in problem.what for problem in problems)
+
+
+def _exchanged(kind: EntryKind, fields: tuple[str, ...]) -> tuple[Change, Callable[[list[Entry]], list[Entry]]]:
+    """Return how to give two slots of a round each other's content, row by row; the order of rows stays."""
+    content: dict[str, dict[str, Any]] = {}
+
+    def order(entries: list[Entry]) -> list[Entry]:
+        one, two = (entries[place] for place in _of_kind(entries, kind)[:2])
+        content[one.id], content[two.id] = two.payload, one.payload
+        return entries
+
+    def change(entry: Entry, payload: dict[str, Any]) -> None:
+        if entry.id in content:
+            payload |= {field: copy.deepcopy(content[entry.id][field]) for field in fields}
+
+    return change, order
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "deep"),
+    [
+        (EntryKind.RESULT, ("measurements",), True),
+        (EntryKind.JUDGEMENT, ("judgement",), False),
+        (EntryKind.VERDICT, ("settlement",), False),
+    ],
+    ids=["results", "judgements", "verdicts"],
+)
+def test_two_rows_that_exchanged_their_content_are_reported(
+    forgery: Forgery, kind: EntryKind, fields: tuple[str, ...], deep: bool
+) -> None:
+    if kind is EntryKind.VERDICT:
+        # Their indices stay, so that no level is spent twice: only what was found changes hands.
+        change, order = _exchanged(kind, fields)
+
+        def keep_index(entry: Entry, payload: dict[str, Any]) -> None:
+            own = payload["settlement"]["t"] if entry.kind is kind else None
+            change(entry, payload)
+            if entry.kind is kind:
+                payload["settlement"]["t"] = own
+
+        forged = forgery.write(keep_index, order)
+    else:
+        forged = forgery.write(*_exchanged(kind, fields))
+    with forged as ledger:
+        assert verify(ledger).ok
+        problems = verify_decisions(ledger, deep=deep)
+    assert len(forgery.changed) == 2
+    slots = {identifier.rpartition("/")[0] for identifier in forgery.changed}
+    assert slots <= {problem.id.rpartition("/")[0] for problem in problems}
 
 
 def set_verdict(payload: dict[str, Any]) -> None:

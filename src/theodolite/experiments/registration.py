@@ -34,6 +34,7 @@ from theodolite.store import (
     block_retired,
     campaign_rows,
     hypothesis_rows,
+    round_rows,
     stream_state,
 )
 from theodolite.tools import ToolError, get_tool
@@ -96,9 +97,12 @@ def block_spent(setting: Setting, ledger: Ledger, block: str) -> bool:
     if block_retired(ledger, block_id):
         return True
     opened = {row.campaign: row.seq for row in campaign_rows(ledger)}.get(setting.campaign_id)
-    return any(
-        row.observed and row.campaign != setting.campaign_id and (opened is None or row.seq < opened)
-        for row in hypothesis_rows(ledger, block_id=block_id)
+    tested = hypothesis_rows(ledger, block_id=block_id)
+    # A campaign that allows a block fewer supports than the one before it did finds them used up.
+    closed = {(row.campaign, row.round) for row in round_rows(ledger)}
+    returned = sum(row.verdict is Verdict.SUPPORTED and (row.campaign, row.round) in closed for row in tested)
+    return returned >= (setting.spec.error.supports_per_block or 1) or any(
+        row.observed and row.campaign != setting.campaign_id and (opened is None or row.seq < opened) for row in tested
     )
 
 

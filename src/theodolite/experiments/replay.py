@@ -124,13 +124,18 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                     continue
                 budget = streams.setdefault(stream, _Stream())
                 tested = blocks.setdefault(slot.plan.block.id, [])
-                expected = _settle(slot, budget, tested, advisory=_advised(ledger, slot, entry))
+                try:
+                    expected = _settle(slot, budget, tested, advisory=_advised(ledger, slot, entry))
+                except ValueError as error:  # a forged level or budget; StreamExhausted is one
+                    wrong(f"its settlement does not follow from the rows before it: {error}")
+                    continue
                 for difference in _differences(
                     entry.payload["settlement"], expected.model_dump(mode="json"), exact=True
                 ):
                     wrong(f"its settlement does not follow from the rows before it: {difference}")
-                if recorded.t is not None:
-                    budget.spent = recorded.t
+                if expected.t is not None:
+                    # counted here, never taken from the row
+                    budget.spent = expected.t
                     won = recorded.verdict is Verdict.SUPPORTED
                     tested.append(_Tested(slot.plan.campaign, slot.plan.round, won))
                 if recorded.verdict is Verdict.SUPPORTED:
