@@ -14,7 +14,8 @@ SUPPORTED = VerdictLine(
     subject="pbmc-1a2b3c4d/r01.s001", campaign="pbmc-1a2b3c4d", slot="r01.s001",
     claim="“Myeloid lineage”: genes lie at the lower end of axis 3, after block 1", family="geometry.axis_separation",
     outcome="supported", tags=("[one block]", "[reused hold-out]"), auroc=0.84, low=0.75, high=0.91, p=2e-4,
-    level=1.1e-3, e=None, required=None, first_unmet=None, unmet_sentence=None, next_step="Register the same claim in other cells.",
+    level=1.1e-3, e=None, required=None, first_unmet=None, unmet_sentence=None,
+    next_step="Register the same claim in other cells.",
 )  # fmt: skip
 INVALID = VerdictLine(
     subject="pbmc-1a2b3c4d/r01.s002", campaign="pbmc-1a2b3c4d", slot="r01.s002",

@@ -1,4 +1,4 @@
-"""Economy mode: a hold-out block serves until it has returned a locked number of supports, each dearer than the last."""
+"""Economy mode: a hold-out block serves for a locked number of supports, each dearer than the last."""
 
 from __future__ import annotations
 

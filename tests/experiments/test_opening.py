@@ -74,7 +74,9 @@ def test_a_place_of_a_baseline_is_one_of_the_instruments_and_says_what_it_showed
             places = json.loads(run.ledger.artefacts.get(fits(run)[f"{variant}-loci-{tool.name}"]["artefact"]))
             assert set(places) <= shown
             assert {name.removesuffix("_pairs") for name in places} >= {"program_1", "program_2", "decoy_1", "decoy_2"}
-            assert all(place["params"] in admissible and -0.5 <= float(place["effect"]) <= 0.5 for place in places.values())
+            assert all(
+                place["params"] in admissible and -0.5 <= float(place["effect"]) <= 0.5 for place in places.values()
+            )
 
 
 def test_opening_again_finds_what_it_wrote_and_measures_nothing(open_campaign: Open) -> None:
@@ -121,7 +123,10 @@ def test_a_stream_that_was_locked_as_r_lond_goes_on(
         go_round(run, 2, [strongest(run, "program_1"), make_hypothesis(run, "decoy_2")])
         rows = hypothesis_rows(run.ledger, round=2)
         # The next index, and levels to which r-LOND and e-LOND agree once p is laid on the grid.
-        assert [(row.t, row.stream, row.verdict == "supported") for row in rows] == [(2, "main", True), (3, "main", False)]
+        assert [(row.t, row.stream, row.verdict == "supported") for row in rows] == [
+            (2, "main", True),
+            (3, "main", False),
+        ]
         for row, before in zip(rows, (0, 1), strict=True):
             assert row.alpha == e_lond_level(row.t, before, 0.10, 12).alpha
             assert (row.e >= 1 / row.alpha) is (row.p <= settle_level(row.t, before, 0.10, 12).alpha)

@@ -114,9 +114,9 @@ def test_what_a_pair_claim_holds_fixed_and_what_it_derives_from_are_locked(
         assert plan.sources["score"] == (model, cells)
         # Hubs are a property of the scores; every other covariate is counted in the cells.
         counted = {item.value for item in plan.hypothesis.claim.adjustment} - {"degree"}
-        assert {name: made for name, made in plan.sources.items() if name not in ("score", "reference")} == dict.fromkeys(
-            counted, (cells,)
-        )
+        assert {
+            name: made for name, made in plan.sources.items() if name not in ("score", "reference")
+        } == dict.fromkeys(counted, (cells,))
 
 
 @pytest.mark.parametrize(

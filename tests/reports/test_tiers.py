@@ -47,7 +47,9 @@ def test_a_finished_campaign_is_audited_stream_by_stream(small_world: Any, block
             assert [line.headline for line in told] == [row.p <= Q * gamma(row.t, N_MAX) for row in rows]
             seen += len(rows)
         assert len(lines) == seen == 6
-        assert [line.claim for line in lines] == [row.claim_text for stream in ("main", "main/reused") for row in spent(ledger, stream)]  # fmt: skip
+        assert [line.claim for line in lines] == [
+            row.claim_text for stream in ("main", "main/reused") for row in spent(ledger, stream)
+        ]
 
 
 def test_the_re_audit_keeps_every_support_and_the_tiers_tell_something_apart(small_world: Any) -> None:
@@ -56,7 +58,10 @@ def test_the_re_audit_keeps_every_support_and_the_tiers_tell_something_apart(sma
     supported = [line for line in lines if line.verdict == "supported"]
     assert supported
     assert all(line.retro for line in supported)
-    assert {(line.headline, line.candidate, line.retro) for line in lines} >= {(True, True, True), (False, False, False)}
+    assert {(line.headline, line.candidate, line.retro) for line in lines} >= {
+        (True, True, True),
+        (False, False, False),
+    }
 
 
 def retold(original: Path, folder: Path, e_values: dict[int, float]) -> Ledger:

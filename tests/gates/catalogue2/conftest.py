@@ -134,7 +134,7 @@ def _symmetric(rng: np.random.Generator, n: int, spread: float) -> np.ndarray:
 
 @pytest.fixture
 def pair_dossier() -> Callable[..., Dossier]:
-    """Reference pairs lie closer by ``signal``; all scores follow co-expression by ``confound``, and so do the pairs."""
+    """Reference pairs lie closer by ``signal``; scores and pairs follow co-expression by ``confound``."""
 
     def build(signal: float = 0.0, *, confound: float = 0.0, n: int = 120, edges: int = 150, seed: int = 0) -> Dossier:
         rng = np.random.default_rng(seed)
@@ -164,7 +164,9 @@ def pair_dossier() -> Callable[..., Dossier]:
 def regulon_dossier() -> Callable[..., Dossier]:
     """Edges score ``signal`` standard deviations higher in the model; regulators come in families of three."""
 
-    def build(signal: float = 0.0, *, regulators: int = 48, targets: int = 90, edges: int = 200, seed: int = 0) -> Dossier:
+    def build(
+        signal: float = 0.0, *, regulators: int = 48, targets: int = 90, edges: int = 200, seed: int = 0
+    ) -> Dossier:
         rng = np.random.default_rng(seed)
         rows = tuple(f"R{index:03d}" for index in range(regulators))
         columns = tuple(f"T{index:03d}" for index in range(targets))

@@ -20,7 +20,11 @@ def gate(record, name):
     return next(item for item in record.gates if item.gate == name)
 
 
-WORLDS = [("GeneScores", "gene_dossier", 1.6), ("PairScores", "pair_dossier", 0.9), ("BipartiteScores", "regulon_dossier", 0.9)]
+WORLDS = [
+    ("GeneScores", "gene_dossier", 1.6),
+    ("PairScores", "pair_dossier", 0.9),
+    ("BipartiteScores", "regulon_dossier", 0.9),
+]
 
 
 @pytest.mark.parametrize(("shape", "fixture", "signal"), WORLDS)
@@ -54,7 +58,7 @@ def test_a_baseline_that_does_as_well_leaves_it_undecided(plan_for, gene_dossier
 def test_byte_identical_baselines_are_no_discovery(plan_for, gene_dossier):
     dossier = gene_dossier(1.6)
     main = dossier.measurements[Variant.parse("main")]
-    same = {variant: main for variant in dossier.measurements}
+    same = dict.fromkeys(dossier.measurements, main)
     _, settlement = settled(plan_for(), Dossier(same, True))
     assert gate(settlement, "G5").number == 0.0
     assert settlement.verdict is not Verdict.SUPPORTED

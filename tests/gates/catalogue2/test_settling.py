@@ -38,8 +38,6 @@ def test_the_calibrated_p_passes_exactly_where_r_lond_would(judged, t, p, data):
         assert passed is (p <= level.alpha / level.harmonic)
 
 
-
-
 @pytest.mark.parametrize("cap", ["none", "inconclusive", "invalid"])
 @pytest.mark.parametrize("supports", [0, 3])
 def test_no_cap_raises_a_verdict(judged, cap, supports):
