@@ -133,3 +133,35 @@ def test_without_the_number_nothing_is_priced(open_campaign: Open, strongest: Ma
     assert item.multiplier is None
     assert "multiplier" not in next(run.ledger.entries(kind=EntryKind.VERDICT)).payload["settlement"]
     assert run.blocks_spent()
+
+
+@pytest.mark.parametrize("most", [None, 1])
+def test_a_campaign_that_allows_fewer_finds_the_block_used_up(
+    open_campaign: Open, strongest: Make, go_round: Go, most: int | None
+) -> None:
+    # Both files were written before any test: neither could know what the other would find.
+    generous, strict = open_campaign("generous", **ECONOMY), open_campaign("strict", **_allowing(most))
+    go_round(generous, 1, [strongest(generous, "program_1")])
+    assert (generous.blocks_spent(), strict.blocks_spent()) == (False, True)
+    go_round(strict, 1, [strongest(strict, "program_2")])
+    row = hypothesis_rows(strict.ledger)[-1]
+    assert (row.reused, row.stream, row.multiplier) == (True, "main/reused", None)
+    assert verify_decisions(strict.ledger) == []
+
+
+def test_a_block_is_priced_by_what_every_campaign_did_on_it(
+    open_campaign: Open, make_hypothesis: Make, strongest: Make, go_round: Go
+) -> None:
+    first, second = open_campaign("first", **ECONOMY), open_campaign("second", **ECONOMY)
+    go_round(first, 1, [make_hypothesis(first, "decoy_1"), strongest(first, "program_1")])
+    assert not second.blocks_spent()
+    go_round(second, 1, [strongest(second, "program_2")])
+    # The third test of the block, after one support in another campaign.
+    assert settlements(second.ledger)[-1].multiplier == (CAP + 1) * comb(2, 1)
+    assert first.blocks_spent() and second.blocks_spent()
+    assert verify_decisions(second.ledger) == []
+
+
+def _allowing(most: int | None) -> dict[str, Any]:
+    error = {"q": Q, "n_max": N_MAX} | ({} if most is None else {"supports_per_block": most})
+    return {**ECONOMY, "error": error}

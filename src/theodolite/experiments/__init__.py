@@ -6,10 +6,12 @@ from theodolite.experiments.campaign import TEMPLATE, CampaignError, CampaignSpe
 from theodolite.experiments.jobs import JobOutcome, JobSpec, Materials
 from theodolite.experiments.journal import Event, StepError
 from theodolite.experiments.opening import Look
+from theodolite.experiments.preparing import prepare
 from theodolite.experiments.registration import Power, Refusal, Registrar
 from theodolite.experiments.rounds import CampaignRun
 from theodolite.experiments.runner import LocalRunner, Runner
-from theodolite.experiments.setting import Setting, Workspace, prepare
+from theodolite.experiments.setting import Setting
+from theodolite.experiments.workspace import Workspace
 
 __all__ = [
     "TEMPLATE",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +18,12 @@ from theodolite.data import (
     Reference,
     Split,
     Testability,
-    UnitTable,
-    choose_k,
-    load_families,
-    load_programs,
-    make_split,
-    member_pairs,
     testability,
 )
-from theodolite.experiments.campaign import CampaignError, CampaignSpec
-from theodolite.experiments.inputs import load_cells
+from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.jobs import Materials
 from theodolite.experiments.workbench import COVARIATES
+from theodolite.experiments.workspace import Workspace
 from theodolite.files import write_atomically
 from theodolite.gates import (
     BASELINES,
@@ -42,63 +34,10 @@ from theodolite.gates import (
     panel_for,
 )
 from theodolite.measurements import Coexpression
-from theodolite.models.facts import ModelFacts, model_facts
+from theodolite.models.facts import ModelFacts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, get_tool
 
-__all__ = ["PACKAGED", "PROGRAMS", "BaselineLoci", "Setting", "Workspace", "adjustment_of", "prepare"]
-
-PROGRAMS = "programs"
-"""What a campaign file calls the packaged gene programs."""
-PACKAGED = "packaged"
-"""What a campaign file calls the packaged homology families."""
-
-
-@dataclass(frozen=True)
-class Workspace:
-    """The folder of a ledger and of what its campaigns keep.
-
-    Attributes
-    ----------
-    folder
-        Holds ``ledger.sqlite``, ``artefacts/`` (by content hash), ``checkpoints.sqlite`` (of the graph, expendable) and
-        ``worker.log``.
-    cache
-        Folder of captures and of ``results/`` (by job hash); several workspaces may share one.
-    """
-
-    folder: Path
-    cache: Path
-
-    @classmethod
-    def at(cls, folder: Path, cache: Path | None = None) -> Workspace:
-        """Return the workspace at a folder, made if it does not exist."""
-        folder.mkdir(parents=True, exist_ok=True)
-        return cls(folder.resolve(), (cache or folder / "cache").resolve())
-
-    @property
-    def ledger(self) -> Path:
-        """The ledger's file."""
-        return self.folder / "ledger.sqlite"
-
-    @property
-    def artefacts(self) -> Path:
-        """Folder of the artefact store."""
-        return self.folder / "artefacts"
-
-    @property
-    def results(self) -> Path:
-        """Folder of result files."""
-        return self.cache / "results"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Checkpoints of the graph."""
-        return self.folder / "checkpoints.sqlite"
-
-    @property
-    def worker_log(self) -> Path:
-        """What the worker printed."""
-        return self.folder / "worker.log"
+__all__ = ["BaselineLoci", "Setting", "adjustment_of"]
 
 
 @dataclass(frozen=True)
@@ -419,54 +358,3 @@ class Setting:
             cache=str(self.workspace.cache),
             threads=self.spec.threads,
         )
-
-
-def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Reference] | None = None) -> Setting:
-    """Resolve a campaign's inputs; nothing is written.
-
-    Parameters
-    ----------
-    spec
-        The campaign file.
-    workspace
-        Where it will run.
-    references
-        Gene sets and regulons to use in place of those that the file names.
-
-    Raises
-    ------
-    CampaignError
-        If model and cells do not fit together or nothing can be tested.
-    """
-    model = model_facts(spec.place(spec.model))
-    cells = load_cells(spec.cells, spec.place(spec.cells.source))
-    missing = sorted(set(model.genes) - set(cells.genes))
-    if missing:
-        raise CampaignError(
-            f"{len(missing)} of the {len(model.genes)} genes of model {model.name!r} are not in cells {cells.name!r} "
-            f"(such as {', '.join(missing[:3])}; these have {', '.join(cells.genes[:3])}); "
-            "give human gene symbols, from another var column by `cells: {gene_column: ...}` where need be"
-        )
-    families = load_families(_file(spec, "families", PACKAGED))
-    if references is None:
-        references = load_programs(_file(spec, "references", PROGRAMS))
-    sets = tuple(references)
-    both = (*sets, *(member_pairs(reference) for reference in sets if reference.kind == "set"))
-    units = UnitTable.of(cells, families)
-    split = make_split(units, spec.split.seed, k=choose_k(both, units, spec.split.seed))
-    setting = Setting(spec, workspace, model, cells, families, {reference.id: reference for reference in both}, split)
-    found = setting.testability(split.blocks[0])
-    if not any(item.testable for item in found.values()):
-        first = next(iter(found.values()))
-        raise CampaignError(f"no reference can be tested on these cells: {first.reason}; {first.remedy}")
-    return setting
-
-
-def _file(spec: CampaignSpec, key: str, packaged: str) -> Path | None:
-    value: str = getattr(spec, key)
-    if value == packaged:
-        return None
-    file = Path(spec.place(value))
-    if not file.is_file():
-        raise CampaignError(f"{key} is {value!r}: neither {packaged!r} nor a file that exists; give the path of one")
-    return file

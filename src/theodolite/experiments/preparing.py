@@ -1,0 +1,79 @@
+"""From a campaign file to its setting: every input found, read and checked before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from theodolite.data import (
+    Reference,
+    UnitTable,
+    choose_k,
+    load_families,
+    load_programs,
+    make_split,
+    member_pairs,
+)
+from theodolite.experiments.campaign import CampaignError, CampaignSpec
+from theodolite.experiments.inputs import load_cells
+from theodolite.experiments.setting import Setting
+from theodolite.experiments.workspace import Workspace
+from theodolite.models.facts import model_facts
+
+__all__ = ["PACKAGED", "PROGRAMS", "prepare"]
+
+PROGRAMS = "programs"
+"""What a campaign file calls the packaged gene programs."""
+PACKAGED = "packaged"
+"""What a campaign file calls the packaged homology families."""
+
+
+def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Reference] | None = None) -> Setting:
+    """Resolve a campaign's inputs; nothing is written.
+
+    Parameters
+    ----------
+    spec
+        The campaign file.
+    workspace
+        Where it will run.
+    references
+        Gene sets and regulons to use in place of those that the file names.
+
+    Raises
+    ------
+    CampaignError
+        If model and cells do not fit together or nothing can be tested.
+    """
+    model = model_facts(spec.place(spec.model))
+    cells = load_cells(spec.cells, spec.place(spec.cells.source))
+    missing = sorted(set(model.genes) - set(cells.genes))
+    if missing:
+        raise CampaignError(
+            f"{len(missing)} of the {len(model.genes)} genes of model {model.name!r} are not in cells {cells.name!r} "
+            f"(such as {', '.join(missing[:3])}; these have {', '.join(cells.genes[:3])}); "
+            "give human gene symbols, from another var column by `cells: {gene_column: ...}` where need be"
+        )
+    families = load_families(_file(spec, "families", PACKAGED))
+    if references is None:
+        references = load_programs(_file(spec, "references", PROGRAMS))
+    sets = tuple(references)
+    both = (*sets, *(member_pairs(reference) for reference in sets if reference.kind == "set"))
+    units = UnitTable.of(cells, families)
+    split = make_split(units, spec.split.seed, k=choose_k(both, units, spec.split.seed))
+    setting = Setting(spec, workspace, model, cells, families, {reference.id: reference for reference in both}, split)
+    found = setting.testability(split.blocks[0])
+    if not any(item.testable for item in found.values()):
+        first = next(iter(found.values()))
+        raise CampaignError(f"no reference can be tested on these cells: {first.reason}; {first.remedy}")
+    return setting
+
+
+def _file(spec: CampaignSpec, key: str, packaged: str) -> Path | None:
+    value: str = getattr(spec, key)
+    if value == packaged:
+        return None
+    file = Path(spec.place(value))
+    if not file.is_file():
+        raise CampaignError(f"{key} is {value!r}: neither {packaged!r} nor a file that exists; give the path of one")
+    return file
