@@ -16,23 +16,72 @@ from typing import Any
 __all__ = ["canonical_json", "digest", "sha256_bytes"]
 
 
-def _plain(value: Any, path: str) -> Any:
-    if isinstance(value, Enum):
-        return _plain(value.value, path)
-    if value is None or isinstance(value, (bool, int, str)):
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+
+
+class _Unfit(Exception):
+    """A value that no canonical form holds; the keys that lead to it are added on the way up."""
+
+    def __init__(self, error: type[Exception], says: str) -> None:
+        super().__init__(says)
+        self.error = error
+        self.trail: list[str] = []
+
+    def named(self) -> Exception:
+        """Return the error that names where the value sits."""
+        return self.error(f"${''.join(reversed(self.trail))} {self}")
+
+
+def _plain(value: Any) -> Any:
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
         return value
-    if isinstance(value, float):
+    if kind is float or (isinstance(value, float) and not isinstance(value, Enum)):
         if not math.isfinite(value):
-            raise ValueError(f"{path} is {value!r}; a hashed record holds finite numbers only, record None and why")
-        return repr(value + 0.0)
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                raise TypeError(f"{path} has the key {key!r}; keys of a hashed record are strings")
-        return {key: _plain(item, f"{path}.{key}") for key, item in value.items()}
+            raise _Unfit(ValueError, f"is {value!r}; a hashed record holds finite numbers only, record None and why")
+        return repr(float(value) + 0.0)
+    if kind is dict or isinstance(value, Mapping):
+        return _plain_mapping(value)
+    if kind is list or kind is tuple:
+        return _plain_sequence(value)
+    if isinstance(value, Enum):
+        return _plain(value.value)
+    if isinstance(value, (bool, int, str)):
+        return value
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
-        return [_plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
-    raise TypeError(f"{path} is a {type(value).__name__}; convert it to plain Python data before hashing")
+        return _plain_sequence(value)
+    raise _Unfit(TypeError, f"is a {kind.__name__}; convert it to plain Python data before hashing")
+
+
+def _plain_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise _Unfit(TypeError, f"has the key {key!r}; keys of a hashed record are strings")
+        if type(item) in _AS_THEY_ARE:
+            found[key] = item
+            continue
+        try:
+            found[key] = _plain(item)
+        except _Unfit as unfit:
+            unfit.trail.append(f".{key}")
+            raise
+    return found
+
+
+def _plain_sequence(value: Sequence[Any]) -> list[Any]:
+    found: list[Any] = []
+    for index, item in enumerate(value):
+        if type(item) in _AS_THEY_ARE:
+            found.append(item)
+            continue
+        try:
+            found.append(_plain(item))
+        except _Unfit as unfit:
+            unfit.trail.append(f"[{index}]")
+            raise
+    return found
 
 
 def canonical_json(value: Any) -> str:
@@ -50,7 +99,10 @@ def canonical_json(value: Any) -> str:
     ValueError
         For a float that is not finite.
     """
-    return json.dumps(_plain(value, "$"), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return _ENCODER.encode(_plain(value))
+    except _Unfit as unfit:
+        raise unfit.named() from None
 
 
 def digest(value: Any) -> str:

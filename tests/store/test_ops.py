@@ -26,9 +26,11 @@ def test_attempts_at_a_job_are_counted(ledger):
 
 def test_timings_are_kept_in_order_and_leave_the_chain_alone(ledger):
     before = ledger.head()
-    ledger.ops.record_timing("c/r01.s001", "run", 2.5)
-    ledger.ops.record_timing("c/r01.s001", "run", 1.5)
-    ledger.ops.record_timing("c/r01.s002", "judge", 0.5)
+    ledger.ops.record_timings("c/r01.s001", {"run": 2.5})
+    ledger.ops.record_timings("c/r01.s001", {"run": 1.5})
+    ledger.ops.record_timings("c/r01.s002", {"judge": 0.5, "settle": 0.25})
     assert [(row.phase, row.seconds) for row in ledger.ops.timings("c/r01.s001")] == [("run", 2.5), ("run", 1.5)]
-    assert len(ledger.ops.timings()) == 3
+    assert [(row.phase, row.seconds) for row in ledger.ops.timings("c/r01.s002")] == [("judge", 0.5), ("settle", 0.25)]
+    ledger.ops.record_timings("c/r01.s003", {})
+    assert len(ledger.ops.timings()) == 4
     assert ledger.head() == before

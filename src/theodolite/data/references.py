@@ -76,6 +76,11 @@ class Reference:
         """Content hash of kind and sorted members; id, title and source do not count."""
         return digest({"kind": self.kind, "members": self.members})
 
+    @cached_property
+    def member_set(self) -> frozenset[str] | frozenset[Pair]:
+        """The members, whatever their kind."""
+        return self.gene_set if self.kind == "set" else self.edges if self.kind == "regulon" else self.pairs
+
     @property
     def source(self) -> Source:
         """The reference as a source, its origins as parents."""
@@ -86,12 +91,12 @@ class Reference:
         """Id and content hash, as a claim names it."""
         return Named(name=self.id, sha256=self.sha256)
 
-    @property
+    @cached_property
     def genes(self) -> frozenset[str]:
         """Every gene in it."""
         return frozenset(gene for member in self.members for gene in ((member,) if isinstance(member, str) else member))
 
-    @property
+    @cached_property
     def gene_set(self) -> frozenset[str]:
         """The members of a set.
 
@@ -105,7 +110,7 @@ class Reference:
             raise ValueError(f"reference {self.id!r} holds {asked[1:]}; ask for {asked}, or for .genes")
         return frozenset(member for member in self.members if isinstance(member, str))
 
-    @property
+    @cached_property
     def pairs(self) -> frozenset[Pair]:
         """The members of a list of pairs.
 
@@ -133,7 +138,7 @@ class Reference:
             raise ValueError(f"reference {self.id!r} is of kind {self.kind!r}; only a regulon has regulators")
         return frozenset(member for member in self.members if not isinstance(member, str))
 
-    @property
+    @cached_property
     def regulators(self) -> frozenset[str]:
         """The genes of a regulon that regulate another.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from theodolite.experiments.jobs import JobOutcome, JobSpec
 from theodolite.experiments.registration import Power
@@ -16,7 +18,12 @@ from theodolite.measurements import BipartiteScores, GeneScores, Measurement, Pa
 from theodolite.store import Entry, EntryKind, Ledger, entry_id, slot_id
 from theodolite.tools import Tool
 
-__all__ = ["Event", "Journal", "Labelled", "StepError", "judged_shape", "labelled", "with_labels"]
+__all__ = ["Event", "Journal", "Labelled", "Members", "StepError", "judged_shape", "labelled", "with_labels"]
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
+
+Members = frozenset[str] | frozenset[tuple[str, str]]
+"""Genes of a set, or pairs or edges."""
 
 Labelled = GeneScores | PairScores | BipartiteScores
 """Shapes that a reference can be attached to."""
@@ -57,6 +64,7 @@ class Journal:
         self.power = Power(setting)
         self._runner = runner
         self.notify = notify or (lambda event: None)
+        self._parsed: dict[tuple[str, str], BaseModel] = {}
 
     def subject(self, round_number: int, slot: int) -> str:
         """Return the subject under which a slot's rows stand."""
@@ -75,8 +83,14 @@ class Journal:
     def _has(self, kind: EntryKind, round_number: int, slot: int) -> bool:
         return self.ledger.has(entry_id(self.setting.campaign_id, kind, round=round_number, slot=slot))
 
-    def _time(self, subject: str, phase: str, seconds: float) -> None:
-        self.ledger.ops.record_timing(subject, phase, seconds)
+    def _parse(self, kind: type[Parsed], entry: Entry, field: str | None = None) -> Parsed:
+        """Return the record in an entry's payload, or under one field of it; it is checked the first time only."""
+        key = (entry.hash, field or "")
+        if key not in self._parsed:
+            self._parsed[key] = kind.model_validate(entry.payload if field is None else entry.payload[field])
+        found = self._parsed[key]
+        assert isinstance(found, kind)
+        return found
 
     @staticmethod
     def _content(outcome: JobOutcome) -> bytes:
@@ -119,17 +133,15 @@ def judged_shape(measurement: Measurement) -> Labelled:
     return measurement
 
 
-def with_labels(measurement: Measurement, members: Sequence[str | tuple[str, str]]) -> Labelled:
+def with_labels(measurement: Measurement, members: Members) -> Labelled:
     """Attach a reference's members, genes or pairs, to a measurement as its shape wants it."""
     shown = judged_shape(measurement)
     if isinstance(shown, GeneScores):
         return shown.with_members(frozenset(member for member in members if isinstance(member, str)))
-    return shown.with_edges(frozenset(member for member in members if not isinstance(member, str)))
+    return shown.with_edges(members)  # type: ignore[arg-type]
 
 
-def labelled(
-    measurements: Mapping[Variant, Measurement], members: Sequence[str | tuple[str, str]]
-) -> dict[Variant, Measurement]:
+def labelled(measurements: Mapping[Variant, Measurement], members: Members) -> dict[Variant, Measurement]:
     """Attach a reference's members to the model's own measurement; baselines are judged against the same labels."""
     return {
         variant: with_labels(measurement, members) if variant.kind is VariantKind.MAIN else measurement

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,13 +12,14 @@ from theodolite.claims import Relation
 from theodolite.data import CONFIRMATION, DISCOVERY
 from theodolite.experiments.jobs import FIT_AXES, JobSpec
 from theodolite.experiments.journal import Event, Journal, Labelled, StepError, judged_shape
-from theodolite.experiments.setting import BaselineLoci, adjustment_of
+from theodolite.experiments.runner import Runner
+from theodolite.experiments.setting import BaselineLoci, Setting, adjustment_of
 from theodolite.experiments.workbench import fit_source_sha256
 from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION
 from theodolite.gates.exploration import exploratory_effects
 from theodolite.gates.memo import Memo
 from theodolite.measurements import load_measurement
-from theodolite.store import Entry, EntryKind, entry_id
+from theodolite.store import Entry, EntryKind, Ledger, entry_id
 from theodolite.tools import Tool, ToolParams
 
 __all__ = ["Look", "Opening"]
@@ -39,6 +40,12 @@ class Look:
 
 class Opening(Journal):
     """Writes the setting of a campaign and looks at the discovery split; every method may be repeated."""
+
+    def __init__(
+        self, setting: Setting, ledger: Ledger, runner: Runner, notify: Callable[[Event], None] | None = None
+    ) -> None:
+        super().__init__(setting, ledger, runner, notify)
+        self._looks: dict[tuple[str, str], Look] = {}
 
     def open(self) -> None:
         """Write what the campaign stands on: its file, its stream, its split, and the fits on discovery genes."""
@@ -140,7 +147,7 @@ class Opening(Journal):
                 self.notify(Event("read the model", done, len(variants), variant))
                 job = self._job(FIT_AXES, "1", fit_source_sha256(), {}, DISCOVERY, variant)
                 outcome = next(iter(self._runner.submit([job])))
-                self._time(job.sha256, "fit", outcome.seconds)
+                self.ledger.ops.record_timings(job.sha256, {"fit": outcome.seconds})
                 if outcome.status != "done":
                     raise StepError(f"axes of variant {variant} could not be fitted: {outcome.reason}")
                 artefact = self.ledger.artefacts.put(self._content(outcome))
@@ -241,29 +248,32 @@ class Opening(Journal):
 
     def explore(self) -> Iterator[Look]:
         """Look at every admissible locus on the discovery split; yields one look each, recorded before it is seen."""
-        campaign = self.setting.campaign_id
         wanted = [
             (tool, params) for tool in self.setting.tools for params in tool.params.enumerate(self.setting.model_shape)
         ]
         for done, (tool, params) in enumerate(wanted):
-            plain = params.model_dump(mode="json")
-            job = self._tool_job(tool, plain, DISCOVERY, "main")
-            name = f"{tool.name}-{job.sha256[:12]}"
-            identifier = entry_id(campaign, EntryKind.LOOK, name=name)
             self.notify(Event("explore", done, len(wanted), f"{tool.name} {params.locus()}"))
-            if not self.ledger.has(identifier):
-                self._look(tool, plain, job, name)
-            entry = self.ledger.get(identifier)
-            if entry is not None:
-                effects = {
-                    key: (float(item["effect"]), int(item["n"])) for key, item in entry.payload["effects"].items()
-                }
-                yield Look(identifier, tool, params, effects)
+            place = (tool.name, str(params.locus()))
+            if place not in self._looks:
+                self._looks[place] = self._look_at(tool, params)
+            yield self._looks[place]
         self.notify(Event("explore", len(wanted), len(wanted)))
+
+    def _look_at(self, tool: Tool, params: ToolParams) -> Look:
+        """Return the recorded look at a place, taken now if there is none."""
+        plain = params.model_dump(mode="json")
+        job = self._tool_job(tool, plain, DISCOVERY, "main")
+        name = f"{tool.name}-{job.sha256[:12]}"
+        identifier = entry_id(self.setting.campaign_id, EntryKind.LOOK, name=name)
+        if not self.ledger.has(identifier):
+            self._look(tool, plain, job, name)
+        found = self._known(identifier).payload["effects"]
+        effects = {key: (float(item["effect"]), int(item["n"])) for key, item in found.items()}
+        return Look(identifier, tool, params, effects)
 
     def _look(self, tool: Tool, params: dict[str, Any], job: JobSpec, name: str) -> None:
         outcome = next(iter(self._runner.submit([job])))
-        self._time(job.sha256, "look", outcome.seconds)
+        self.ledger.ops.record_timings(job.sha256, {"look": outcome.seconds})
         payload: dict[str, Any] = {
             "job_sha256": job.sha256,
             "tool": f"{tool.name}@{tool.version}",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from theodolite.experiments.dossiers import dossier_of
-from theodolite.experiments.journal import labelled
+from theodolite.experiments.dossiers import dossier_of, members_of
+from theodolite.experiments.journal import Members
 from theodolite.gates import CATALOGUE_VERSION, Place, judge, panel_for, settle, spends
 from theodolite.judgements import Judgement, Settlement
-from theodolite.measurements import Variant, load_measurement
 from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind, Ledger, RejudgementRow, campaign_of, entry_id, rejudgement_rows
 
@@ -32,7 +31,7 @@ def under_catalogue(plan: Plan) -> Plan:
     )
 
 
-def judged_again(ledger: Ledger, plan: Plan, result: Entry, members: Sequence[str | tuple[str, str]]) -> Judgement:
+def judged_again(ledger: Ledger, plan: Plan, result: Entry, members: Members) -> Judgement:
     """Return the judgement of a test under today's catalogue.
 
     Raises
@@ -40,14 +39,8 @@ def judged_again(ledger: Ledger, plan: Plan, result: Entry, members: Sequence[st
     ArtefactError, MeasurementError
         If a measurement cannot be read.
     """
-    measurements = {
-        Variant.parse(variant): load_measurement(ledger.artefacts.get(sha))
-        for variant, sha in result.payload["measurements"].items()
-    }
-    new = under_catalogue(plan)
-    return judge(
-        new, dossier_of(ledger, new, labelled(measurements, members), result.payload["prereg_sha256"] == plan.sha256)
-    )
+    new, same = under_catalogue(plan), result.payload["prereg_sha256"] == plan.sha256
+    return judge(new, dossier_of(ledger, new, result.payload["measurements"], members, provenance_ok=same))
 
 
 def settled_again(plan: Plan, judgement: Judgement, verdict: Entry) -> Settlement:
@@ -94,9 +87,8 @@ def rejudge(ledger: Ledger) -> Iterator[RejudgementRow]:
             name=f"catalogue-{CATALOGUE_VERSION}",
         )
         if not ledger.has(identifier):
-            members = references[plan.campaign][plan.hypothesis.claim.reference.name]["members"]
-            typed = [tuple(item) if isinstance(item, list) else item for item in members]
-            judgement = judged_again(ledger, plan, result, typed)
+            members = members_of(references[plan.campaign][plan.hypothesis.claim.reference.name]["members"])
+            judgement = judged_again(ledger, plan, result, members)
             settlement = settled_again(plan, judgement, verdict)
             ledger.append(
                 EntryKind.REJUDGEMENT,

@@ -10,8 +10,8 @@ from typing import Any
 
 from theodolite.canonical import canonical_json
 from theodolite.claims import Verdict
-from theodolite.experiments.dossiers import dossier_of
-from theodolite.experiments.journal import labelled
+from theodolite.experiments.dossiers import dossier_of, members_of
+from theodolite.experiments.journal import Members
 from theodolite.experiments.rejudging import judged_again, settled_again
 from theodolite.experiments.standing import is_advisory
 from theodolite.gates import (
@@ -25,7 +25,7 @@ from theodolite.gates import (
     spends,
 )
 from theodolite.judgements import Judgement, Review, Settlement
-from theodolite.measurements import MeasurementError, Variant, load_measurement
+from theodolite.measurements import MeasurementError
 from theodolite.plans import Plan
 from theodolite.store import ArtefactError, Entry, EntryKind, Ledger, Problem
 
@@ -211,9 +211,8 @@ def _judged_again(
         yield f"judged again from its measurements: {difference}"
 
 
-def _members(references: dict[str, dict[str, Any]], plan: Plan) -> list[Any]:
-    found = references[plan.campaign][plan.hypothesis.claim.reference.name]["members"]
-    return [tuple(member) if isinstance(member, list) else member for member in found]
+def _members(references: dict[str, dict[str, Any]], plan: Plan) -> Members:
+    return members_of(references[plan.campaign][plan.hypothesis.claim.reference.name]["members"])
 
 
 def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -225,14 +224,9 @@ def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, dict[str, Any]])
         yield f"judged under catalogue {plan.catalogue}; this version holds {', '.join(CATALOGUES)}"
         return
     members = _members(references, plan)
+    same = result.payload["prereg_sha256"] == plan.sha256
     try:
-        measurements = {
-            Variant.parse(variant): load_measurement(ledger.artefacts.get(sha))
-            for variant, sha in result.payload["measurements"].items()
-        }
-        dossier = dossier_of(
-            ledger, plan, labelled(measurements, members), result.payload["prereg_sha256"] == plan.sha256
-        )
+        dossier = dossier_of(ledger, plan, result.payload["measurements"], members, provenance_ok=same)
     except (ArtefactError, MeasurementError) as error:
         yield f"a measurement cannot be read: {error}"
         return

@@ -7,14 +7,13 @@ from typing import Any
 from theodolite.claims import Hypothesis, ReviewerCap, Verdict
 from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.jobs import JobOutcome
-from theodolite.experiments.journal import Event, labelled
+from theodolite.experiments.journal import Event
 from theodolite.experiments.opening import Opening
 from theodolite.experiments.registration import Refusal, Registrar, block_spent
 from theodolite.experiments.standing import is_advisory
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import Place, judge, settle, settle_failure, spends
 from theodolite.judgements import Judgement, Review
-from theodolite.measurements import Variant, load_measurement
 from theodolite.plans import Plan
 from theodolite.store import EntryKind, entry_id, hypothesis_rows, stream_state
 from theodolite.tools import get_tool
@@ -49,7 +48,7 @@ class CampaignRun(Opening):
         """Return the hypotheses of a round by slot."""
         prefix = f"{self.setting.campaign_id}/r{round_number:02d}."
         return {
-            int(entry.payload["slot"]): Hypothesis.model_validate(entry.payload["hypothesis"])
+            int(entry.payload["slot"]): self._parse(Hypothesis, entry, "hypothesis")
             for entry in self.ledger.entries(kind=EntryKind.HYPOTHESIS, prefix=prefix)
         }
 
@@ -85,7 +84,7 @@ class CampaignRun(Opening):
     def plan(self, round_number: int, slot: int) -> Plan | None:
         """Return the locked plan of a slot, None if it was refused."""
         entry = self._entry(EntryKind.REGISTRATION, round_number, slot)
-        return Plan.model_validate(entry.payload["plan"]) if entry is not None else None
+        return self._parse(Plan, entry, "plan") if entry is not None else None
 
     def plans(self, round_number: int) -> dict[int, Plan]:
         """Return the locked plans of a round by slot, in order."""
@@ -101,7 +100,7 @@ class CampaignRun(Opening):
         """Return the review of a stage, if there is one."""
         kind = EntryKind.PLAN_REVIEW if stage == 1 else EntryKind.RECORD_REVIEW
         entry = self._entry(kind, round_number, slot)
-        return Review.model_validate(entry.payload) if entry is not None else None
+        return self._parse(Review, entry) if entry is not None else None
 
     def run_jobs(self, round_number: int) -> None:
         """Run the jobs of every plan of the round; a job that fails leaves a failure row."""
@@ -120,12 +119,14 @@ class CampaignRun(Opening):
             }
             measurements: dict[str, str] = {}
             failure: JobOutcome | None = None
+            took: dict[str, float] = {}
             for variant, outcome in zip(jobs, self._runner.submit(jobs.values()), strict=True):
-                self._time(subject, f"measure {variant}", outcome.seconds)
+                took[f"measure {variant}"] = outcome.seconds
                 if outcome.status != "done":
                     failure = failure or outcome
                 else:
                     measurements[variant] = self.ledger.artefacts.put(self._content(outcome))
+            self.ledger.ops.record_timings(subject, took)
             common = {
                 "prereg_sha256": plan.sha256,
                 "jobs": {variant: job.sha256 for variant, job in jobs.items()},
@@ -152,14 +153,10 @@ class CampaignRun(Opening):
             result = self._entry(EntryKind.RESULT, round_number, slot)
             if result is None or self._has(EntryKind.JUDGEMENT, round_number, slot):
                 continue
-            measured = {
-                Variant.parse(variant): load_measurement(self.ledger.artefacts.get(sha))
-                for variant, sha in result.payload["measurements"].items()
-            }
-            reference = self.setting.references[plan.hypothesis.claim.reference.name]
-            measurements = labelled(measured, reference.members)
+            members = self.setting.references[plan.hypothesis.claim.reference.name].member_set
+            same = result.payload["prereg_sha256"] == plan.sha256
             judgement = judge(
-                plan, dossier_of(self.ledger, plan, measurements, result.payload["prereg_sha256"] == plan.sha256)
+                plan, dossier_of(self.ledger, plan, result.payload["measurements"], members, provenance_ok=same)
             )
             self._put(
                 EntryKind.JUDGEMENT,
@@ -173,7 +170,7 @@ class CampaignRun(Opening):
     def judgement(self, round_number: int, slot: int) -> Judgement | None:
         """Return the judgement of a slot, None if it failed."""
         entry = self._entry(EntryKind.JUDGEMENT, round_number, slot)
-        return Judgement.model_validate(entry.payload["judgement"]) if entry is not None else None
+        return self._parse(Judgement, entry, "judgement") if entry is not None else None
 
     def result_prereg(self, round_number: int, slot: int) -> str | None:
         """Return the pre-registration hash that a slot's result names."""

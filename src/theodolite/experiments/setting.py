@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,13 @@ class BaselineLoci:
 
     artefact: str
     params: dict[str, dict[str, int | str | None]]
+
+
+@cache
+def _seed(root: int, *purpose: str) -> int:
+    said = digest(list(purpose))
+    words = [int(said[start : start + 8], 16) for start in (0, 8, 16, 24)]
+    return int(np.random.SeedSequence([root, *words]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def adjustment_of(shape: str) -> tuple[Covariate, ...]:
@@ -150,8 +157,7 @@ class Setting:
 
     def seed(self, *purpose: str) -> int:
         """Derive a seed for a purpose from the campaign's root seed by :class:`numpy.random.SeedSequence`."""
-        words = [int(digest([self.spec.name, *purpose])[start : start + 8], 16) for start in (0, 8, 16, 24)]
-        return int(np.random.SeedSequence([self.spec.seed, *words]).generate_state(1, np.uint64)[0] >> 1)
+        return _seed(self.spec.seed, self.spec.name, *purpose)
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.gates.kernels import derive_seed, family_weights, weighted_aurocs
+from theodolite.gates.memo import Memo, array_key
 from theodolite.judgements import Effect
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "pair_items",
     "paired_gain",
     "resample_weights",
+    "resampled",
 ]
 
 Floats = NDArray[np.float64]
@@ -31,6 +33,8 @@ Bools = NDArray[np.bool_]
 
 RESAMPLES = 2_000
 UNIT = "AUROC - 0.5"
+
+_resampled: Memo[Floats] = Memo(512)
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,22 @@ def _effect(estimate: float, draws: Floats, *, bounded: bool = False) -> Effect:
     )
 
 
+def resampled(items: Items, seed: int, resamples: int = RESAMPLES) -> Floats:
+    """Return AUROC - 0.5 of each bootstrap resample of families, shape (resamples,); remembered by content.
+
+    The same seed draws the same families for all items of as many families, so that resamples can be paired. NaN where
+    a resample has no item of one class.
+    """
+    key = (array_key(items.rest, items.reference, items.below, items.through), items.families, items.target_families)
+
+    def draw() -> Floats:
+        found = _draws(items, resample_weights(items, resamples, seed)) - 0.5
+        found.setflags(write=False)
+        return found
+
+    return _resampled.get((*key, seed, resamples), draw)
+
+
 def effect_with_gains(
     main: Items, baselines: Sequence[Items], seed: int, resamples: int = RESAMPLES, *, bounded: bool = False
 ) -> tuple[Effect, list[tuple[Effect, Effect]]]:
@@ -165,8 +185,7 @@ def effect_with_gains(
     ValueError
         If a baseline has another number of families.
     """
-    weights = resample_weights(main, resamples, seed)
-    estimate, draws = auroc(main) - 0.5, _draws(main, weights) - 0.5
+    estimate, draws = auroc(main) - 0.5, resampled(main, seed, resamples)
     gains = []
     for baseline in baselines:
         if (main.families, main.target_families) != (baseline.families, baseline.target_families):
@@ -174,7 +193,7 @@ def effect_with_gains(
                 f"main has {main.families} families and its baseline {baseline.families}; they must be the same"
             )
         raw = auroc(baseline) - 0.5
-        base = (1.0 if raw >= 0 else -1.0) * (_draws(baseline, weights) - 0.5)
+        base = (1.0 if raw >= 0 else -1.0) * resampled(baseline, seed, resamples)
         gains.append((_effect(abs(raw), base), _effect(estimate - abs(raw), draws - base)))
     return _effect(estimate, draws, bounded=bounded), gains
 

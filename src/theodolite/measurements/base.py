@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -92,7 +93,7 @@ class Measurement(ABC):
                 rest[field.name] = value
         return save(arrays, metadata={"measurement": json.dumps(rest, sort_keys=True)})
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Content hash of :meth:`to_bytes`."""
         return sha256_bytes(self.to_bytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -80,19 +81,34 @@ class BipartiteScores(Measurement):
         return array.astype(np.float32) if name == "score" else super()._pack(name, array)
 
     def _same_gene(self) -> Bools:
-        return np.asarray(np.array(self.regulators)[:, None] == np.array(self.targets)[None, :])
+        return ~_different(self.regulators, self.targets)
 
     def candidates(self) -> Bools:
         """Return the (r, t) mask of pairs that count: two different genes of two different families."""
-        regulators, targets = np.array(self.regulator_families), np.array(self.target_families)
-        return np.asarray(regulators[:, None] != targets[None, :])
+        return _different(self.regulator_families, self.target_families)
 
     def with_edges(self, pairs: frozenset[tuple[str, str]]) -> BipartiteScores:
         """Attach the reference: (regulator, target) pairs; those that are no candidates or not here are ignored."""
-        row = {gene: index for index, gene in enumerate(self.regulators)}
-        column = {gene: index for index, gene in enumerate(self.targets)}
-        edges = np.zeros((len(self.regulators), len(self.targets)), dtype=bool)
-        for regulator, target in pairs:
-            if regulator in row and target in column:
-                edges[row[regulator], column[target]] = True
-        return replace(self, edges=edges & self.candidates())
+        return replace(self, edges=_edges(self.regulators, self.targets, pairs) & self.candidates())
+
+
+# Measurements of one block have the same genes, and are held against the same references.
+@lru_cache(maxsize=64)
+def _different(rows: Names, columns: Names) -> Bools:
+    """Return (r, t): whether the names differ; read-only."""
+    found = np.asarray(np.array(rows)[:, None] != np.array(columns)[None, :])
+    found.setflags(write=False)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _edges(rows: Names, columns: Names, pairs: frozenset[tuple[str, str]]) -> Bools:
+    """Return (r, t): whether the pair of names is listed; read-only."""
+    row = {gene: index for index, gene in enumerate(rows)}
+    column = {gene: index for index, gene in enumerate(columns)}
+    found = np.zeros((len(rows), len(columns)), dtype=bool)
+    for first, second in pairs:
+        if first in row and second in column:
+            found[row[first], column[second]] = True
+    found.setflags(write=False)
+    return found

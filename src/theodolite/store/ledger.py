@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, bindparam, insert, select
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from theodolite.store.artefacts import ArtefactStore
@@ -37,6 +37,7 @@ from theodolite.store.ops import Ops
 from theodolite.store.payloads import Payload, checked_payload
 from theodolite.store.project import project
 from theodolite.store.projections import ensure_projections
+from theodolite.store.remembered import Remembered
 from theodolite.store.schema import entry_table, migrate
 from theodolite.store.tables import counter
 
@@ -44,6 +45,9 @@ __all__ = ["Clock", "Ledger"]
 
 Clock = Callable[[], datetime]
 _PAGE = 500
+_BY_ID = select(entry_table).where(entry_table.c.id == bindparam("wanted"))
+_LAST = select(entry_table.c.seq, entry_table.c.hash, entry_table.c.seal).order_by(entry_table.c.seq.desc()).limit(1)
+_INSERT = insert(entry_table)
 
 
 def _utc_now() -> datetime:
@@ -82,6 +86,7 @@ class Ledger:
         self._clock = clock
         self._scratch = scratch
         self._lock = threading.RLock()
+        self._read = Remembered()
         self.ops = Ops(self)
 
     @classmethod
@@ -260,7 +265,7 @@ class Ledger:
         LedgerReadOnly
             If the ledger was opened for reading.
         """
-        return self._append(kind, id, subject, payload, once=False)
+        return self._read.put(self._append(kind, id, subject, payload, once=False))
 
     def append_once(self, kind: EntryKind | str, id: str, subject: str, payload: Payload) -> Entry:
         """Append one entry, or return the recorded one if this very entry exists; raises as :meth:`append` does.
@@ -270,13 +275,13 @@ class Ledger:
         LedgerConflict
             Naming the first field that differs, if the id exists with another content.
         """
-        return self._append(kind, id, subject, payload, once=True)
+        return self._read.put(self._append(kind, id, subject, payload, once=True))
 
     def _append(self, kind: EntryKind | str, id: str, subject: str, payload: Payload, *, once: bool) -> Entry:
         known_kind, text = checked_payload(kind, id, subject, payload)
         content = json.loads(text)
         with self.write() as connection:
-            recorded = connection.execute(select(entry_table).where(entry_table.c.id == id)).one_or_none()
+            recorded = connection.execute(_BY_ID, {"wanted": id}).one_or_none()
             if recorded is not None:
                 return _recorded(read_entry(recorded), known_kind, subject, content, once=once)
             head = _head(connection)
@@ -295,19 +300,18 @@ class Ledger:
                 seal=entry_seal(head.seal, hash, at),
             )
             try:
-                connection.execute(
-                    insert(entry_table).values(
-                        seq=seq,
-                        id=id,
-                        kind=known_kind.value,
-                        subject=subject,
-                        payload=text,
-                        prev_hash=entry.prev_hash,
-                        hash=hash,
-                        at=at,
-                        seal=entry.seal,
-                    )
-                )
+                row = {
+                    "seq": seq,
+                    "id": id,
+                    "kind": known_kind.value,
+                    "subject": subject,
+                    "payload": text,
+                    "prev_hash": entry.prev_hash,
+                    "hash": hash,
+                    "at": at,
+                    "seal": entry.seal,
+                }
+                connection.execute(_INSERT, row)
             except IntegrityError as error:
                 raise LedgerRefused(f"entry {id!r} for {subject!r} was refused: {error.orig}") from error
             try:
@@ -322,15 +326,17 @@ class Ledger:
     # --- reading
 
     def get(self, id: str) -> Entry | None:
-        """Return the entry with this id, or None."""
+        """Return the entry with this id, or None; entries that were read lately are not read again."""
+        known = self._read.get(id)
+        if known is not None:
+            return known
         with self.read() as connection:
-            row = connection.execute(select(entry_table).where(entry_table.c.id == id)).one_or_none()
-        return None if row is None else read_entry(row)
+            row = connection.execute(_BY_ID, {"wanted": id}).one_or_none()
+        return None if row is None else self._read.put(read_entry(row))
 
     def has(self, id: str) -> bool:
         """Return True if there is an entry with this id."""
-        with self.read() as connection:
-            return connection.execute(select(entry_table.c.seq).where(entry_table.c.id == id)).scalar() is not None
+        return self.get(id) is not None
 
     def entries(
         self,
@@ -396,10 +402,7 @@ class Ledger:
 
 
 def _head(connection: Connection) -> Head:
-    column = entry_table.c
-    row = connection.execute(
-        select(column.seq, column.hash, column.seal).order_by(column.seq.desc()).limit(1)
-    ).one_or_none()
+    row = connection.execute(_LAST).one_or_none()
     return Head(0, GENESIS, GENESIS) if row is None else Head(row.seq, row.hash, row.seal)
 
 

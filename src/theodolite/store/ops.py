@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -122,12 +123,13 @@ class Ops:
             row = connection.execute(select(ops_lease)).mappings().first()
         return None if row is None else LeaseRow(**row)
 
-    def record_timing(self, subject: str, phase: str, seconds: float) -> None:
-        """Record the wall time of one phase."""
-        with self._ledger.write() as connection:
-            connection.execute(
-                insert(ops_timing).values(subject=subject, phase=phase, seconds=seconds, at=self._ledger.now())
-            )
+    def record_timings(self, subject: str, seconds: Mapping[str, float]) -> None:
+        """Record the wall time of phases, by phase."""
+        at = self._ledger.now()
+        rows = [{"subject": subject, "phase": phase, "seconds": took, "at": at} for phase, took in seconds.items()]
+        if rows:
+            with self._ledger.write() as connection:
+                connection.execute(insert(ops_timing), rows)
 
     def timings(self, subject: str | None = None) -> list[TimingRow]:
         """Return wall times in the order in which they were recorded."""

@@ -30,6 +30,17 @@ from theodolite.store.records import (
 
 __all__ = ["project"]
 
+_NEW = upsert(tables.counter)
+_COUNTED = _NEW.on_conflict_do_update(
+    index_elements=["kind"],
+    set_={
+        "entries": tables.counter.c.entries + 1,
+        "last_seq": _NEW.excluded.last_seq,
+        "last_id": _NEW.excluded.last_id,
+        "last_hash": _NEW.excluded.last_hash,
+    },
+)
+
 
 def project(connection: Connection, entry: Entry) -> None:
     """Write what one entry says into the projection tables.
@@ -47,19 +58,15 @@ def project(connection: Connection, entry: Entry) -> None:
     handler = _HANDLERS.get(entry.kind)
     if handler is not None:
         handler(connection, entry, record)
-    counted = upsert(tables.counter).values(
-        kind=entry.kind.value, entries=1, last_seq=entry.seq, last_id=entry.id, last_hash=entry.hash
-    )
     connection.execute(
-        counted.on_conflict_do_update(
-            index_elements=["kind"],
-            set_={
-                "entries": tables.counter.c.entries + 1,
-                "last_seq": entry.seq,
-                "last_id": entry.id,
-                "last_hash": entry.hash,
-            },
-        )
+        _COUNTED,
+        {
+            "kind": entry.kind.value,
+            "entries": 1,
+            "last_seq": entry.seq,
+            "last_id": entry.id,
+            "last_hash": entry.hash,
+        },
     )
 
 

@@ -61,7 +61,9 @@ class Peep:
             if outcome.content_file is None:
                 return -len(_DECIDING), 0.0
             measured = load_measurement(Path(outcome.content_file).read_bytes())
-            measurements[Variant.parse(variant)] = with_labels(measured, setting.references[option.reference].members)
+            measurements[Variant.parse(variant)] = with_labels(
+                measured, setting.references[option.reference].member_set
+            )
         coexpression = setting.coexpression(part) if plan.coexpression_sha256 is not None else None
         judgement = judge(plan, Dossier(measurements, True, coexpression))
         unmet = sum(gate.passed is False for gate in judgement.gates if gate.gate in _DECIDING)

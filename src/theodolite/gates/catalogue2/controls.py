@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from theodolite.gates.catalogue2.panel import stopping
 from theodolite.gates.contrasts import AnyContrast
-from theodolite.gates.controls import MOST, NEEDED, REPLICATES, SIGNAL, planted_null, planted_positive
+from theodolite.gates.controls import MOST, NEEDED, REPLICATES, SIGNAL, planted_null, planted_positive, rounded_level
 from theodolite.gates.evidence import Stopping
 from theodolite.gates.kernels import derive_seed
 from theodolite.gates.stream import harmonic
 from theodolite.judgements import GateResult
 from theodolite.plans import Plan
 
-__all__ = ["controls", "planted_effect", "planted_nothing"]
+__all__ = ["level_key", "planted_effect", "planted_nothing"]
 
 
 def _level(plan: Plan) -> float:
@@ -25,6 +25,12 @@ def _stopping_for(plan: Plan, level: float) -> Stopping:
     if rule.kind == "betting":
         return Stopping(kind="betting", b_max=rule.b_max, threshold=1.0 / level)
     return rule
+
+
+def level_key(plan: Plan) -> tuple[float, Stopping]:
+    """Return what a planted effect depends on of a plan's level and draws: plans with equal keys share it."""
+    level = rounded_level(_level(plan), lambda level: _stopping_for(plan, level))
+    return level, _stopping_for(plan, level)
 
 
 def planted_effect(plan: Plan, contrast: AnyContrast) -> GateResult:
@@ -70,8 +76,3 @@ def planted_nothing(plan: Plan, contrast: AnyContrast) -> GateResult:
         sentence=f"Of {found.references} references that mean nothing {found.small} had p of 0.05 or less ({MOST} "
         f"are tolerated), and a bettor on them had {found.mean_e:.2f} on average (1 is fair).",
     )
-
-
-def controls(plan: Plan, contrast: AnyContrast) -> list[GateResult]:
-    """Return both planted controls of a plan, on scores that say nothing of the claim."""
-    return [planted_nothing(plan, contrast), planted_effect(plan, contrast)]

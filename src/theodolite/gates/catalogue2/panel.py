@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +24,26 @@ from theodolite.gates.stream import harmonic
 from theodolite.judgements import GateResult, NullEvidence
 from theodolite.plans import EvidenceKind, LevelRule, NullName, Plan
 
-__all__ = ["b_max", "draw_panel", "held", "p_level", "quick_p", "reaches", "resolution", "stopping", "stuck"]
+__all__ = [
+    "Draws",
+    "Prefix",
+    "b_max",
+    "draw_panel",
+    "held",
+    "p_level",
+    "quick_p",
+    "reaches",
+    "resolution",
+    "stopping",
+    "stuck",
+]
 
 LEAST_MOVED = 0.2
 """A null whose draws replace a smaller share of the reference is stuck."""
 _SPREAD_DRAWS = 500
 _CHECKED_DRAWS = 50
 _QUICK_DRAWS = 999
+_KEPT_DRAWS = 6_400
 _BETTING_ROOM = 4
 """Draws of a bettor, as a multiple of what an unbroken run of wins needs: one exceedance then costs no verdict."""
 
@@ -108,20 +122,61 @@ def resolution(plan: Plan, log10_arrangements: float | None = None) -> GateResul
     )
 
 
-def _spread(contrast: AnyContrast, null: NullName, seed: int) -> float:
-    return float(contrast.to_effect(contrast.draw(null, _SPREAD_DRAWS, seed)).std())
+@dataclass
+class Prefix:
+    """The first draws of a null, and the standard deviation of AUROC - 0.5 over some of them."""
+
+    values: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    spread: float | None = None
 
 
-def _evidence(null: NullName, drawn: Drawn, far: Reach, kept: bool | None, seed: int, spread: float) -> NullEvidence:
+class Draws:
+    """The draws of one null of a contrast, from the first on; what was drawn once is not drawn again.
+
+    Parameters
+    ----------
+    contrast
+        Returns the contrast, if draws are asked for that are not at hand.
+    null, seed
+        Which null, and the seed of its draws.
+    known
+        What was drawn before of the same contrast, null and seed; draws are added to it.
+    """
+
+    def __init__(self, contrast: Callable[[], AnyContrast], null: NullName, seed: int, known: Prefix) -> None:
+        self.seed = seed
+        self._contrast = contrast
+        self._null = null
+        self._known = known
+
+    def __call__(self, start: int, count: int) -> NDArray[np.float64]:
+        """Return draws ``start`` to ``start + count - 1``."""
+        if start + count > _KEPT_DRAWS:
+            return self._contrast().draw(self._null, count, self.seed, start)
+        have = len(self._known.values)
+        if start + count > have:
+            more = self._contrast().draw(self._null, start + count - have, self.seed, have)
+            self._known.values = np.concatenate([self._known.values, more])
+        return self._known.values[start : start + count]
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of AUROC - 0.5 over the first 500 draws."""
+        if self._known.spread is None:
+            self._known.spread = float(self._contrast().to_effect(self(0, _SPREAD_DRAWS)).std())
+        return self._known.spread
+
+
+def _evidence(null: NullName, drawn: Drawn, far: Reach, kept: bool | None, draws: Draws) -> NullEvidence:
     return NullEvidence(
         null=null,
         exceedances=drawn.exceedances,
         draws=drawn.draws,
         p=drawn.p,
-        seed=seed,
+        seed=draws.seed,
         moved=far.moved,
         log10_arrangements=far.log10_arrangements,
-        spread=spread,
+        spread=draws.spread,
         e=drawn.e,
         stopped=drawn.stopped,
         margins=kept,
@@ -129,21 +184,18 @@ def _evidence(null: NullName, drawn: Drawn, far: Reach, kept: bool | None, seed:
 
 
 def draw_panel(
-    contrast: AnyContrast, plan: Plan, found: Mapping[NullName, Reach], margins: Mapping[NullName, bool | None]
+    draws: Mapping[NullName, Draws],
+    observed: float,
+    plan: Plan,
+    found: Mapping[NullName, Reach],
+    margins: Mapping[NullName, bool | None],
 ) -> tuple[NullEvidence, ...]:
     """Draw every null of the plan until its evidence is settled; large statistics are evidence."""
-    observed = contrast.observed()
     rule = stopping(plan)
-    evidence = []
-    for null in plan.null_panel:
-        seed = contrast.seed(null, plan.seed)
-
-        def draw(start: int, count: int, null: NullName = null, seed: int = seed) -> NDArray[np.float64]:
-            return contrast.draw(null, count, seed, start)
-
-        drawn = sequential_evidence(draw, observed, rule)
-        evidence.append(_evidence(null, drawn, found[null], margins[null], seed, _spread(contrast, null, seed)))
-    return tuple(evidence)
+    return tuple(
+        _evidence(null, sequential_evidence(draws[null], observed, rule), found[null], margins[null], draws[null])
+        for null in plan.null_panel
+    )
 
 
 def quick_p(contrast: AnyContrast, plan: Plan, *purpose: str) -> float | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from theodolite.gates.effects import RESAMPLES, Items, auroc, resample_weights
-from theodolite.gates.kernels import weighted_aurocs
+from theodolite.gates.effects import RESAMPLES, Items, auroc, resampled
 from theodolite.judgements import Effect
 
 __all__ = ["RETENTION_LIMIT", "RETENTION_UNIT", "retention"]
@@ -38,11 +37,7 @@ def retention(raw: Items, residual: Items, seed: int, resamples: int = RESAMPLES
         raise ValueError(
             f"raw has {raw.families} families and residual {residual.families}; they must be the same items"
         )
-    weights = resample_weights(raw, resamples, seed)
-    before, after = (
-        weighted_aurocs(items.rest, items.reference, items.below, items.through, weights) - 0.5
-        for items in (raw, residual)
-    )
+    before, after = resampled(raw, seed, resamples), resampled(residual, seed, resamples)
     drawn = ~np.isnan(before)
     before, after = before[drawn], after[drawn]
     there = before > 0.0

@@ -9,6 +9,7 @@ from theodolite.gates.controls.positive import (
     Detection,
     forget_detections,
     planted_positive,
+    rounded_level,
 )
 from theodolite.gates.controls.replicas import covariance_class
 
@@ -26,4 +27,5 @@ __all__ = [
     "forget_detections",
     "planted_null",
     "planted_positive",
+    "rounded_level",
 ]

@@ -18,7 +18,7 @@ from theodolite.gates.kernels import derive_seed
 from theodolite.gates.memo import Memo
 from theodolite.plans import EvidenceKind, NullName
 
-__all__ = ["NEEDED", "REPLICATES", "SIGNAL", "Detection", "forget_detections", "planted_positive"]
+__all__ = ["NEEDED", "REPLICATES", "SIGNAL", "Detection", "forget_detections", "planted_positive", "rounded_level"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -115,7 +115,7 @@ def planted_positive(
         raise ValueError(f"sesoi is {sesoi!r}; {SIGNAL} times it must lie between 0 and 0.5, the range of AUROC - 0.5")
     if not panel or not 1 <= needed <= replicates:
         raise ValueError(f"{needed!r} of {replicates!r} replicates under {len(panel)} nulls cannot be asked for")
-    level = _rounded(alpha, stopping_for)
+    level = rounded_level(alpha, stopping_for)
     stopping = stopping_for(level)
     share = covariance_class(contrast)
     nulls = tuple(panel)
@@ -138,7 +138,7 @@ def _kind(stopping: Stopping) -> EvidenceKind:
     return "e" if stopping.kind == "betting" else "p"
 
 
-def _rounded(alpha: float, stopping_for: Callable[[float], Stopping]) -> float:
+def rounded_level(alpha: float, stopping_for: Callable[[float], Stopping]) -> float:
     """Return the level on the grid, or as it is where the locked draws reach it but not the rounded one."""
     level = floor_125(alpha)
     stopping = stopping_for(level)
