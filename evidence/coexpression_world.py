@@ -16,6 +16,7 @@ import numpy as np
 from lib.record import write_evidence
 from scipy.stats import mannwhitneyu
 
+from theodolite.claims import Covariate
 from theodolite.data.coexpression import coexpression
 from theodolite.data.coexpression_world import CoexpressionWorld, coexpression_world
 from theodolite.gates.adjust import double_centred_bipartite
@@ -79,9 +80,9 @@ class Recipes:
 
     def __init__(self, world: CoexpressionWorld) -> None:
         measured = coexpression(world.cells, world.cells.genes)
-        statistics = world.cells.gene_statistics()
-        covariates = np.column_stack([statistics.mean_expression, statistics.dropout])
+        covariates = world.cells.gene_statistics().matrix((Covariate.MEAN, Covariate.DROPOUT, Covariate.VARIANCE))
         r = len(world.regulators)
+        of_targets = covariates[r:, 0], covariates[r:, 1]
         self.world = world
         self.estimators = measured.estimators(world.regulators, world.targets)
         self.halves = measured.halves(world.regulators, world.targets)
@@ -91,7 +92,7 @@ class Recipes:
             world.edges,
             world.regulator_families,
             world.target_families,
-            *covariates[r:].T,
+            *of_targets,
             self.estimators[0],
         )
         self.by_truth = contrast_bipartite(
@@ -99,7 +100,7 @@ class Recipes:
             world.edges,
             world.regulator_families,
             world.target_families,
-            *covariates[r:].T,
+            *of_targets,
             world.truth,
         )
 
@@ -134,7 +135,7 @@ class Recipes:
 def off_line(score: np.ndarray, covariate: np.ndarray) -> np.ndarray:
     """Return a score minus its least-squares line on a covariate of pairs."""
     centred = covariate - covariate.mean()
-    return score - centred * (centred * score).sum() / (centred**2).sum()
+    return np.asarray(score - centred * (centred * score).sum() / (centred**2).sum())
 
 
 def pair_p(score: np.ndarray, edges: np.ndarray) -> float:
@@ -150,7 +151,9 @@ def panel(contrast: BipartiteContrast, seed: int, draws: int) -> list[float]:
 
 def replicates(condition: Condition, draws: int = DRAWS) -> tuple[np.ndarray, np.ndarray, float]:
     """Return p without and with a signal of the edges, both (replicates, columns), and the mean reliability."""
-    null, signal, shares = [], [], []
+    null: list[list[float]] = []
+    signal: list[list[float]] = []
+    shares: list[float] = []
     for structure in range(condition.replicates // SCORES):
         world = coexpression_world(structure, condition.n_cells, of_rates=condition.of_rates)
         recipes = Recipes(world)

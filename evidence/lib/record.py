@@ -26,7 +26,7 @@ def write_evidence(name: str, title: str, result: dict[str, Any], passed: bool) 
     document = {
         "title": title,
         "command": f"python evidence/{Path(sys.argv[0]).name}",
-        "commit": _git("rev-parse", "HEAD") + (" + changes" if _git("status", "--porcelain", "src") else ""),
+        "commit": _git("rev-parse", "HEAD") + (" + changes" if _git("status", "--porcelain", "src", "evidence") else ""),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {
             "system": platform.system(),

@@ -136,9 +136,9 @@ def judged_shape(measurement: Measurement) -> Labelled:
 def with_labels(measurement: Measurement, members: Members) -> Labelled:
     """Attach a reference's members, genes or pairs, to a measurement as its shape wants it."""
     shown = judged_shape(measurement)
-    if isinstance(shown, GeneScores):
-        return shown.with_members(frozenset(member for member in members if isinstance(member, str)))
-    return shown.with_edges(members)  # type: ignore[arg-type]
+    # A shape that the reference is not of gets no label, and the gates say so.
+    listed: Any = members if isinstance(next(iter(members), None), str) == isinstance(shown, GeneScores) else frozenset()
+    return shown.with_members(listed) if isinstance(shown, GeneScores) else shown.with_edges(listed)
 
 
 def labelled(measurements: Mapping[Variant, Measurement], members: Members) -> dict[Variant, Measurement]:
