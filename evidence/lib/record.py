@@ -23,10 +23,11 @@ def write_evidence(name: str, title: str, result: dict[str, Any], passed: bool) 
     import numpy
     import torch
 
+    changed = _git("status", "--porcelain", "src", "evidence")
     document = {
         "title": title,
         "command": f"python evidence/{Path(sys.argv[0]).name}",
-        "commit": _git("rev-parse", "HEAD") + (" + changes" if _git("status", "--porcelain", "src", "evidence") else ""),
+        "commit": _git("rev-parse", "HEAD") + (" + changes" if changed else ""),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {
             "system": platform.system(),

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
@@ -203,12 +204,15 @@ def _proposer(
             return ControlGamer(seed)
 
 
+@lru_cache(maxsize=64)
+def _alias(reference: Reference, name: str) -> Reference:
+    return replace(reference, id=name)
+
+
 def _with_aliases(setting: Setting) -> tuple[Setting, dict[str, str]]:
     """List every reference once more under another name, equal in content, as an alias-maker would."""
     copies = {name: f"{name}{_ALIAS}" for name in setting.references}
-    again: dict[str, Reference] = {
-        copies[name]: replace(reference, id=copies[name]) for name, reference in setting.references.items()
-    }
+    again = {copies[name]: _alias(reference, copies[name]) for name, reference in setting.references.items()}
     return replace(setting, references={**setting.references, **again}, _testability={}), copies
 
 

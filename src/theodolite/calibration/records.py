@@ -77,7 +77,7 @@ class Terms(_Kept):
 
     tests: int = Field(default=40, ge=1)
     q: float = Field(default=0.10, gt=0, lt=0.5)
-    round_size: int = Field(default=8, ge=1)
+    round_size: int = Field(default=10, ge=1)
 
 
 class TestRecord(_Kept):

@@ -137,7 +137,8 @@ def with_labels(measurement: Measurement, members: Members) -> Labelled:
     """Attach a reference's members, genes or pairs, to a measurement as its shape wants it."""
     shown = judged_shape(measurement)
     # A shape that the reference is not of gets no label, and the gates say so.
-    listed: Any = members if isinstance(next(iter(members), None), str) == isinstance(shown, GeneScores) else frozenset()
+    of_genes = isinstance(next(iter(members), None), str)
+    listed: Any = members if of_genes == isinstance(shown, GeneScores) else frozenset()
     return shown.with_members(listed) if isinstance(shown, GeneScores) else shown.with_edges(listed)
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from theodolite.canonical import canonical_json
+from theodolite.canonical import canonical_json, sha256_bytes
 from theodolite.claims import Relation
 from theodolite.data import CONFIRMATION, DISCOVERY
 from theodolite.experiments.jobs import FIT_AXES, JobSpec
-from theodolite.experiments.journal import Event, Journal, Labelled, StepError, judged_shape
+from theodolite.experiments.journal import Event, Journal, StepError, judged_shape
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import BaselineLoci, Setting, adjustment_of
 from theodolite.experiments.workbench import fit_source_sha256
@@ -46,6 +46,7 @@ class Opening(Journal):
     ) -> None:
         super().__init__(setting, ledger, runner, notify)
         self._looks: dict[tuple[str, str], Look] = {}
+        self._spent: set[str] = set()
 
     def open(self) -> None:
         """Write what the campaign stands on: its file, its stream, its split, and the fits on discovery genes."""
@@ -225,26 +226,27 @@ class Opening(Journal):
         }
 
     def _effects_of(self, tool: Tool, job: JobSpec) -> dict[str, tuple[float, int]]:
-        """Return what a job shows of every reference, nothing if it failed; equal jobs are run and looked at once."""
+        """Return what a job shows of every reference, nothing if it failed."""
+        outcome = next(iter(self._runner.submit([job])))
+        if outcome.status == "tool_error":
+            return {}  # the tool cannot read this place on this baseline, and never will
+        if outcome.status != "done":
+            raise StepError(f"{job.tool} could not be read on baseline {job.variant}: {outcome.reason}")
+        return self._discovery_effects(tool, self._content(outcome))
+
+    def _discovery_effects(self, tool: Tool, content: bytes) -> dict[str, tuple[float, int]]:
+        """Return what a measurement shows of every reference; equal measurements are looked at once."""
+        setting, shape = self.setting, tool.shape.shape
+        coexpression = setting.coexpression(DISCOVERY) if shape != "GeneScores" else None
 
         def look() -> dict[str, tuple[float, int]]:
-            outcome = next(iter(self._runner.submit([job])))
-            if outcome.status == "tool_error":
-                return {}  # the tool cannot read this place on this baseline, and never will
-            if outcome.status != "done":
-                raise StepError(f"{job.tool} could not be read on baseline {job.variant}: {outcome.reason}")
-            return self._discovery_effects(tool, judged_shape(load_measurement(self._content(outcome))))
+            measurement = judged_shape(load_measurement(content))
+            labels = {item.id: setting.labels(item.id, DISCOVERY) for item in setting.references_for(tool)}
+            return exploratory_effects(measurement, labels, adjustment_of(shape), coexpression)
 
-        return _seen.get((job.sha256, self.setting.contents["references"], self.setting.contents["families"]), look)
-
-    def _discovery_effects(self, tool: Tool, measurement: Labelled) -> dict[str, tuple[float, int]]:
-        labels = {
-            reference.id: self.setting.labels(reference.id, DISCOVERY)
-            for reference in self.setting.references_for(tool)
-        }
-        shape = tool.shape.shape
-        coexpression = self.setting.coexpression(DISCOVERY) if shape != "GeneScores" else None
-        return exploratory_effects(measurement, labels, adjustment_of(shape), coexpression)
+        beside = None if coexpression is None else coexpression.sha256
+        given = setting.contents["references"], setting.contents["families"]
+        return _seen.get((sha256_bytes(content), tool.name, *given, beside), look)
 
     def explore(self) -> Iterator[Look]:
         """Look at every admissible locus on the discovery split; yields one look each, recorded before it is seen."""
@@ -287,6 +289,6 @@ class Opening(Journal):
         if outcome.status == "done":
             content = self._content(outcome)
             payload["measurement"] = self.ledger.artefacts.put(content)
-            effects = self._discovery_effects(tool, judged_shape(load_measurement(content)))
+            effects = self._discovery_effects(tool, content)
             payload["effects"] = {name: {"effect": effect, "n": n} for name, (effect, n) in effects.items()}
         self._put(EntryKind.LOOK, self.setting.campaign_id, payload, name=name)

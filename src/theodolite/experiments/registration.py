@@ -32,6 +32,7 @@ from theodolite.store import (
     RefusalCode,
     agent_view,
     block_retired,
+    block_tests,
     campaign_rows,
     hypothesis_rows,
     round_rows,
@@ -96,26 +97,30 @@ def block_spent(setting: Setting, ledger: Ledger, block: str) -> bool:
     block_id = setting.split.block_id(block)
     if block_retired(ledger, block_id):
         return True
+    tested = block_tests(ledger, block_id)
+    if any(test.supported for test in tested):
+        # A campaign that allows a block fewer supports than the one before it did finds them used up.
+        closed = {(row.campaign, row.round) for row in round_rows(ledger)}
+        returned = sum(test.supported and (test.campaign, test.round) in closed for test in tested)
+        if returned >= (setting.spec.error.supports_per_block or 1):
+            return True
+    others = [test for test in tested if test.observed and test.campaign != setting.campaign_id]
+    if not others:
+        return False
     opened = {row.campaign: row.seq for row in campaign_rows(ledger)}.get(setting.campaign_id)
-    tested = hypothesis_rows(ledger, block_id=block_id)
-    # A campaign that allows a block fewer supports than the one before it did finds them used up.
-    closed = {(row.campaign, row.round) for row in round_rows(ledger)}
-    returned = sum(row.verdict is Verdict.SUPPORTED and (row.campaign, row.round) in closed for row in tested)
-    return returned >= (setting.spec.error.supports_per_block or 1) or any(
-        row.observed and row.campaign != setting.campaign_id and (opened is None or row.seq < opened) for row in tested
-    )
+    return opened is None or any(test.seq < opened for test in others)
 
 
 class Registrar:
     """Registers the hypotheses of one round against the state of the ledger at its start."""
 
-    def __init__(self, setting: Setting, ledger: Ledger, power: Power, block: str) -> None:
+    def __init__(self, setting: Setting, ledger: Ledger, power: Power, block: str, *, reused: bool) -> None:
         self._setting = setting
         self._ledger = ledger
         self._power = power
         self._block = block
         self._block_id = setting.split.block_id(block)
-        self.block_reused = block_spent(setting, ledger, block)
+        self.block_reused = reused
 
     @property
     def stream(self) -> str:
@@ -131,11 +136,13 @@ class Registrar:
     @cached_property
     def _block_history(self) -> tuple[int, int]:
         """Tests on the block, and the supports it has returned, before this round."""
-        tested = [row for row in hypothesis_rows(self._ledger, block_id=self._block_id) if row.t is not None]
-        return len(tested), sum(row.verdict is Verdict.SUPPORTED for row in tested)
+        tested = [test for test in block_tests(self._ledger, self._block_id) if test.spent]
+        return len(tested), sum(test.supported for test in tested)
 
     @cached_property
     def _retired_families(self) -> frozenset[str]:
+        if self._setting.spec.budget.retire_after is None:
+            return frozenset()
         return agent_view(self._ledger, self._setting.campaign_id).retired_families
 
     def level(self, earlier_in_round: int) -> LevelRule:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from theodolite.canonical import canonical_json
@@ -27,7 +28,7 @@ from theodolite.gates import (
 from theodolite.judgements import Judgement, Review, Settlement
 from theodolite.measurements import MeasurementError
 from theodolite.plans import Plan
-from theodolite.store import ArtefactError, Entry, EntryKind, Ledger, Problem
+from theodolite.store import ArtefactError, Entry, EntryKind, Ledger, Problem, TrialRow, trial_rows
 
 __all__ = ["TOLERANCE", "verify_decisions"]
 
@@ -56,6 +57,26 @@ class _Stream:
     supported: set[str] = field(default_factory=set)
 
 
+class _References:
+    """The references of a campaign, parsed when the first of them is asked for."""
+
+    def __init__(self, document: bytes) -> None:
+        self._document = document
+        self._members: dict[str, Members] = {}
+
+    @cached_property
+    def _listed(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._document)
+        return found
+
+    def members(self, plan: Plan) -> Members:
+        """Return the members of the reference that a plan names."""
+        name = plan.hypothesis.claim.reference.name
+        if name not in self._members:
+            self._members[name] = members_of(self._listed[name]["members"])
+        return self._members[name]
+
+
 @dataclass(frozen=True)
 class _Tested:
     """A test on a hold-out block."""
@@ -81,9 +102,10 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
         One for each row that says something else than what it follows from; empty if all agree.
     """
     problems: list[Problem] = []
+    trials = trial_rows(ledger)
     slots: dict[str, _Slot] = {}
     stopped: dict[str, Entry] = {}
-    references: dict[str, dict[str, Any]] = {}
+    references: dict[str, _References] = {}
     streams: dict[str, _Stream] = {}
     blocks: dict[str, list[_Tested]] = {}
     for entry in ledger.entries():
@@ -94,7 +116,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
         match entry.kind:
             case EntryKind.CAMPAIGN:
                 try:
-                    references[entry.subject] = json.loads(ledger.artefacts.get(str(entry.payload["artefact"])))
+                    references[entry.subject] = _References(ledger.artefacts.get(str(entry.payload["artefact"])))
                 except ArtefactError as error:
                     wrong(f"its references cannot be read: {error}")
             case EntryKind.REGISTRATION:
@@ -125,7 +147,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                 budget = streams.setdefault(stream, _Stream())
                 tested = blocks.setdefault(slot.plan.block.id, [])
                 try:
-                    expected = _settle(slot, budget, tested, advisory=_advised(ledger, slot, entry))
+                    expected = _settle(slot, budget, tested, advisory=_advised(trials, slot, entry))
                 except ValueError as error:  # a forged level or budget; StreamExhausted is one
                     wrong(f"its settlement does not follow from the rows before it: {error}")
                     continue
@@ -156,8 +178,8 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     return problems
 
 
-def _advised(ledger: Ledger, slot: _Slot, verdict: Entry) -> bool:
-    return slot.review is not None and is_advisory(ledger, slot.review.reviewer, before=verdict.seq)
+def _advised(trials: list[TrialRow], slot: _Slot, verdict: Entry) -> bool:
+    return slot.review is not None and is_advisory(trials, slot.review.reviewer, before=verdict.seq)
 
 
 def _settle(slot: _Slot, budget: _Stream, tested: list[_Tested], *, advisory: bool) -> Settlement:
@@ -184,7 +206,7 @@ def _settle(slot: _Slot, budget: _Stream, tested: list[_Tested], *, advisory: bo
 
 
 def _judged_again(
-    ledger: Ledger, slot: _Slot, entry: Entry, references: dict[str, dict[str, Any]], *, deep: bool
+    ledger: Ledger, slot: _Slot, entry: Entry, references: dict[str, _References], *, deep: bool
 ) -> Iterator[str]:
     """Yield what of a rejudgement does not follow from the rows before it."""
     if slot.verdict is None or slot.result is None:
@@ -201,7 +223,7 @@ def _judged_again(
         yield f"its settlement does not follow from its judgement: {difference}"
     if not deep:
         return
-    members = _members(references, slot.plan)
+    members = references[slot.plan.campaign].members(slot.plan)
     try:
         judgement = judged_again(ledger, slot.plan, slot.result, members)
     except (ArtefactError, MeasurementError) as error:
@@ -211,11 +233,7 @@ def _judged_again(
         yield f"judged again from its measurements: {difference}"
 
 
-def _members(references: dict[str, dict[str, Any]], plan: Plan) -> Members:
-    return members_of(references[plan.campaign][plan.hypothesis.claim.reference.name]["members"])
-
-
-def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, dict[str, Any]]) -> Iterator[str]:
+def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, _References]) -> Iterator[str]:
     plan, result = slot.plan, slot.result
     if result is None or slot.judgement is None:
         yield "judged without a result"
@@ -223,7 +241,7 @@ def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, dict[str, Any]])
     if plan.catalogue not in CATALOGUES:
         yield f"judged under catalogue {plan.catalogue}; this version holds {', '.join(CATALOGUES)}"
         return
-    members = _members(references, plan)
+    members = references[plan.campaign].members(plan)
     same = result.payload["prereg_sha256"] == plan.sha256
     try:
         dossier = dossier_of(ledger, plan, result.payload["measurements"], members, provenance_ok=same)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from theodolite.claims import Hypothesis, ReviewerCap, Verdict
+from theodolite.claims import Hypothesis, ReviewerCap
 from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.jobs import JobOutcome
 from theodolite.experiments.journal import Event
@@ -15,7 +15,7 @@ from theodolite.experiments.wording import claim_text
 from theodolite.gates import Place, judge, settle, settle_failure, spends
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
-from theodolite.store import EntryKind, entry_id, hypothesis_rows, stream_state
+from theodolite.store import EntryKind, block_tests, entry_id, stream_state, trial_rows
 from theodolite.tools import get_tool
 
 __all__ = ["CampaignRun"]
@@ -179,6 +179,7 @@ class CampaignRun(Opening):
 
     def record(self, round_number: int) -> None:
         """Settle levels and verdicts in registration order and write them."""
+        trials = trial_rows(self.ledger)
         for slot, plan in self.plans(round_number).items():
             if self._has(EntryKind.VERDICT, round_number, slot):
                 continue
@@ -198,7 +199,7 @@ class CampaignRun(Opening):
                     place,
                     cap=cap,
                     block_reused=plan.block.reused,
-                    advisory=second is not None and is_advisory(self.ledger, second.reviewer),
+                    advisory=second is not None and is_advisory(trials, second.reviewer),
                 )
             self._put(
                 EntryKind.VERDICT,
@@ -215,15 +216,14 @@ class CampaignRun(Opening):
 
     def _place(self, plan: Plan, *, observed: bool) -> Place:
         spent, supported = stream_state(self.ledger, plan.level.stream)
-        tested = [row for row in hypothesis_rows(self.ledger, block_id=plan.block.id) if row.t is not None]
+        tested = [test for test in block_tests(self.ledger, plan.block.id) if test.spent]
         return Place(
             t=spent + 1 if observed else None,
             supports_before=len(supported),
             block_tests=len(tested) + 1,
             # Bits are returned at the end of a round: what this round found, its own claims could not know.
             block_supports=sum(
-                row.verdict is Verdict.SUPPORTED and (row.campaign, row.round) != (plan.campaign, plan.round)
-                for row in tested
+                test.supported and (test.campaign, test.round) != (plan.campaign, plan.round) for test in tested
             ),
         )
 
@@ -244,7 +244,7 @@ class CampaignRun(Opening):
             if verdict is not None:
                 bits[plan.hypothesis.id] = verdict.payload["settlement"]["verdict"] == "supported"
         spent, supported = stream_state(self.ledger, stream)
-        on_block = hypothesis_rows(self.ledger, block_id=block, verdict=Verdict.SUPPORTED)
+        on_block = sum(test.supported for test in block_tests(self.ledger, block))
         most = self.setting.spec.error.supports_per_block or 1
         self._put(
             EntryKind.ROUND,
@@ -253,7 +253,7 @@ class CampaignRun(Opening):
                 "round": round_number,
                 "bits": bits,
                 "block_id": block,
-                "retired": any(bits.values()) and len(on_block) >= most,
+                "retired": any(bits.values()) and on_block >= most,
                 "stream_t": spent,
                 "supports": len(supported),
             },
@@ -272,16 +272,25 @@ class CampaignRun(Opening):
     @property
     def block(self) -> str:
         """The hold-out block in use: the first that is not spent, else the last."""
-        blocks = self.setting.split.blocks
-        return next((name for name in blocks if not block_spent(self.setting, self.ledger, name)), blocks[-1])
+        return self._block()[0]
 
     def blocks_spent(self) -> bool:
         """Return whether every hold-out block is spent."""
-        return block_spent(self.setting, self.ledger, self.block)
+        return self._block()[1]
+
+    def _block(self) -> tuple[str, bool]:
+        """Return the block in use, and whether it is spent; one that is spent stays so and is not asked again."""
+        blocks = self.setting.split.blocks
+        for name in blocks:
+            if name not in self._spent and not block_spent(self.setting, self.ledger, name):
+                return name, False
+            self._spent.add(name)
+        return blocks[-1], True
 
     def registrar(self) -> Registrar:
         """Return the registrar of the next round."""
-        return Registrar(self.setting, self.ledger, self.power, self.block)
+        block, reused = self._block()
+        return Registrar(self.setting, self.ledger, self.power, block, reused=reused)
 
     def stop(self, reason: str, detail: str) -> None:
         """Write why the campaign stopped; the first reason stands."""

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from theodolite.gates.advisory import ReviewerStanding, count_trials, reviewer_standing
-from theodolite.store import Ledger, trial_rows
+from theodolite.store import TrialRow
 
 __all__ = ["is_advisory"]
 
 
-def is_advisory(ledger: Ledger, reviewer: str, *, before: int | None = None) -> bool:
+def is_advisory(trials: Iterable[TrialRow], reviewer: str, *, before: int | None = None) -> bool:
     """Return whether a reviewer's measured record is below its floor, so that its caps do not bind.
 
     Parameters
     ----------
-    ledger
-        Holds the trials.
+    trials
+        Of any reviewer.
     reviewer
         Name of the reviewer.
     before
         Only trials recorded before this row count; all of them if None.
     """
-    trials = [row for row in trial_rows(ledger, reviewer=reviewer) if before is None or row.seq < before]
-    return reviewer_standing(count_trials(trials)) is ReviewerStanding.ADVISORY
+    own = [row for row in trials if row.reviewer == reviewer and (before is None or row.seq < before)]
+    return reviewer_standing(count_trials(own)) is ReviewerStanding.ADVISORY

@@ -32,7 +32,7 @@ from theodolite.gates.kernels import (
     strata_statistics,
     unit_costs,
 )
-from theodolite.gates.memo import array_key
+from theodolite.gates.memo import Memo, array_key
 from theodolite.gates.nulls import conservative_ranks
 from theodolite.gates.schemes import (
     EdgeStrata,
@@ -51,6 +51,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _PROBE = 200
+
+_reaches: Memo[Reach] = Memo(4_096)
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,16 @@ class BipartiteContrast:
         moved share is the mean of the first 200 draws. The arrangements of rows or columns are counted exactly; those
         of Curveball are the lower bound of :func:`~theodolite.gates.curveball.trade_arrangements`.
         """
+        return _reaches.get((self.design, null, seed), lambda: self._reach(null, seed))
+
+    @cached_property
+    def design(self) -> str:
+        """Digest of everything but the scores: labels, families, candidates and nulls."""
+        schemes = [array for scheme in (self.rows, self.columns) for array in (scheme.size, scheme.count, scheme.genes)]
+        strata = [] if self.strata is None else [self.strata.order, self.strata.bounds]
+        return array_key(self.labels, self.pairs, self.regulator_family, self.target_family, *schemes, *strata)
+
+    def _reach(self, null: NullName, seed: int) -> Reach:
         match null:
             case "family_block_swap":
                 moved = permutations(self.rows, _PROBE, seed)[:, self._ends[0]], self._ends[1][None, :]
@@ -226,7 +238,8 @@ class BipartiteContrast:
 
 def _alike(rows: Bools) -> Ints:
     """Return a number for each row, the same for equal rows."""
-    return np.unique(rows, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    known: dict[bytes, int] = {}
+    return np.array([known.setdefault(row.tobytes(), len(known)) for row in rows], dtype=np.int64)
 
 
 def _ranks(score: Floats, pairs: Bools) -> Floats:

@@ -146,7 +146,7 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
     fresh = [block for block in setting.split.blocks if not block_spent(setting, ledger, block)]
     block = fresh[0] if fresh else setting.split.blocks[-1]
     power = Power(setting)
-    registrar = Registrar(setting, ledger, power, block)
+    registrar = Registrar(setting, ledger, power, block, reused=not fresh)
     first, last = registrar.level(0), _last_level(registrar, setting.spec.budget.experiments)
     started = time.perf_counter()
     tools = _tools(setting, power, block, (first, last), progress)

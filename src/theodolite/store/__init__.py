@@ -26,9 +26,11 @@ from theodolite.store.ledger import Ledger
 from theodolite.store.ops import JobRow, JobState, LeaseRow, TimingRow
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import (
+    BlockTest,
     StreamState,
     block_retired,
     block_rows,
+    block_tests,
     campaign_rows,
     gate_rows,
     hypothesis_rows,
@@ -105,12 +107,14 @@ __all__ = [
     "RoundRow",
     "SlotStatus",
     "StreamRow",
+    "BlockTest",
     "StreamState",
     "TimingRow",
     "TrialRow",
     "VerifyReport",
     "agent_view",
     "block_retired",
+    "block_tests",
     "block_rows",
     "campaign_of",
     "campaign_rows",

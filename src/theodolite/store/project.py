@@ -131,7 +131,7 @@ def _split(connection: Connection, entry: Entry, record: SplitRecord) -> None:
 
 def _look(connection: Connection, entry: Entry, record: LookRecord) -> None:
     connection.execute(
-        insert(tables.look).values(id=entry.id, seq=entry.seq, campaign=entry.subject, **record.model_dump())
+        insert(tables.look), {"id": entry.id, "seq": entry.seq, "campaign": entry.subject, **record.model_dump()}
     )
 
 

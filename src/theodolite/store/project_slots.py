@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy import func as sql
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -29,6 +29,21 @@ from theodolite.store.records import (
 __all__ = ["SLOT_HANDLERS", "SlotStatus", "know_block"]
 
 
+_ROW = tables.hypothesis
+_IN_STREAM = _ROW.c.stream == bindparam("in_stream")
+# Statements that every test runs several times, compiled once.
+_SLOT = update(_ROW).where(_ROW.c.subject == bindparam("of_subject"))
+_HELD = select(_ROW.c.hypothesis_id).where(_ROW.c.subject == bindparam("of_subject"))
+_TAKEN = select(_ROW.c.subject).where(
+    _IN_STREAM, _ROW.c.t == bindparam("index"), _ROW.c.subject != bindparam("of_subject")
+)
+_SPENT = select(sql.max(_ROW.c.t)).where(_IN_STREAM)
+_SUPPORTS = select(sql.count(_ROW.c.claim_key.distinct())).where(_IN_STREAM, _ROW.c.verdict == Verdict.SUPPORTED.value)
+_NEW_BLOCK = upsert(tables.block).on_conflict_do_nothing()
+_NEW_STREAM = upsert(tables.stream).on_conflict_do_nothing()
+_STREAM = update(tables.stream).where(tables.stream.c.stream == bindparam("in_stream"))
+
+
 class SlotStatus(StrEnum):
     """How far the hypothesis of a slot has come."""
 
@@ -43,14 +58,11 @@ class SlotStatus(StrEnum):
 
 def know_block(connection: Connection, entry: Entry, block_id: str) -> None:
     """Make the row of a hold-out block unless it exists."""
-    connection.execute(upsert(tables.block).values(block_id=block_id, seq=entry.seq).on_conflict_do_nothing())
+    connection.execute(_NEW_BLOCK, {"block_id": block_id, "seq": entry.seq})
 
 
 def _change(connection: Connection, entry: Entry, **values: Any) -> None:
-    row = tables.hypothesis
-    found = connection.execute(
-        update(row).where(row.c.subject == entry.subject).values(last_seq=entry.seq, **values)
-    ).rowcount
+    found = connection.execute(_SLOT, {"of_subject": entry.subject, "last_seq": entry.seq, **values}).rowcount
     if not found:
         raise LedgerConflict(
             f"{entry.id!r} speaks of slot {entry.subject!r}, which has no hypothesis entry; append the hypothesis first"
@@ -73,38 +85,39 @@ def _hypothesis(connection: Connection, entry: Entry, record: HypothesisRecord) 
     proposed = record.hypothesis
     claim = proposed.claim
     connection.execute(
-        insert(tables.hypothesis).values(
-            subject=entry.subject,
-            seq=entry.seq,
-            last_seq=entry.seq,
-            campaign=campaign,
-            round=record.round,
-            slot=record.slot,
-            hypothesis_id=record.hypothesis_id,
-            claim_key=record.claim_key,
-            object=claim.object,
-            relation=claim.relation.value,
-            reference=claim.reference.name,
-            reference_sha256=claim.reference.sha256,
-            model=claim.model.name,
-            model_sha256=claim.model.sha256,
-            context=claim.context.name,
-            context_sha256=claim.context.sha256,
-            adjustment=[item.value for item in claim.adjustment],
-            locus=str(proposed.locus),
-            locus_kind=proposed.locus.kind.value,
-            layer=proposed.locus.layer,
-            direction=proposed.direction.value,
-            tool=proposed.tool,
-            family=record.family,
-            claim_text=record.claim_text,
-            rationale=proposed.rationale,
-            parents=proposed.parents,
-            author=proposed.author.value,
-            status=SlotStatus.PROPOSED.value,
-            observed=False,
-            tags=(),
-        )
+        insert(tables.hypothesis),
+        {
+            "subject": entry.subject,
+            "seq": entry.seq,
+            "last_seq": entry.seq,
+            "campaign": campaign,
+            "round": record.round,
+            "slot": record.slot,
+            "hypothesis_id": record.hypothesis_id,
+            "claim_key": record.claim_key,
+            "object": claim.object,
+            "relation": claim.relation.value,
+            "reference": claim.reference.name,
+            "reference_sha256": claim.reference.sha256,
+            "model": claim.model.name,
+            "model_sha256": claim.model.sha256,
+            "context": claim.context.name,
+            "context_sha256": claim.context.sha256,
+            "adjustment": [item.value for item in claim.adjustment],
+            "locus": str(proposed.locus),
+            "locus_kind": proposed.locus.kind.value,
+            "layer": proposed.locus.layer,
+            "direction": proposed.direction.value,
+            "tool": proposed.tool,
+            "family": record.family,
+            "claim_text": record.claim_text,
+            "rationale": proposed.rationale,
+            "parents": proposed.parents,
+            "author": proposed.author.value,
+            "status": SlotStatus.PROPOSED.value,
+            "observed": False,
+            "tags": (),
+        },
     )
 
 
@@ -122,9 +135,13 @@ def _refusal(connection: Connection, entry: Entry, record: RefusalRecord) -> Non
         raise LedgerConflict(f"{entry.id!r} refuses slot {entry.subject!r}, which is registered; record a failure")
     _change(connection, entry, status=SlotStatus.REFUSED.value)
     connection.execute(
-        insert(tables.refusal).values(
-            subject=entry.subject, seq=entry.seq, campaign=campaign_of(entry.subject), **record.model_dump()
-        )
+        insert(tables.refusal),
+        {
+            "subject": entry.subject,
+            "seq": entry.seq,
+            "campaign": campaign_of(entry.subject),
+            **record.model_dump(),
+        },
     )
 
 
@@ -212,23 +229,20 @@ def _review(connection: Connection, entry: Entry, record: Review) -> None:
             f"{entry.id!r} is a {entry.kind.value} but its review has stage {record.stage!r}; it must be {stage}"
         )
     connection.execute(
-        insert(tables.review).values(subject=entry.subject, seq=entry.seq, **record.model_dump(mode="json"))
+        insert(tables.review), {"subject": entry.subject, "seq": entry.seq, **record.model_dump(mode="json")}
     )
 
 
 def _verdict(connection: Connection, entry: Entry, record: VerdictRecord) -> None:
-    row, settled = tables.hypothesis, record.settlement
-    known = connection.execute(select(row.c.hypothesis_id).where(row.c.subject == entry.subject)).scalar()
+    settled = record.settlement
+    known = connection.execute(_HELD, {"of_subject": entry.subject}).scalar()
     if known != record.hypothesis_id:
         raise LedgerConflict(
             f"{entry.id!r} is about hypothesis {record.hypothesis_id!r}, but slot {entry.subject!r} holds {known!r}"
         )
     if settled.t is not None:
-        taken = connection.execute(
-            select(row.c.subject).where(
-                row.c.stream == settled.stream, row.c.t == settled.t, row.c.subject != entry.subject
-            )
-        ).scalar()
+        level = {"in_stream": settled.stream, "index": settled.t, "of_subject": entry.subject}
+        taken = connection.execute(_TAKEN, level).scalar()
         if taken is not None:
             raise LedgerConflict(
                 f"level {settled.t!r} of stream {settled.stream!r} was spent by {taken!r}; {entry.subject!r} must "
@@ -278,15 +292,11 @@ def _rejudgement(connection: Connection, entry: Entry, record: RejudgementRecord
 
 
 def _spend(connection: Connection, entry: Entry, stream: str) -> None:
-    row, table = tables.hypothesis, tables.stream
-    connection.execute(upsert(table).values(stream=stream, seq=entry.seq, t=0, supports=0).on_conflict_do_nothing())
-    spent = connection.execute(select(sql.max(row.c.t)).where(row.c.stream == stream)).scalar() or 0
-    supports = connection.execute(
-        select(sql.count(row.c.claim_key.distinct())).where(
-            row.c.stream == stream, row.c.verdict == Verdict.SUPPORTED.value
-        )
-    ).scalar_one()
-    connection.execute(update(table).where(table.c.stream == stream).values(t=spent, supports=supports))
+    of = {"in_stream": stream}
+    connection.execute(_NEW_STREAM, {"stream": stream, "seq": entry.seq, "t": 0, "supports": 0})
+    spent = connection.execute(_SPENT, of).scalar() or 0
+    supports = connection.execute(_SUPPORTS, of).scalar_one()
+    connection.execute(_STREAM, {**of, "t": spent, "supports": supports})
 
 
 SLOT_HANDLERS: dict[EntryKind, Callable[[Connection, Entry, Any], None]] = {

@@ -33,7 +33,7 @@ class Peep:
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
-        self._seen: dict[str, dict[str, float]] = {}
+        self._seen: dict[tuple[str, ...], dict[str, float]] = {}
 
     def margins(self, run: CampaignRun, options: Sequence[Option], part: str) -> dict[str, tuple[float, float]]:
         """Return by identity the adjusted effect in a part, and what it gains over the best baseline there."""
@@ -80,10 +80,10 @@ class Peep:
         return effect, effect - max(baselines, default=0.0)
 
     def _effects(self, run: CampaignRun, tool: Tool, params: ToolParams, part: str, variant: str) -> dict[str, float]:
-        job = _job(run, tool, params, part, variant)
-        if job.sha256 not in self._seen:
-            outcome = next(iter(self._runner.submit([job])))
-            self._seen[job.sha256] = {}
+        place = (tool.name, params.model_dump_json(), part, variant)
+        if place not in self._seen:
+            outcome = next(iter(self._runner.submit([_job(run, tool, params, part, variant)])))
+            self._seen[place] = {}
             if outcome.content_file is not None:
                 setting = run.setting
                 shown = judged_shape(load_measurement(Path(outcome.content_file).read_bytes()))
@@ -91,8 +91,8 @@ class Peep:
                 shape = tool.shape.shape
                 coexpression = setting.coexpression(part) if shape != "GeneScores" else None
                 found = exploratory_effects(shown, labels, adjustment_of(shape), coexpression)
-                self._seen[job.sha256] = {reference: effect for reference, (effect, _) in found.items()}
-        return self._seen[job.sha256]
+                self._seen[place] = {reference: effect for reference, (effect, _) in found.items()}
+        return self._seen[place]
 
 
 def _job(run: CampaignRun, tool: Tool, params: ToolParams, part: str, variant: str) -> JobSpec:

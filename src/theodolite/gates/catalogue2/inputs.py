@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from theodolite.claims import Covariate, Relation
 from theodolite.gates.lint import LARGEST_TIE, minimum_counts
 from theodolite.gates.lint import input_defects as symmetric_defects
+from theodolite.gates.memo import Memo, array_key
 from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores, Variant, VariantKind
 from theodolite.plans import Plan
 
 __all__ = ["genes_of", "input_defects", "largest_tie"]
+
+_ties: Memo[tuple[int, int]] = Memo(1_024)
+_defects: Memo[str | None] = Memo(1_024)
 
 
 def input_defects(plan: Plan, measurements: Mapping[Variant, Measurement]) -> list[str]:
@@ -33,7 +38,8 @@ def input_defects(plan: Plan, measurements: Mapping[Variant, Measurement]) -> li
         assert isinstance(main, BipartiteScores)
         if (measurement.regulators, measurement.targets) != (main.regulators, main.targets):
             defects.append(f"{variant} measured other regulators or targets than main")
-        defects += _score_defects(str(variant), measurement)
+        wrong = _score_defect(measurement)
+        defects += [] if wrong is None else [wrong.format(name=variant)]
     assert isinstance(main, BipartiteScores)
     defects += _label_defects(main)
     wanted = {Covariate.MEAN.value, Covariate.DROPOUT.value}
@@ -58,32 +64,49 @@ def largest_tie(measurements: Mapping[Variant, Measurement]) -> float:
 
 def _tie_share(measurement: Measurement) -> float:
     assert isinstance(measurement, (GeneScores, PairScores, BipartiteScores))
-    values = measurement.score
-    if not isinstance(measurement, GeneScores):
-        candidates = measurement.candidates()
-        values = values[np.triu(candidates) if isinstance(measurement, PairScores) else candidates]
-    _, counts = np.unique(values, return_counts=True)
-    return float(counts.max() / len(values))
+    candidates = None if isinstance(measurement, GeneScores) else measurement.candidates()
+    if candidates is not None and isinstance(measurement, PairScores):
+        candidates = np.triu(candidates)
+    largest, values = _tied(measurement.score, candidates)
+    return largest / values
 
 
-def _score_defects(name: str, measurement: BipartiteScores) -> list[str]:
+def _tied(score: NDArray[np.float64], candidates: NDArray[np.bool_] | None) -> tuple[int, int]:
+    """Return how many candidates share the commonest score, and how many candidates there are."""
+
+    def count() -> tuple[int, int]:
+        values = score if candidates is None else score[candidates]
+        _, counts = np.unique(values, return_counts=True)
+        return int(counts.max()), len(values)
+
+    return _ties.get(array_key(score, candidates), count)
+
+
+def _score_defect(measurement: BipartiteScores) -> str | None:
+    """Return what is wrong with the scores, with a place for the variant's ``{name}``; None if nothing is."""
+    key = array_key(measurement.score, measurement.candidates())
+    return _defects.get(key, lambda: _find_score_defect(measurement))
+
+
+def _find_score_defect(measurement: BipartiteScores) -> str | None:
     score, candidates = measurement.score, measurement.candidates()
     values = score[candidates]
     if len(values) < 2 or values.min() == values.max():
-        return [f"all scores of {name} are equal"]
-    _, counts = np.unique(values, return_counts=True)
-    if counts.max() > max(2, LARGEST_TIE * len(values)):
-        return [
-            f"{counts.max():,} of {len(values):,} pairs have one and the same score in {name}, as pairs of genes "
+        return "all scores of {name} are equal"
+    tied, _ = _tied(score, candidates)
+    if tied > max(2, LARGEST_TIE * len(values)):
+        return (
+            f"{tied:,} of {len(values):,} pairs have one and the same score in {{name}}, as pairs of genes "
             "without a vector do"
-        ]
+        )
     flat = int((np.ptp(score, axis=1) == 0).sum())
     if flat:
-        return [f"{flat} of {len(score)} regulators score the same with every target in {name}"]
-    same = len(score) - len(np.unique(score, axis=0))
+        return f"{flat} of {len(score)} regulators score the same with every target in {{name}}"
+    # zero and minus zero are one score
+    same = len(score) - len({(row + 0.0).tobytes() for row in score})
     if same:
-        return [f"{same} regulators of {name} have the scores of another, as equal vectors do"]
-    return []
+        return f"{same} regulators of {{name}} have the scores of another, as equal vectors do"
+    return None
 
 
 def _label_defects(main: BipartiteScores) -> list[str]:

@@ -6,6 +6,7 @@ draws of one reference by all claims about that: both are remembered, and nothin
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ from theodolite.plans import Plan
 __all__ = ["View", "adjusted_score", "beside", "corrected", "estimators", "hub_free_score", "view"]
 
 Floats = NDArray[np.float64]
+Names = tuple[str, ...]
 
 _residuals: Memo[Floats] = Memo(1024)
 _bases: Memo[AnyContrast] = Memo(128)
@@ -94,9 +96,28 @@ def adjusted_score(
     assert isinstance(measurement, (PairScores, BipartiteScores))
     if Covariate.CO_EXPRESSION not in adjustment or coexpression is None:
         return hub_free_score(measurement)
-    shared = estimators(measurement, coexpression)
-    key = (array_key(measurement.score, shared), measurement.shape, adjustment)
-    return _residuals.get(key, lambda: _without_coexpression(measurement, adjustment, shared))
+    return _residuals.get(
+        (_content(measurement, coexpression), adjustment),
+        lambda: _without_coexpression(measurement, adjustment, estimators(measurement, coexpression)),
+    )
+
+
+def _content(measurement: PairScores | BipartiteScores, coexpression: Coexpression) -> Hashable:
+    """Return the identity of all that residuals are made of; the reference is no part of it."""
+    if isinstance(measurement, BipartiteScores):
+        names: tuple[Names, ...] = (measurement.regulators, measurement.targets)
+        families: tuple[Names, ...] = (measurement.regulator_families, measurement.target_families)
+        covariates: tuple[Floats, ...] = (measurement.regulator_covariates, measurement.target_covariates)
+    else:
+        names, families, covariates = (measurement.genes,), (measurement.families,), (measurement.covariates,)
+    return (
+        measurement.shape,
+        array_key(measurement.score, *covariates),
+        names,
+        families,
+        measurement.covariate_names,
+        coexpression.sha256,
+    )
 
 
 def _without_coexpression(
@@ -129,18 +150,23 @@ def _without_coexpression(
 def _base(labelled: Measurement, coexpression: Coexpression | None) -> AnyContrast:
     """Return a contrast with the reference, its nulls, and scores that nobody reads; remembered by content."""
     assert isinstance(labelled, (GeneScores, PairScores, BipartiteScores))
-    shared = None
-    if coexpression is not None and not isinstance(labelled, GeneScores):
-        shared = estimators(labelled, coexpression)[0]
+
+    def shared() -> Floats | None:
+        if coexpression is None or isinstance(labelled, GeneScores):
+            return None
+        return np.asarray(estimators(labelled, coexpression)[0])
+
     if isinstance(labelled, BipartiteScores):
         assert labelled.edges is not None
         edges, families = labelled.edges, (labelled.regulator_families, labelled.target_families)
         mean, dropout = _columns(
             labelled.covariate_names, labelled.target_covariates, [Covariate.MEAN.value, Covariate.DROPOUT.value]
         ).T
-        key = (array_key(edges, shared, mean, dropout), families)
+        names = labelled.regulators, labelled.targets
+        beside = None if coexpression is None else coexpression.sha256
         return _bases.get(
-            key, lambda: contrast_bipartite(np.zeros(edges.shape), edges, *families, mean, dropout, coexpression=shared)
+            (array_key(edges, mean, dropout), families, names, beside),
+            lambda: contrast_bipartite(np.zeros(edges.shape), edges, *families, mean, dropout, coexpression=shared()),
         )
     mean, variance = _columns(
         labelled.covariate_names, labelled.covariates, [Covariate.MEAN.value, Covariate.VARIANCE.value]
@@ -149,7 +175,7 @@ def _base(labelled: Measurement, coexpression: Coexpression | None) -> AnyContra
         assert labelled.members is not None
         return contrast_genes(labelled.score, labelled.members, labelled.families, mean, variance)
     assert labelled.edges is not None
-    return contrast_pairs(labelled.score, labelled.edges, labelled.families, mean, variance, coexpression=shared)
+    return contrast_pairs(labelled.score, labelled.edges, labelled.families, mean, variance, coexpression=shared())
 
 
 def _signed(plan: Plan, score: Floats) -> Floats:
@@ -196,7 +222,8 @@ def corrected(plan: Plan, main: Measurement, seen: View, coexpression: Coexpress
     """
     assert isinstance(main, (PairScores, BipartiteScores))
     adjustment = plan.hypothesis.claim.adjustment
-    shared, halves = estimators(main, coexpression), replicates(main, coexpression)
-    key = (array_key(main.score, shared, halves), main.shape, adjustment)
-    score = _residuals.get(key, lambda: _without_coexpression(main, adjustment, shared, halves))
+    score = _residuals.get(
+        ("corrected", _content(main, coexpression), adjustment),
+        lambda: _without_coexpression(main, adjustment, estimators(main, coexpression), replicates(main, coexpression)),
+    )
     return seen.main.replaced(_signed(plan, score))

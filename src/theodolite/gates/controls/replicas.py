@@ -16,7 +16,6 @@ from theodolite.gates.contrasts import AnyContrast
 from theodolite.gates.kernels import permutations
 from theodolite.gates.memo import array_key
 from theodolite.gates.nulls import Contrast
-from theodolite.gates.schemes import Scheme
 from theodolite.gates.standins import (
     covariance_share,
     nearest_share,
@@ -133,15 +132,10 @@ def row_indicator(places: Ints, width: int) -> csr_array:
 def design_key(contrast: AnyContrast) -> str:
     """Return a digest of everything but the scores: labels, families, candidates and nulls."""
     contrast = known(contrast)
-    arrays: list[NDArray[np.generic] | None] = [contrast.labels]
-    schemes: list[Scheme]
     if isinstance(contrast, BipartiteContrast):
-        arrays += [contrast.pairs, contrast.regulator_family, contrast.target_family]
-        schemes = [contrast.rows, contrast.columns]
-    else:
-        arrays += [contrast.family]
-        schemes = list(contrast.schemes.values())
-    for scheme in schemes:
+        return contrast.design
+    arrays: list[NDArray[np.generic] | None] = [contrast.labels, contrast.family]
+    for scheme in contrast.schemes.values():
         arrays += [scheme.size, scheme.count, scheme.genes]
     if contrast.strata is not None:
         arrays += [contrast.strata.order, contrast.strata.bounds]
