@@ -27,6 +27,7 @@ import numpy as np
 from lib.in_process import PlantedRunner
 from lib.record import write_evidence
 from lib.regulons import Mixology, human_regulons, provisional_families, shared_data
+from scipy import sparse
 
 from theodolite.agents import Planner
 from theodolite.claims import Covariate, Direction, Hypothesis, Verdict
@@ -39,7 +40,7 @@ from theodolite.models.compact import CompactConfig, CompactTransformer, save_ch
 from theodolite.store import EntryKind, Ledger, hypothesis_rows
 
 CELLS_A_LINE = 60
-DETECTED = 0.20
+DETECTED, LEAST_CELLS = 0.25, 3
 WIDTH, LAYERS, HEADS = 32, 1, 2
 TOOLS = ("attention.regulation", "geometry.regulator_proximity")
 TESTS_A_LINE = 42
@@ -53,7 +54,13 @@ MOST_PASSING = 2
 Q, N_MAX = 0.20, 300
 
 
-def write_inputs(folder: Path, mixology: Mixology, vocabulary: Sequence[str], families: dict[str, str]) -> None:
+def write_inputs(
+    folder: Path,
+    mixology: Mixology,
+    chosen: dict[str, sparse.csr_array],
+    vocabulary: Sequence[str],
+    families: dict[str, str],
+) -> None:
     """Write the cells of each line, the families, and two untrained models.
 
     The cells of every line have the same names: a split partitions genes and cells by name, and one partition must
@@ -64,7 +71,6 @@ def write_inputs(folder: Path, mixology: Mixology, vocabulary: Sequence[str], fa
     import torch
 
     names = [f"cell-{number:02d}" for number in range(1, CELLS_A_LINE + 1)]
-    chosen = {line: mixology.sample(line, CELLS_A_LINE, SEED) for line in mixology.lines}
     for line, counts in chosen.items():
         cells = anndata.AnnData(counts, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=list(mixology.genes)))
         cells.write_h5ad(folder / f"{line.lower()}.h5ad")
@@ -124,8 +130,8 @@ def strongest(run: CampaignRun, reference: str) -> Hypothesis:
     )
 
 
-def movable(run: CampaignRun, looks: Sequence[Look], tests: int) -> list[Look]:
-    """Return the looks without the references that the nulls leave too much in place of.
+def movable(run: CampaignRun, looks: Sequence[Look], tests: int) -> tuple[list[Look], dict[str, int]]:
+    """Return the looks without the references that the nulls leave too much in place of, and what became of each.
 
     What a null does not move keeps its effect in every draw: a null that moves half of the edges needs twice the
     effect. Blinded power does not count that, and the planted positive (G7+) then finds the test insensitive. The share
@@ -137,8 +143,9 @@ def movable(run: CampaignRun, looks: Sequence[Look], tests: int) -> list[Look]:
     families, regulators = setting.split_families(block), set(setting.regulators(block))
     of_regulators = [family for gene, family in zip(setting.genes(block), families, strict=True) if gene in regulators]
     statistics = [setting.gene_statistic(item, block) for item in (Covariate.MEAN, Covariate.DROPOUT)]
-    kept = set()
+    kept, became = set(), Counter[str]()
     for reference in setting.references:
+        fate = "not_testable"
         if setting.testability(block)[reference].testable:
             labels = setting.labels(reference, block)
             noise = np.random.default_rng(SEED).standard_normal(labels.shape)
@@ -146,11 +153,17 @@ def movable(run: CampaignRun, looks: Sequence[Look], tests: int) -> list[Look]:
             moved = min(contrast.reach(null, SEED).moved for null in contrast.names)
             shape = BipartiteScores.shape
             detectable = run.power.minimum_detectable_effect(shape, reference, block, level, "e")
+            fate = "underpowered"
+            if power_gate(detectable, setting.sesoi(shape)).passed:
+                fate = "left_in_place"
             if power_gate(detectable / max(moved, 1e-9), setting.sesoi(shape)).passed:
+                fate = "testable"
                 kept.add(reference)
-    return [
+        became[fate] += 1
+    left = [
         replace(look, effects={name: effect for name, effect in look.effects.items() if name in kept}) for look in looks
     ]
+    return left, dict(became)
 
 
 def outcome(ledger: Ledger, campaigns: set[str]) -> dict[str, Any]:
@@ -199,6 +212,7 @@ def run_all(
         return LocalRunner(setting.materials(), timeout_s=timeout, log=setting.workspace.worker_log)
 
     everyone = [*settings.values(), spiked]
+    became: dict[str, dict[str, int]] = {}
     for judging in (False, True):
         for setting in everyone:
             working = runner(setting)
@@ -207,11 +221,11 @@ def run_all(
                 run.open()
                 looks = list(run.explore())
                 if judging:
-                    chosen = (
-                        [strongest(run, PLANTED_REGULON)]
-                        if setting is spiked
-                        else Planner().propose(run, movable(run, looks, TESTS_A_LINE), TESTS_A_LINE)
-                    )
+                    if setting is spiked:
+                        chosen = [strongest(run, PLANTED_REGULON)]
+                    else:
+                        looks, became[setting.spec.name] = movable(run, looks, TESTS_A_LINE)
+                        chosen = Planner().propose(run, looks, TESTS_A_LINE)
                     one_round(run, chosen)
                 print(setting.spec.name, "judged" if judging else "opened", flush=True)
             finally:
@@ -219,16 +233,18 @@ def run_all(
     return {
         "untrained": outcome(ledger, {setting.campaign_id for setting in settings.values()}),
         "planted": outcome(ledger, {spiked.campaign_id}),
+        "references": became,
     }
 
 
 def survey(data: Path, folder: Path) -> dict[str, Any]:
     """Run every campaign in a folder and return what became of the untrained and of the planted ones."""
     mixology = Mixology.read(data)
-    references, classes = human_regulons(data, mixology.detected(DETECTED))
+    chosen = {line: mixology.sample(line, CELLS_A_LINE, SEED) for line in mixology.lines}
+    references, classes = human_regulons(data, mixology.detected(DETECTED, chosen.values(), LEAST_CELLS))
     vocabulary = sorted(set().union(*(reference.genes for reference in references)))
     families = provisional_families(vocabulary, classes)
-    write_inputs(folder, mixology, vocabulary, families)
+    write_inputs(folder, mixology, chosen, vocabulary, families)
     workspace = Workspace.at(folder / "run", folder / "cache")
     settings = {
         line: prepare(

@@ -28,6 +28,9 @@ SUPERCLASSES = {
 }  # fmt: skip
 """Superclasses of DNA-binding domains after TFClass (Wingender et al. 2018), by the domain names of Lambert et al."""
 
+LEAST_EDGES, LEAST_REGULATORS = 200, 8
+"""A block of two thirds of the families holds some four ninths of the edges; effects of 0.15 need about 100 of them."""
+
 _STEM = re.compile(r"[A-Za-z]+")
 
 
@@ -40,8 +43,8 @@ def shared_data() -> Path | None:
 def human_regulons(data: Path, genes: frozenset[str]) -> tuple[tuple[Reference, ...], dict[str, tuple[str, ...]]]:
     """Return references of distinct content between some genes, and the DNA-binding classes of factors.
 
-    TRRUST and CollecTRI, each whole, by sign, by class or superclass of the domain, and by both; what is too
-    small for any split is left out.
+    TRRUST and CollecTRI, each whole, by sign, by class or superclass of the domain or by all superclasses but one, and
+    by sign and class; what is too small for a test in any split is left out.
     """
     folder = data / "references"
     classes = read_tf_classes((folder / "lambert2018_tfs_dbd.tsv").read_text(encoding="utf-8"))
@@ -53,14 +56,15 @@ def human_regulons(data: Path, genes: frozenset[str]) -> tuple[tuple[Reference, 
     ):
         signs = {edge: sign for edge, sign in table.signs.items() if genes.issuperset(edge)}
         for reference in regulon_references(replace(table, signs=signs), wider):
-            # A block of two thirds of the families holds some four ninths of the edges; 30 of them are asked for.
-            if len(reference.members) >= 60 and len(reference.regulators) >= 8:
+            if len(reference.members) >= LEAST_EDGES and len(reference.regulators) >= LEAST_REGULATORS:
                 by_content.setdefault(reference.sha256, reference)
     return tuple(by_content.values()), classes
 
 
 def _superclasses(classes: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name, members in SUPERCLASSES.items() if set(members) & set(classes))
+    """Return the superclasses of a factor, and ``all-but-NAME`` for each that it has no part in, if it has any."""
+    own = tuple(name for name, members in SUPERCLASSES.items() if set(members) & set(classes))
+    return (*own, *(f"all-but-{name}" for name in SUPERCLASSES if own and name not in own))
 
 
 def provisional_families(genes: Iterable[str], classes: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
@@ -83,6 +87,10 @@ def provisional_families(genes: Iterable[str], classes: Mapping[str, tuple[str, 
         else:
             family[gene] = stem if len(stem) > 1 else gene
     return family
+
+
+def _cells_with_count(counts: sparse.csr_array) -> NDArray[np.int64]:
+    return np.asarray((counts > 0).sum(axis=0), dtype=np.int64).ravel()
 
 
 @dataclass(frozen=True)
@@ -120,10 +128,16 @@ class Mixology:
         """The cell lines by name."""
         return tuple(str(name) for name in np.unique(self.line))
 
-    def detected(self, share: float) -> frozenset[str]:
-        """Return the genes with a count in more than this share of all cells."""
-        found = np.asarray(sparse.csr_array(self.counts > 0).mean(axis=0)).ravel()
-        return frozenset(gene for gene, part in zip(self.genes, found, strict=True) if part > share)
+    def detected(self, share: float, samples: Iterable[sparse.csr_array], least: int) -> frozenset[str]:
+        """Return the genes with a count in more than a share of all cells and in so many cells of every sample.
+
+        A gene without a count in a sample has no vector there, and two such genes cannot be told apart: a test that
+        scores both is refused.
+        """
+        kept = _cells_with_count(self.counts) > share * self.counts.shape[0]
+        for sample in samples:
+            kept &= _cells_with_count(sample) >= least
+        return frozenset(gene for gene, found in zip(self.genes, kept, strict=True) if found)
 
     def sample(self, line: str, n: int, seed: int) -> sparse.csr_array:
         """Return the counts of n cells of a line, drawn without replacement."""

@@ -11,6 +11,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 LINES = ("L1", "L2")
 CLASSES = ("bHLH", "Ets")
@@ -69,6 +70,8 @@ def test_nothing_passes_in_an_untrained_model_and_planted_edges_are_found(script
     assert null["registered"] == null["distinct_keys"] == null["judged"] == len(LINES) * 4
     assert null["passing_g3_and_g8"] == 0
     assert null["refused"] == {}
+    assert all(fates["testable"] >= 2 for fates in result["references"].values())
+    assert len(result["references"]) == len(LINES)
     assert planted["registered"] == planted["judged"] == planted["passing_g3_and_g8"] == 1
     assert planted["verdicts"] == {"supported": 1}
     assert "collectri edges" in planted["claims_passing"][0]
@@ -94,3 +97,30 @@ def test_families_are_coarser_than_symbols_and_never_cut_a_stem(script: Any) -> 
     alike = [("GATA1", "GATA6"), ("KLF4", "SP1"), ("HOXA1", "HOXB9"), ("CDKN1A", "CDKN2A"), ("IL6", "IL1A")]
     assert all(family[first] == family[second] for first, second in alike)
     assert len(set(family.values())) == len(family) - len(alike)
+
+
+def test_a_gene_without_counts_in_a_line_is_left_out_however_common_it_is_elsewhere(
+    script: Any, tmp_path: Path
+) -> None:
+    write_shared_data(tmp_path)
+    lib = importlib.import_module("lib.regulons")
+    whole = lib.Mixology.read(tmp_path)
+    silent = whole.counts.toarray()
+    silent[whole.line == "L2", 0] = 0
+    silent[whole.line == "L1", 0] += 1
+    mixology = lib.Mixology(whole.genes, whole.line, sparse.csr_array(silent))
+    samples = [mixology.sample(line, 30, 1) for line in LINES]
+    assert whole.genes[0] in mixology.detected(0.4, samples[:1], 3)
+    assert mixology.detected(0.4, samples, 3) == mixology.detected(0.4, samples[:1], 3) - {whole.genes[0]}
+
+
+def test_references_of_all_superclasses_but_one_complete_that_one_to_the_classified_edges(
+    script: Any, tmp_path: Path
+) -> None:
+    write_shared_data(tmp_path)
+    lib = importlib.import_module("lib.regulons")
+    references, _ = lib.human_regulons(tmp_path, frozenset((*FACTORS, *TARGETS)))
+    edges = {reference.id: reference.edges for reference in references}
+    assert len(edges) == len(set(edges.values())) == len({reference.sha256 for reference in references})
+    assert edges["collectri.all-but-basic-domains"] | edges["collectri.all-but-helix-turn-helix"] == edges["collectri"]
+    assert not edges["collectri.all-but-basic-domains"] & edges["collectri.all-but-helix-turn-helix"]

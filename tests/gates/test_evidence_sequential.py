@@ -20,6 +20,7 @@ from theodolite.gates.evidence import (
     wealth,
 )
 from theodolite.gates.evidence import sequential as module
+from theodolite.gates.evidence.sequential import HOPELESS
 
 worlds = st.tuples(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-4, 1e-3, 0.01, 0.05, 0.3, 1.0]))
 rules = st.one_of(
@@ -51,8 +52,8 @@ def one_at_a_time(values: np.ndarray, observed: float, rule: Stopping) -> Drawn:
         held = float(wealth(lost, drawn))
         if held >= rule.threshold:
             return Drawn(lost, drawn, p, held, "success")
-        if held <= rule.futility:
-            return Drawn(lost, drawn, p, held, "futility")
+        if held <= rule.futility or float(wealth(lost, rule.b_max)) < rule.threshold / 10:
+            return Drawn(lost, drawn, p, held, "futility" if drawn < rule.b_max else "exhausted")
     e = None if rule.kind == "besag_clifford" else float(wealth(lost, rule.b_max))
     return Drawn(lost, rule.b_max, (lost + 1) / (rule.b_max + 1), e, "exhausted")
 
@@ -95,10 +96,26 @@ def test_draws_come_in_chunks_that_double():
 def test_each_ending_has_its_name():
     never, always = (lambda start, count: np.zeros(count)), (lambda start, count: np.ones(count))
     assert sequential_evidence(never, 1.0, Stopping("betting", 20_000, threshold=1_000.0)).stopped == "success"
-    assert sequential_evidence(never, 1.0, Stopping("betting", 100, threshold=1_000.0)).stopped == "exhausted"
+    assert sequential_evidence(never, 1.0, Stopping("betting", 500, threshold=1_000.0)).stopped == "exhausted"
     assert sequential_evidence(always, 1.0, Stopping("betting", 100, threshold=20.0)).stopped == "futility"
     assert sequential_evidence(always, 1.0, Stopping("besag_clifford", 100)).stopped == "exceedances"
     assert sequential_evidence(never, 1.0, Stopping("besag_clifford", 100)).p == 1 / 101
+
+
+def test_a_bettor_gives_up_when_the_threshold_is_out_of_reach_and_not_before():
+    rule = Stopping("betting", 2_000, threshold=100.0)
+    most = max(lost for lost in range(200) if wealth(lost, rule.b_max) >= rule.threshold / HOPELESS)
+
+    # Exceedances come after three hundred wins, or the wealth itself is lost.
+    def late(hits: int) -> Drawn:
+        return sequential_evidence(
+            lambda start, count: np.isin(np.arange(start, start + count), 300 + np.arange(hits)) * 1.0, 1.0, rule
+        )
+
+    assert late(most).draws == rule.b_max
+    given_up = late(most + 1)
+    assert (given_up.stopped, given_up.draws) == ("futility", 300 + most + 1)
+    assert given_up.e == wealth(most + 1, 300 + most + 1)
 
 
 def test_a_tie_counts_as_an_exceedance():

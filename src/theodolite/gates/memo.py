@@ -10,7 +10,10 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Memo", "array_key"]
+__all__ = ["ROOM", "Memo", "array_key"]
+
+ROOM = 256 * 2**20
+"""Bytes that one memory of large results may hold."""
 
 Result = TypeVar("Result")
 
@@ -22,10 +25,14 @@ class Memo(Generic[Result]):
     ----------
     most
         Results kept.
+    size
+        Returns the bytes of a result; results kept together take up :data:`ROOM` at most. None where all are small.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, size: Callable[[Result], int] | None = None) -> None:
         self._most = most
+        self._size = size
+        self._bytes = 0
         self._kept: OrderedDict[Hashable, Result] = OrderedDict()
 
     def get(self, key: Hashable, compute: Callable[[], Result]) -> Result:
@@ -34,13 +41,18 @@ class Memo(Generic[Result]):
             self._kept.move_to_end(key)
             return self._kept[key]
         result = self._kept[key] = compute()
-        if len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+        self._bytes += self._weigh(result)
+        while len(self._kept) > self._most or (self._bytes > ROOM and len(self._kept) > 1):
+            self._bytes -= self._weigh(self._kept.popitem(last=False)[1])
         return result
+
+    def _weigh(self, result: Result) -> int:
+        return 0 if self._size is None else self._size(result)
 
     def clear(self) -> None:
         """Forget everything."""
         self._kept.clear()
+        self._bytes = 0
 
 
 def array_key(*arrays: NDArray[np.generic] | None) -> str:

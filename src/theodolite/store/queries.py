@@ -235,8 +235,10 @@ def block_tests(ledger: Ledger, block_id: str) -> list[BlockTest]:
     """Return the tests on a block, in the order in which they were proposed."""
     with ledger.read() as connection:
         found = connection.execute(_ON_BLOCK, {"block": block_id}).all()
-    supported = Verdict.SUPPORTED.value
-    return [BlockTest(*row[:4], row.t is not None, row.verdict == supported) for row in found]
+    return [
+        BlockTest(seq, campaign, round, observed, index is not None, verdict == Verdict.SUPPORTED.value)
+        for seq, campaign, round, observed, index, verdict in found
+    ]
 
 
 def stream_rows(ledger: Ledger) -> list[StreamRow]:

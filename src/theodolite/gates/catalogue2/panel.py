@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,12 +190,18 @@ def draw_panel(
     found: Mapping[NullName, Reach],
     margins: Mapping[NullName, bool | None],
 ) -> tuple[NullEvidence, ...]:
-    """Draw every null of the plan until its evidence is settled; large statistics are evidence."""
+    """Draw every null of the plan until its evidence is settled; large statistics are evidence.
+
+    A claim must beat every null: once a bettor has given up against one, the others show how they stand in 999 draws at
+    most. The null that costs most is drawn last.
+    """
     rule = stopping(plan)
-    return tuple(
-        _evidence(null, sequential_evidence(draws[null], observed, rule), found[null], margins[null], draws[null])
-        for null in plan.null_panel
-    )
+    drawn: dict[NullName, Drawn] = {}
+    for null in sorted(plan.null_panel, key=lambda null: null == "curveball"):
+        drawn[null] = sequential_evidence(draws[null], observed, rule)
+        if drawn[null].stopped == "futility":
+            rule = replace(rule, b_max=min(rule.b_max, _QUICK_DRAWS))
+    return tuple(_evidence(null, drawn[null], found[null], margins[null], draws[null]) for null in plan.null_panel)
 
 
 def quick_p(contrast: AnyContrast, plan: Plan, *purpose: str) -> float | None:

@@ -28,8 +28,9 @@ __all__ = ["View", "adjusted_score", "beside", "corrected", "estimators", "hub_f
 Floats = NDArray[np.float64]
 Names = tuple[str, ...]
 
-_residuals: Memo[Floats] = Memo(1024)
-_bases: Memo[AnyContrast] = Memo(128)
+_residuals: Memo[Floats] = Memo(1024, lambda residual: residual.nbytes)
+# A contrast holds scores and ranks, the order of its strata, and what its nulls prepare of each.
+_bases: Memo[AnyContrast] = Memo(128, lambda contrast: 6 * contrast.score.nbytes)
 
 
 @dataclass(frozen=True)

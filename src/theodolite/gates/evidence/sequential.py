@@ -22,10 +22,16 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 Stopped = Literal["success", "futility", "exceedances", "exhausted"]
-"""Why the drawing ended: wealth reached, wealth lost, enough exceedances, or no draws left."""
+"""Why the drawing ended: wealth reached, wealth lost or out of reach, enough exceedances, or no draws left."""
 
 FUTILITY: Final = 0.05
 """Wealth at which a bettor gives up."""
+HOPELESS: Final = 10.0
+"""A bettor also gives up once the wealth could not come within this factor of the threshold, were no exceedance left.
+
+The threshold is the provisional one. The level at record may be larger, by the supports of the same round, which a
+round of the default size rarely makes ten; so what could still be supported is drawn on.
+"""
 _FIRST_CHUNK: Final = 50
 _LARGEST_CHUNK: Final = 8_192
 
@@ -43,7 +49,7 @@ class Stopping:
     threshold
         Betting: the wealth that ends it, 1 / level.
     futility
-        Betting: the wealth at which it is given up.
+        Betting: the wealth at which it is given up, as it is when the threshold is out of reach.
     h
         Besag and Clifford: the exceedances that end it.
 
@@ -129,7 +135,9 @@ def _ends(lost: Ints, drawn: Ints, stopping: Stopping) -> Bools:
     if stopping.threshold is None or stopping.kind == "besag_clifford":
         return np.asarray(lost >= stopping.h)
     held = wealth(lost, drawn)
-    return np.asarray((held >= stopping.threshold) | (held <= stopping.futility))
+    at_best = wealth(lost, np.full_like(lost, stopping.b_max))
+    given_up = (held <= stopping.futility) | (at_best < stopping.threshold / HOPELESS)
+    return np.asarray((held >= stopping.threshold) | given_up)
 
 
 def _settled(lost: int, drawn: int, stopping: Stopping) -> Drawn:
@@ -137,7 +145,7 @@ def _settled(lost: int, drawn: int, stopping: Stopping) -> Drawn:
         p = besag_clifford_p(lost, drawn, stopping.h)
         return Drawn(lost, drawn, p, None, "exceedances" if lost == stopping.h else "exhausted")
     e = float(wealth(lost, drawn))
-    stopped: Stopped = "success" if e >= stopping.threshold else "futility" if e <= stopping.futility else "exhausted"
+    stopped: Stopped = "success" if e >= stopping.threshold else "exhausted" if drawn == stopping.b_max else "futility"
     return Drawn(lost, drawn, monte_carlo_p(lost, drawn), e, stopped)
 
 
