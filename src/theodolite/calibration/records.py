@@ -127,6 +127,11 @@ class TestRecord(_Kept):
         """Whether it ended supported."""
         return self.verdict is Verdict.SUPPORTED
 
+    @property
+    def reached(self) -> bool:
+        """Whether its evidence against every null reached its level (G3 and G8), whatever the other gates said."""
+        return self.e is not None and self.alpha is not None and self.e * self.alpha >= 1.0
+
 
 class CampaignResult(_Kept):
     """One campaign.

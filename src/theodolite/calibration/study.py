@@ -143,14 +143,17 @@ class Study(_Kept):
 
 
 def standard_study(
-    *, campaigns: int = 200, ablated: int = 40, tests: int = 40, q: float = 0.10, seed: int = 1, full: int = 16
-) -> Study:
+    *, campaigns: int = 200, null: int = 64, ablated: int = 24, tests: int = 40, q: float = 0.10, seed: int = 1,
+    full: int = 16,
+) -> Study:  # fmt: skip
     """Return the study of the documentation: eight proposers in two worlds, and the ablations with their controls.
 
     Parameters
     ----------
     campaigns
-        Campaigns a proposer, in the standard world and in the global null.
+        Campaigns a proposer in the standard world.
+    null
+        Campaigns a proposer in the global null.
     ablated
         Campaigns a proposer of each ablation, and of its control in the same world; 0 for no ablations.
     tests, q
@@ -161,8 +164,10 @@ def standard_study(
         Campaigns also run through the graph.
     """
     everyone = tuple(ProposerName)
-    worlds = (WorldKind.STANDARD, WorldKind.GLOBAL_NULL)
-    arms = [Arm(world=world, ablation=None, proposers=everyone, campaigns=campaigns) for world in worlds]
+    arms = [
+        Arm(world=WorldKind.STANDARD, ablation=None, proposers=everyone, campaigns=campaigns),
+        Arm(world=WorldKind.GLOBAL_NULL, ablation=None, proposers=everyone, campaigns=null),
+    ]
     if ablated:
         arms += [
             Arm(world=world, ablation=None, proposers=_PAIR, campaigns=ablated)

@@ -87,6 +87,9 @@ class ArmSummary(_Kept):
         False supports over supports of all campaigns together.
     any_support
         Share of campaigns with any support; under the global null the familywise error rate.
+    any_reached
+        Share of campaigns in which the evidence of any test reached its level (G3 and G8), whatever the other gates
+        said of it: what nulls and error stream alone would let through.
     supports, keys
         Mean number of supports and of supported keys a campaign, fresh blocks.
     reused_fdr, reused_tests
@@ -120,6 +123,7 @@ class ArmSummary(_Kept):
     fdr_keys: Mean
     mfdr: float | None
     any_support: Mean
+    any_reached: Mean
     supports: float
     keys: float
     reused_fdr: Mean
@@ -204,6 +208,7 @@ def _arm(results: list[CampaignResult]) -> ArmSummary:
         fdr_keys=_mean(results, [_false_keys(result.fresh()) for result in results]),
         mfdr=sum(test.truth.false for test in supports) / len(supports) if supports else None,
         any_support=_mean(results, [float(any(test.supported for test in result.tests)) for result in results]),
+        any_reached=_mean(results, [float(any(test.reached for test in result.tests)) for result in results]),
         supports=len(supports) / len(results),
         keys=sum(len({test.claim_key for test in result.fresh() if test.supported}) for result in results)
         / len(results),

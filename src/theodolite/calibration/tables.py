@@ -191,10 +191,11 @@ def _power(summary: Summary) -> Table:
 def _null(summary: Summary) -> Table:
     return Table(
         "Any support at all where no claim is true",
-        "Share of campaigns with a support in the global null: the familywise error rate.",
-        ("proposer", "campaigns", "tests", "P(any support)"),
+        "Share of campaigns with a support in the global null: the familywise error rate. Then the share in which any "
+        "test reached its level against every null (G3 and G8), whatever the other gates said.",
+        ("proposer", "campaigns", "tests", "P(any support)", "P(any reaches its level)"),
         tuple(
-            (_name(arm), str(arm.campaigns), f"{arm.tests:,}", _mean(arm.any_support))
+            (_name(arm), str(arm.campaigns), f"{arm.tests:,}", _mean(arm.any_support), _mean(arm.any_reached))
             for arm in summary.of_world("global_null")
         ),
     )
@@ -206,20 +207,25 @@ def _ablations(summary: Summary) -> Table:
         if arm.ablation is None:
             continue
         control = summary.arm(arm.world, arm.proposer)
-        null = arm.world == "global_null"
-        with_all = "–" if control is None else _mean(control.any_support if null else control.fdr)
-        rows.append(
+        rates: list[tuple[str, Mean, Mean | None]] = [("FDR hypotheses", arm.fdr, control and control.fdr)]
+        if arm.world == "global_null":
+            rates = [
+                ("P(any reaches its level)", arm.any_reached, control and control.any_reached),
+                ("P(any support)", arm.any_support, control and control.any_support),
+            ]
+        rows += [
             (
                 arm.ablation.value.replace("_", " "),
                 arm.world.replace("_", " "),
                 _name(arm),
-                "P(any support)" if null else "FDR hypotheses",
-                _mean(arm.any_support if null else arm.fdr),
-                with_all,
+                what,
+                _mean(without),
+                "–" if with_all is None else _mean(with_all),
                 f"{arm.supports:.1f}",
                 "–" if control is None else f"{control.supports:.1f}",
             )
-        )
+            for what, without, with_all in rates
+        ]
     return Table(
         "One safeguard off",
         "The same worlds and proposers without and with the safeguard, and supports a campaign.",

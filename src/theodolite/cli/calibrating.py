@@ -33,8 +33,11 @@ def calibrate(
         bool, typer.Option("--quick", help="A small study with wider limits, for every change of the code.")
     ] = False,
     campaigns: Annotated[
-        int | None, typer.Option(min=1, help="Campaigns a proposer and world; 200, or 16 with --quick.")
+        int | None, typer.Option(min=1, help="Campaigns a proposer in the standard world; 200, or 16 with --quick.")
     ] = None,
+    null: Annotated[
+        int, typer.Option("--null-campaigns", min=1, help="Campaigns a proposer where no claim is true.")
+    ] = 64,
     tests: Annotated[int | None, typer.Option(min=1, help="Tests a campaign; 40, or 16 with --quick.")] = None,
     q: Annotated[float, typer.Option("--q", min=0.001, max=0.499, help="False-discovery rate of the stream.")] = 0.10,
     processes: Annotated[
@@ -44,7 +47,7 @@ def calibrate(
     ablations: Annotated[
         bool, typer.Option("--ablations/--no-ablations", help="Also run with one safeguard off at a time.")
     ] = True,
-    ablated: Annotated[int, typer.Option(min=1, help="Campaigns a proposer of each ablation.")] = 40,
+    ablated: Annotated[int, typer.Option(min=1, help="Campaigns a proposer of each ablation.")] = 24,
     full: Annotated[
         int | None, typer.Option(min=0, help="Campaigns also run through the graph and a ledger file; 16, or 1.")
     ] = None,
@@ -72,7 +75,7 @@ def calibrate(
     if quick:
         study = quick_study(**chosen, q=q, seed=seed)
     else:
-        study = standard_study(**chosen, q=q, seed=seed, ablated=ablated if ablations else 0)
+        study = standard_study(**chosen, null=null, q=q, seed=seed, ablated=ablated if ablations else 0)
     store = Store(out)
     started = time.monotonic()
     try:

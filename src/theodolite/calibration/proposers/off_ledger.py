@@ -39,19 +39,19 @@ class Peep:
         """Return by identity the adjusted effect in a part, and what it gains over the best baseline there."""
         return {option.id: self._margin(run, option, part) for option in options}
 
-    def evidence(self, run: CampaignRun, option: Option, part: str) -> tuple[int, float]:
+    def evidence(self, run: CampaignRun, option: Option, part: str) -> tuple[bool, float, float]:
         """Return what the confirmatory test itself would find in a block, were it run now and not recorded.
 
         Returns
         -------
         tuple
-            Minus the number of gates that do not pass, and the evidence: e, or one over p.
+            Whether every gate beside the level is met, the evidence (e, or one over p), and the effect.
         """
         plan = run.registrar().register(
             option.hypothesis(direction=Direction.GREATER), round_number=1, slot=1, earlier=0
         )
         if isinstance(plan, Refusal):
-            return -len(_DECIDING), 0.0
+            return False, 0.0, 0.0
         setting, tool = run.setting, option.tool
         own = plan.loci or {}
         measurements = {}
@@ -59,15 +59,15 @@ class Peep:
             job = _job(run, tool, tool.params(**own.get(variant, plan.params)), part, variant)
             outcome = next(iter(self._runner.submit([job])))
             if outcome.content_file is None:
-                return -len(_DECIDING), 0.0
+                return False, 0.0, 0.0
             measured = load_measurement(Path(outcome.content_file).read_bytes())
             measurements[Variant.parse(variant)] = with_labels(
                 measured, setting.references[option.reference].member_set
             )
         coexpression = setting.coexpression(part) if plan.coexpression_sha256 is not None else None
         judgement = judge(plan, Dossier(measurements, True, coexpression))
-        unmet = sum(gate.passed is False for gate in judgement.gates if gate.gate in _DECIDING)
-        return -unmet, judgement.e or 1.0 / judgement.p
+        met = {gate.gate for gate in judgement.gates if gate.passed}
+        return met >= _DECIDING, judgement.e or 1.0 / judgement.p, judgement.effect.estimate
 
     def _margin(self, run: CampaignRun, option: Option, part: str) -> tuple[float, float]:
         setting, tool, reference = run.setting, option.tool, option.reference

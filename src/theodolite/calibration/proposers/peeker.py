@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +15,7 @@ from theodolite.data import DISCOVERY
 
 __all__ = ["REHEARSED", "Peeker"]
 
-REHEARSED = 12
+REHEARSED = 24
 """Claims a round of which the peeker without the lock runs the whole test in private."""
 
 
@@ -65,5 +64,5 @@ class Peeker(Proposer):
         options = [desk.untried[index] for index in best]
         if self._unlocked:
             found = {option.id: self._peep.evidence(run, option, part) for option in options[: max(slots, REHEARSED)]}
-            options = sorted(options, key=lambda option: found.get(option.id, (-math.inf, 0.0)), reverse=True)
+            options = sorted(options, key=lambda option: found.get(option.id, (False, 0.0, 0.0)), reverse=True)
         return [option.hypothesis(direction=Direction.GREATER) for option in options[:slots]]
