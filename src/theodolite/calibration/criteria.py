@@ -18,8 +18,8 @@ MUST_BREAK: dict[Ablation, str] = {
 }
 """Safeguards without which the error rate must exceed q, each in the world that it is there for.
 
-Without the lock, what nulls and error stream let through in the global null is held against q: effect size and baselines
-do not lean on the lock, and stop most of it still.
+Without the lock, what nulls and error stream let through in the global null is held against q: effect size and
+baselines do not lean on the lock, and stop most of it still.
 """
 
 
@@ -119,9 +119,10 @@ def _ablations(summary: Summary) -> Iterator[Criterion]:
     for ablation, world in MUST_BREAK.items():
         arms = [arm for arm in summary.arms if arm.ablation is ablation and arm.world == world]
         null = world == "global_null"
+        what = "P(any test reaches its level)" if null else "FDR over hypotheses"
         rate = max(((arm.any_reached if null else arm.fdr).value or 0.0 for arm in arms), default=None)
         yield Criterion(
-            what=f"{'P(any test reaches its level)' if null else 'FDR over hypotheses'} with {ablation.value.replace('_', ' ')}",
+            what=f"{what} with {ablation.value.replace('_', ' ')}",
             value=rate,
             threshold=summary.q,
             at_most=False,

@@ -104,7 +104,7 @@ def _power(axes: Axes, summary: Summary) -> None:
     axes.set_ylim(0.0, 1.05)
     axes.margins(x=0.14)
     axes.set_xlabel("planted effect, in block standard errors\n(number of tests)")
-    axes.set_ylabel("share supported of true claims tried")
+    axes.set_ylabel("share supported of planted effects tried")
     axes.set_title("Power", loc="left", fontsize=11, pad=16)
 
 

@@ -99,7 +99,8 @@ class ArmSummary(_Kept):
         Supported among tests of true claims with an effect of at least twice the smallest of interest and 4.5 block
         standard errors, on fresh blocks; all had passed blinded power, or they would not be registered.
     curve
-        Supported among true claims, by effect in block standard errors.
+        Supported among claims with a planted effect, also below the smallest of interest, by effect in block standard
+        errors.
     false_refutations
         Refuted among true claims.
     ends
@@ -196,6 +197,7 @@ def _arm(results: list[CampaignResult]) -> ArmSummary:
         and test.planted >= POWERED_SESOI * first.sesoi
         and test.planted >= POWERED_SE * test.block_se
     ]
+    planted = [test for test in fresh if test.truth in (TruthKind.TRUE, TruthKind.SMALL)]
     again = [result for result in results if any(test.reused for test in result.tests)]
     checked = [result.through_graph for result in results if result.through_graph is not None]
     return ArmSummary(
@@ -217,7 +219,7 @@ def _arm(results: list[CampaignResult]) -> ArmSummary:
         power=_share(strong, Verdict.SUPPORTED),
         curve={
             middle: _share(
-                [test for test in fresh if test.truth is TruthKind.TRUE and low <= test.planted / test.block_se < high],
+                [test for test in planted if low <= test.planted / test.block_se < high],
                 Verdict.SUPPORTED,
             )
             for middle, (low, high) in CURVE.items()

@@ -182,7 +182,7 @@ def _power(summary: Summary) -> Table:
     return Table(
         "Power on true claims that were tried",
         "Strong claims have a planted effect of at least twice the smallest of interest and 4.5 block standard errors. "
-        "Then all true claims, by planted effect in block standard errors.",
+        "Then all claims with a planted effect, the small ones too, by effect in block standard errors.",
         ("proposer", "strong", *(f"{middle} SE" for middle in CURVE)),
         tuple(rows),
     )
@@ -207,24 +207,21 @@ def _ablations(summary: Summary) -> Table:
         if arm.ablation is None:
             continue
         control = summary.arm(arm.world, arm.proposer)
-        rates: list[tuple[str, Mean, Mean | None]] = [("FDR hypotheses", arm.fdr, control and control.fdr)]
+        fields = {"FDR hypotheses": "fdr"}
         if arm.world == "global_null":
-            rates = [
-                ("P(any reaches its level)", arm.any_reached, control and control.any_reached),
-                ("P(any support)", arm.any_support, control and control.any_support),
-            ]
+            fields = {"P(any reaches its level)": "any_reached", "P(any support)": "any_support"}
         rows += [
             (
                 arm.ablation.value.replace("_", " "),
                 arm.world.replace("_", " "),
                 _name(arm),
                 what,
-                _mean(without),
-                "–" if with_all is None else _mean(with_all),
+                _mean(getattr(arm, field)),
+                "–" if control is None else _mean(getattr(control, field)),
                 f"{arm.supports:.1f}",
                 "–" if control is None else f"{control.supports:.1f}",
             )
-            for what, without, with_all in rates
+            for what, field in fields.items()
         ]
     return Table(
         "One safeguard off",

@@ -32,7 +32,10 @@ from theodolite.judgements import Effect, GateResult
 from theodolite.measurements import BipartiteScores, Coexpression, GeneScores, PairScores, Variant, VariantKind
 from theodolite.plans import NullName, Plan
 
-__all__ = ["Case"]
+__all__ = ["RESAMPLES", "Case"]
+
+RESAMPLES: Final = 1_000
+"""Bootstrap resamples of families for the intervals of this catalogue."""
 
 Found = TypeVar("Found")
 
@@ -144,7 +147,10 @@ class Case:
     @property
     def effect(self) -> Effect:
         """The effect, with its interval and upper bound."""
-        return self._once("effect", lambda: effect_with_gains(self._seen.main.items, [], self._seed, bounded=True)[0])
+        return self._once("effect", self._bounded_effect)
+
+    def _bounded_effect(self) -> Effect:
+        return effect_with_gains(self._seen.main.items, [], self._seed, RESAMPLES, bounded=True)[0]
 
     @property
     def compared(self) -> tuple[Variant, Effect, Effect] | None:
@@ -160,13 +166,13 @@ class Case:
         if not others:
             return None
         best = hardest({variant: _estimate(contrast) for variant, contrast in others.items()})
-        gains = effect_with_gains(self._seen.main.items, [others[best].items], self._seed)[1]
+        gains = effect_with_gains(self._seen.main.items, [others[best].items], self._seed, RESAMPLES)[1]
         return best, *gains[0]
 
     @property
     def raw(self) -> Effect:
         """The effect before what the claim holds fixed is taken out."""
-        return self._once("raw", lambda: effect_with_gains(self._seen.raw.items, (), self._seed)[0])
+        return self._once("raw", lambda: effect_with_gains(self._seen.raw.items, (), self._seed, RESAMPLES)[0])
 
     @property
     def confounded(self) -> bool:
@@ -176,7 +182,10 @@ class Case:
     @property
     def retained(self) -> Effect:
         """The effect as a share of the raw one."""
-        return self._once("retained", lambda: retention(self._seen.raw.items, self._seen.main.items, self._seed))
+        return self._once("retained", self._retain)
+
+    def _retain(self) -> Effect:
+        return retention(self._seen.raw.items, self._seen.main.items, self._seed, RESAMPLES)
 
     @property
     def allowed(self) -> Allowed | None:
