@@ -106,16 +106,16 @@ def test_a_bettor_gives_up_when_the_threshold_is_out_of_reach_and_not_before():
     rule = Stopping("betting", 2_000, threshold=100.0)
     most = max(lost for lost in range(200) if wealth(lost, rule.b_max) >= rule.threshold / HOPELESS)
 
-    # Exceedances come after three hundred wins, or the wealth itself is lost.
+    # Exceedances come one in fifty, or the wealth itself is lost.
     def late(hits: int) -> Drawn:
         return sequential_evidence(
-            lambda start, count: np.isin(np.arange(start, start + count), 300 + np.arange(hits)) * 1.0, 1.0, rule
+            lambda start, count: np.isin(np.arange(start, start + count), 49 + 50 * np.arange(hits)) * 1.0, 1.0, rule
         )
 
     assert late(most).draws == rule.b_max
     given_up = late(most + 1)
-    assert (given_up.stopped, given_up.draws) == ("futility", 300 + most + 1)
-    assert given_up.e == wealth(most + 1, 300 + most + 1)
+    assert (given_up.stopped, given_up.draws) == ("futility", 50 * (most + 1))
+    assert given_up.e == wealth(most + 1, 50 * (most + 1))
 
 
 def test_a_tie_counts_as_an_exceedance():
