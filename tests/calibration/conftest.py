@@ -26,7 +26,8 @@ def test_record() -> Callable[..., Any]:
             "block_se": 0.02,
             "effect": 0.01,
             "p": 0.4,
-            "e": 0.0,
+            # A support is one because its evidence reached its level.
+            "e": 2_000.0 if changes.get("verdict") == "supported" else 0.0,
             "t": number,
             "alpha": 0.001,
             "verdict": "inconclusive",

@@ -16,18 +16,18 @@ def test_the_standard_study_is_eight_proposers_in_two_worlds_and_every_ablation(
     study = standard_study()
     cells = [(unit.world, cell.ablation, cell.proposer) for unit in study.units for cell in unit.cells]
     counted = Counter(cells)
-    for world in (WorldKind.STANDARD, WorldKind.GLOBAL_NULL):
+    for world, campaigns in ((WorldKind.STANDARD, 200), (WorldKind.GLOBAL_NULL, 64)):
         for proposer in ProposerName:
-            assert counted[world, None, proposer] == 200
+            assert counted[world, None, proposer] == campaigns
     assert {ablation for _, ablation, _ in cells} == {None, *Ablation}
     for world, ablation, proposer in counted:
         # What is broken without a safeguard is held against the same proposer in the same world with it.
         assert ablation is None or counted[world, None, proposer] >= counted[world, ablation, proposer]
-    assert study.campaigns == len(cells) == 16 * 200 + 4 * 40 + 8 * 40
+    assert study.campaigns == len(cells) == 8 * 200 + 8 * 64 + 4 * 24 + 8 * 24
 
 
 def test_a_unit_holds_the_campaigns_of_one_structure():
-    study = standard_study(campaigns=20, ablated=0)
+    study = standard_study(campaigns=20, null=20, ablated=0)
     sizes = {unit.name: len(unit.cells) for unit in study.units}
     assert sizes["standard-00"] == sizes["standard-01"] == 8 * ACTIVATIONS
     assert sizes["standard-02"] == 8 * 4
@@ -35,7 +35,7 @@ def test_a_unit_holds_the_campaigns_of_one_structure():
 
 
 def test_the_first_campaigns_go_through_the_graph_too():
-    study = standard_study(campaigns=16, ablated=8, full=16)
+    study = standard_study(campaigns=16, null=16, ablated=8, full=16)
     through = [(unit.name, cell.activation) for unit in study.units for cell in unit.cells if cell.full]
     assert Counter(through) == {("standard-00", 0): 8, ("standard-00", 1): 8}
     assert not any(cell.full for unit in standard_study(full=0).units for cell in unit.cells)
@@ -50,7 +50,7 @@ def test_every_structure_and_every_proposer_has_a_seed_of_its_own():
 
 
 def test_an_ablation_meets_the_same_proposer_with_the_same_seed():
-    study = standard_study(campaigns=8, ablated=8)
+    study = standard_study(campaigns=8, null=8, ablated=8)
     unit = next(unit for unit in study.units if unit.world is WorldKind.DEGREE)
     by_ablation = {}
     for cell in unit.cells:

@@ -31,6 +31,14 @@ def test_the_false_discovery_rate_is_a_mean_over_campaigns_of_false_over_all_sup
     assert arm.any_support.value == pytest.approx(2 / 3)
 
 
+def test_a_test_that_reached_its_level_counts_whatever_other_gates_said(campaign_result, test_record):
+    stopped = campaign_result(test_record(1, e=500.0, alpha=0.002, first_unmet="G9"))
+    short = campaign_result(test_record(1, e=499.0, alpha=0.002), activation=1)
+    unspent = campaign_result(test_record(1, e=None, alpha=None, t=None, verdict="invalid"), activation=2)
+    arm = only(stopped, short, unspent)
+    assert (arm.any_reached.value, arm.any_support.value) == (pytest.approx(1 / 3), 0.0)
+
+
 def test_a_key_is_false_only_when_all_its_supported_hypotheses_are(campaign_result, test_record):
     mixed = campaign_result(
         test_record(1, key=1, verdict="supported", truth="true", planted=0.2),

@@ -53,7 +53,8 @@ def one_at_a_time(values: np.ndarray, observed: float, rule: Stopping) -> Drawn:
         if held >= rule.threshold:
             return Drawn(lost, drawn, p, held, "success")
         if held <= rule.futility or float(wealth(lost, rule.b_max)) < rule.threshold / 10:
-            return Drawn(lost, drawn, p, held, "futility" if drawn < rule.b_max else "exhausted")
+            given_up = drawn < rule.b_max
+            return Drawn(lost, drawn, p, 0.0 if given_up else held, "futility" if given_up else "exhausted")
     e = None if rule.kind == "besag_clifford" else float(wealth(lost, rule.b_max))
     return Drawn(lost, rule.b_max, (lost + 1) / (rule.b_max + 1), e, "exhausted")
 
@@ -115,7 +116,7 @@ def test_a_bettor_gives_up_when_the_threshold_is_out_of_reach_and_not_before():
     assert late(most).draws == rule.b_max
     given_up = late(most + 1)
     assert (given_up.stopped, given_up.draws) == ("futility", 50 * (most + 1))
-    assert given_up.e == wealth(most + 1, 50 * (most + 1))
+    assert given_up.e == 0.0 < wealth(most + 1, 50 * (most + 1))
 
 
 def test_a_tie_counts_as_an_exceedance():

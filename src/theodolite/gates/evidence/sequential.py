@@ -86,7 +86,8 @@ class Drawn:
         Besag and Clifford's p-value. Under betting ``(b + 1) / (B + 1)``, which describes and decides nothing: it is no
         p-value, because the number of draws depended on them.
     e
-        The wealth when the drawing stopped; None under Besag and Clifford.
+        The wealth when the drawing stopped, 0 for a bettor who gave up: what is left is thrown away, which keeps the mean
+        at most 1 also where giving up against one null ends the drawing of others. None under Besag and Clifford.
     stopped
         Why it stopped.
     """
@@ -146,7 +147,7 @@ def _settled(lost: int, drawn: int, stopping: Stopping) -> Drawn:
         return Drawn(lost, drawn, p, None, "exceedances" if lost == stopping.h else "exhausted")
     e = float(wealth(lost, drawn))
     stopped: Stopped = "success" if e >= stopping.threshold else "exhausted" if drawn == stopping.b_max else "futility"
-    return Drawn(lost, drawn, monte_carlo_p(lost, drawn), e, stopped)
+    return Drawn(lost, drawn, monte_carlo_p(lost, drawn), 0.0 if stopped == "futility" else e, stopped)
 
 
 def reaching_level(
