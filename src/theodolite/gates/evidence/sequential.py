@@ -86,8 +86,9 @@ class Drawn:
         Besag and Clifford's p-value. Under betting ``(b + 1) / (B + 1)``, which describes and decides nothing: it is no
         p-value, because the number of draws depended on them.
     e
-        The wealth when the drawing stopped, 0 for a bettor who gave up: what is left is thrown away, which keeps the mean
-        at most 1 also where giving up against one null ends the drawing of others. None under Besag and Clifford.
+        The wealth when the drawing stopped. It is 0 for a bettor who gave up: what is left is thrown away, which keeps
+        the mean at most 1 also where giving up against one null ends the drawing of others. None under Besag and
+        Clifford.
     stopped
         Why it stopped.
     """
