@@ -1,0 +1,151 @@
+"""Spike-ins: an effect of known size planted into what instruments read of a real model on real cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.experiments import JobOutcome, JobSpec, Setting
+from theodolite.experiments.setting import adjustment_of
+from theodolite.experiments.worker import Bench
+from theodolite.files import write_atomically
+from theodolite.gates.catalogue2.views import adjusted_score
+from theodolite.measurements import Coexpression, GeneScores, PairScores, load_measurement
+from theodolite.tools import Tool, ToolError, ToolParams
+
+__all__ = ["Spike", "SpikedRunner", "spiked"]
+
+_QUANTILES = 1_000
+_STEPS = 4
+
+
+@dataclass(frozen=True)
+class Spike:
+    """An effect planted at one place of the model: reference members are raised in what a tool reads there.
+
+    Attributes
+    ----------
+    tool, params
+        The instrument and the place.
+    reference
+        Id of the gene set or pair list.
+    effect
+        Expected AUROC - 0.5, below 0.5.
+    """
+
+    tool: Tool
+    params: ToolParams
+    reference: str
+    effect: float
+
+    @property
+    def place(self) -> tuple[str, dict[str, Any]]:
+        """Tool and parameters as a job names them."""
+        return self.tool.name, self.params.model_dump(mode="json")
+
+
+def spiked(
+    measurement: GeneScores | PairScores,
+    labels: NDArray[np.bool_],
+    effect: float,
+    coexpression: Coexpression | None = None,
+) -> GeneScores | PairScores:
+    """Return a measurement in which every member of a reference scores higher by one and the same amount.
+
+    The amount is such that a reference that lies at random on these scores, as the gates adjust them, has an expected
+    AUROC of 0.5 + ``effect``: after the adjustment the members lead by the quantile of that order of the differences
+    between two scores (for normal scores ``sqrt(2) * probit(0.5 + effect)`` standard deviations). What the adjustment
+    takes of the lead, for raised pairs also raise their genes, is put on top, in a few steps, as it need not be linear.
+    What the model itself shows of the reference is neither measured nor taken out: it adds.
+
+    Parameters
+    ----------
+    measurement
+        Of the model.
+    labels
+        Members, shape (n,); or pairs, shape (n, n), symmetric, none inside a family.
+    effect
+        Expected AUROC - 0.5.
+    coexpression
+        What claims on pairs hold fixed.
+
+    Raises
+    ------
+    ValueError
+        If the effect is not between 0 and 0.5, there is no member, or nothing is left after the adjustment.
+    """
+    if not 0.0 < effect < 0.5:
+        raise ValueError(f"an effect of {effect!r} cannot be planted; AUROC - 0.5 lies between 0 and 0.5")
+    if not labels.any():
+        raise ValueError("the reference has no member among these genes; plant one that has")
+    adjustment = adjustment_of(measurement.shape)
+    score = adjusted_score(measurement, adjustment, coexpression)
+    counted = measurement.candidates() if isinstance(measurement, PairScores) else np.ones(len(labels), dtype=bool)
+    spread = np.quantile(score[counted], (np.arange(_QUANTILES) + 0.5) / _QUANTILES)
+    wanted = amount = float(np.quantile(spread[:, None] - spread[None, :], 0.5 + effect))
+    for _ in range(_STEPS):
+        raised = replace(measurement, score=measurement.score + amount * labels)
+        gain = adjusted_score(raised, adjustment, coexpression) - score
+        lead = float(gain[labels].mean() - gain[counted & ~labels].mean())
+        if lead <= 0.0:
+            raise ValueError("the adjustment takes the whole effect out; plant it in a reference that is no hub")
+        amount *= wanted / lead
+    return replace(measurement, score=measurement.score + amount * labels)
+
+
+class SpikedRunner:
+    """Implements :class:`theodolite.experiments.Runner` in this process, with spike-ins.
+
+    A spike is in what a tool reads of the model itself, on discovery and on confirmation genes, and in no baseline.
+    Axes are fitted on the model as it is.
+
+    Parameters
+    ----------
+    setting
+        Of the campaign.
+    bench
+        The worker's own; campaigns on the same materials may share it.
+    spikes
+        At most one a place.
+    """
+
+    def __init__(self, setting: Setting, bench: Bench, spikes: Sequence[Spike] = ()) -> None:
+        self._setting, self._bench, self._spikes = setting, bench, tuple(spikes)
+        self._results = Path(setting.materials().results)
+        self._own = setting.workspace.folder / "spiked"
+        self._own.mkdir(exist_ok=True)
+        self._results.mkdir(parents=True, exist_ok=True)
+
+    def submit(self, jobs: Iterable[JobSpec]) -> Iterator[JobOutcome]:
+        """Run jobs, each once; what holds a spike is kept apart, for its hash says nothing of it."""
+        for job in jobs:
+            spike = self._spike(job)
+            result = (self._results if spike is None else self._own) / job.sha256
+            if not result.is_file():
+                try:
+                    content = self._bench.run(job)
+                except ToolError as error:
+                    yield JobOutcome(job_sha256=job.sha256, status="tool_error", reason=str(error))
+                    continue
+                write_atomically(result, content if spike is None else self._plant(spike, job.split, content))
+            yield JobOutcome(job_sha256=job.sha256, status="done", content_file=str(result))
+
+    def close(self) -> None:
+        """Nothing runs after a job."""
+
+    def _spike(self, job: JobSpec) -> Spike | None:
+        if job.variant != "main":
+            return None
+        return next((spike for spike in self._spikes if spike.place == (job.tool, job.params)), None)
+
+    def _plant(self, spike: Spike, split: str, content: bytes) -> bytes:
+        measurement = load_measurement(content)
+        assert isinstance(measurement, (GeneScores, PairScores))
+        coexpression = self._setting.coexpression(split) if isinstance(measurement, PairScores) else None
+        labels = self._setting.labels(spike.reference, split)
+        return spiked(measurement, labels, spike.effect, coexpression).to_bytes()
