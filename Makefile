@@ -57,10 +57,10 @@ bench: $(CORE)
 	done
 
 evidence: $(FULL)
-	@for script in evidence/*.py; do \
+	@failed=; for script in evidence/*.py; do \
 	  test -e "$$script" || { echo 'No acceptance run in evidence/.'; exit 1; }; \
-	  echo "== $$script"; $(BIN)/python "$$script" || exit 1; \
-	done
+	  echo "== $$script"; $(BIN)/python "$$script" || failed="$$failed $$script"; \
+	done; test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
 
 # Pins what the virtual environment holds; run it after `make clean test` with the wanted versions, and read the diff.
 constraints: $(FULL)
