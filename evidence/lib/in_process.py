@@ -16,7 +16,7 @@ from theodolite.files import write_atomically
 from theodolite.models.capture import Capture
 from theodolite.tools import ToolError
 
-__all__ = ["PlantedBench", "PlantedRunner", "planted"]
+__all__ = ["InProcessRunner", "PlantedBench", "PlantedRunner", "planted"]
 
 
 def planted(taken: Capture, regulon: Reference, strength: float) -> Capture:
@@ -58,24 +58,44 @@ class PlantedBench(Bench):
         return self._signal
 
 
-class PlantedRunner:
-    """Implements :class:`theodolite.experiments.Runner` in this process."""
+class InProcessRunner:
+    """Implements :class:`theodolite.experiments.Runner` in this process.
 
-    def __init__(self, materials: Materials, regulon: Reference, strength: float) -> None:
-        self._materials = materials
-        self._bench = PlantedBench(materials, regulon, strength)
+    Parameters
+    ----------
+    bench
+        The worker's own.
+    results
+        Folder of result files.
+    """
+
+    def __init__(self, bench: Bench, results: Path) -> None:
+        self._bench, self._results = bench, results
 
     def submit(self, jobs: Iterable[JobSpec]) -> Iterator[JobOutcome]:
         """Run jobs, each once."""
         for job in jobs:
-            result = Path(self._materials.results) / job.sha256
+            result = self._folder(job) / job.sha256
             if not result.is_file():
                 try:
-                    write_atomically(result, self._bench.run(job))
+                    write_atomically(result, self._measured(job))
                 except ToolError as error:
                     yield JobOutcome(job_sha256=job.sha256, status="tool_error", reason=str(error))
                     continue
             yield JobOutcome(job_sha256=job.sha256, status="done", content_file=str(result))
 
+    def _folder(self, job: JobSpec) -> Path:
+        return self._results
+
+    def _measured(self, job: JobSpec) -> bytes:
+        return self._bench.run(job)
+
     def close(self) -> None:
         """Nothing runs after a job."""
+
+
+class PlantedRunner(InProcessRunner):
+    """Runs jobs on a model whose attention holds a planted regulon."""
+
+    def __init__(self, materials: Materials, regulon: Reference, strength: float) -> None:
+        super().__init__(PlantedBench(materials, regulon, strength), Path(materials.results))

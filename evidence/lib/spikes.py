@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.experiments import JobOutcome, JobSpec, Setting
+from lib.in_process import InProcessRunner
+from theodolite.experiments import JobSpec, Setting
 from theodolite.experiments.setting import adjustment_of
 from theodolite.experiments.worker import Bench
-from theodolite.files import write_atomically
 from theodolite.gates.catalogue2.views import adjusted_score
 from theodolite.measurements import Coexpression, GeneScores, PairScores, load_measurement
-from theodolite.tools import Tool, ToolError, ToolParams
+from theodolite.tools import Tool, ToolParams
 
 __all__ = ["Spike", "SpikedRunner", "spiked"]
 
@@ -98,11 +98,11 @@ def spiked(
     return replace(measurement, score=measurement.score + amount * labels)
 
 
-class SpikedRunner:
-    """Implements :class:`theodolite.experiments.Runner` in this process, with spike-ins.
+class SpikedRunner(InProcessRunner):
+    """Runs jobs with spike-ins.
 
     A spike is in what a tool reads of the model itself, on discovery and on confirmation genes, and in no baseline.
-    Axes are fitted on the model as it is.
+    Axes are fitted on the model as it is. What holds a spike is kept apart, for the hash of its job says nothing of it.
 
     Parameters
     ----------
@@ -115,28 +115,15 @@ class SpikedRunner:
     """
 
     def __init__(self, setting: Setting, bench: Bench, spikes: Sequence[Spike] = ()) -> None:
-        self._setting, self._bench, self._spikes = setting, bench, tuple(spikes)
-        self._results = Path(setting.materials().results)
-        self._own = setting.workspace.folder / "spiked"
-        self._own.mkdir(exist_ok=True)
-        self._results.mkdir(parents=True, exist_ok=True)
+        super().__init__(bench, Path(setting.materials().results))
+        self._setting, self._spikes = setting, tuple(spikes)
 
-    def submit(self, jobs: Iterable[JobSpec]) -> Iterator[JobOutcome]:
-        """Run jobs, each once; what holds a spike is kept apart, for its hash says nothing of it."""
-        for job in jobs:
-            spike = self._spike(job)
-            result = (self._results if spike is None else self._own) / job.sha256
-            if not result.is_file():
-                try:
-                    content = self._bench.run(job)
-                except ToolError as error:
-                    yield JobOutcome(job_sha256=job.sha256, status="tool_error", reason=str(error))
-                    continue
-                write_atomically(result, content if spike is None else self._plant(spike, job.split, content))
-            yield JobOutcome(job_sha256=job.sha256, status="done", content_file=str(result))
+    def _folder(self, job: JobSpec) -> Path:
+        return self._results if self._spike(job) is None else self._setting.workspace.folder / "spiked"
 
-    def close(self) -> None:
-        """Nothing runs after a job."""
+    def _measured(self, job: JobSpec) -> bytes:
+        spike, content = self._spike(job), super()._measured(job)
+        return content if spike is None else self._plant(spike, job.split, content)
 
     def _spike(self, job: JobSpec) -> Spike | None:
         if job.variant != "main":

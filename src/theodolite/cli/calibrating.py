@@ -36,8 +36,8 @@ def calibrate(
         int | None, typer.Option(min=1, help="Campaigns a proposer in the standard world; 200, or 16 with --quick.")
     ] = None,
     null: Annotated[
-        int, typer.Option("--null-campaigns", min=1, help="Campaigns a proposer where no claim is true.")
-    ] = 64,
+        int | None, typer.Option("--null-campaigns", min=1, help="Campaigns a proposer where no claim is true; 64.")
+    ] = None,
     tests: Annotated[int | None, typer.Option(min=1, help="Tests a campaign; 40, or 16 with --quick.")] = None,
     q: Annotated[float, typer.Option("--q", min=0.001, max=0.499, help="False-discovery rate of the stream.")] = 0.10,
     processes: Annotated[
@@ -47,7 +47,7 @@ def calibrate(
     ablations: Annotated[
         bool, typer.Option("--ablations/--no-ablations", help="Also run with one safeguard off at a time.")
     ] = True,
-    ablated: Annotated[int, typer.Option(min=1, help="Campaigns a proposer of each ablation.")] = 24,
+    ablated: Annotated[int | None, typer.Option(min=1, help="Campaigns a proposer of each ablation; 24.")] = None,
     full: Annotated[
         int | None, typer.Option(min=0, help="Campaigns also run through the graph and a ledger file; 16, or 1.")
     ] = None,
@@ -56,6 +56,13 @@ def calibrate(
 
     Ends with 1 if a bound is crossed. Interrupted, the same command continues; every finished campaign is kept.
     """
+    if quick and (null is not None or ablated is not None):
+        raise UserError(
+            "--quick has arms of its own and takes neither --null-campaigns nor --ablated; leave these out, or leave "
+            "--quick out"
+        )
+    if ablated is not None and not ablations:
+        raise UserError("--no-ablations runs none, and --ablated says how many; give one of them")
     # Thread pools read these once, when the libraries are imported.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = "1"
@@ -70,12 +77,14 @@ def calibrate(
         from theodolite.calibration.workers import run_study
         from theodolite.files import write_atomically
 
-    given = {"campaigns": campaigns, "tests": tests, "full": full}
+    given = {"campaigns": campaigns, "tests": tests, "full": full, "null": null}
+    given["ablated"] = ablated if ablations else 0
     chosen = {name: value for name, value in given.items() if value is not None}
     if quick:
+        chosen.pop("ablated", None)
         study = quick_study(**chosen, q=q, seed=seed)
     else:
-        study = standard_study(**chosen, null=null, q=q, seed=seed, ablated=ablated if ablations else 0)
+        study = standard_study(**chosen, q=q, seed=seed)
     store = Store(out)
     started = time.monotonic()
     try:

@@ -223,6 +223,8 @@ def _judged_again(
         yield f"its settlement does not follow from its judgement: {difference}"
     if not deep:
         return
+    if slot.plan.campaign not in references:
+        return  # reported at the campaign's own row
     members = references[slot.plan.campaign].members(slot.plan)
     try:
         judgement = judged_again(ledger, slot.plan, slot.result, members)
@@ -241,6 +243,8 @@ def _rejudge(ledger: Ledger, slot: _Slot, references: dict[str, _References]) ->
     if plan.catalogue not in CATALOGUES:
         yield f"judged under catalogue {plan.catalogue}; this version holds {', '.join(CATALOGUES)}"
         return
+    if plan.campaign not in references:
+        return  # reported at the campaign's own row
     members = references[plan.campaign].members(plan)
     same = result.payload["prereg_sha256"] == plan.sha256
     try:

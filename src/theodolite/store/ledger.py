@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import tempfile
 import threading
@@ -13,29 +12,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select
-from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DatabaseError, OperationalError
 
+from theodolite.store.appending import append_entry, last_head, recorded_entry
 from theodolite.store.artefacts import ArtefactStore
-from theodolite.store.chain import GENESIS, Entry, Head, entry_hash, entry_seal
-from theodolite.store.compare import first_difference
+from theodolite.store.chain import Entry, Head
 from theodolite.store.database import BUSY_SECONDS, file_engine, memory_engine
 from theodolite.store.entries import read_entry
 from theodolite.store.errors import (
     LedgerBusy,
-    LedgerConflict,
     LedgerExists,
     LedgerFormatError,
     LedgerNotFound,
     LedgerReadOnly,
-    LedgerRefused,
 )
 from theodolite.store.folders import refuse_network_folder
 from theodolite.store.kinds import EntryKind
 from theodolite.store.lease import coordinate
 from theodolite.store.ops import Ops
 from theodolite.store.payloads import Payload, checked_payload
-from theodolite.store.project import project
 from theodolite.store.projections import ensure_projections
 from theodolite.store.remembered import Remembered
 from theodolite.store.schema import entry_table, migrate
@@ -45,9 +41,6 @@ __all__ = ["Clock", "Ledger"]
 
 Clock = Callable[[], datetime]
 _PAGE = 500
-_BY_ID = select(entry_table).where(entry_table.c.id == bindparam("wanted"))
-_LAST = select(entry_table.c.seq, entry_table.c.hash, entry_table.c.seal).order_by(entry_table.c.seq.desc()).limit(1)
-_INSERT = insert(entry_table)
 
 
 def _utc_now() -> datetime:
@@ -265,7 +258,7 @@ class Ledger:
         LedgerReadOnly
             If the ledger was opened for reading.
         """
-        return self._read.put(self._append(kind, id, subject, payload, once=False))
+        return self._append(kind, id, subject, payload, once=False)
 
     def append_once(self, kind: EntryKind | str, id: str, subject: str, payload: Payload) -> Entry:
         """Append one entry, or return the recorded one if this very entry exists; raises as :meth:`append` does.
@@ -275,53 +268,13 @@ class Ledger:
         LedgerConflict
             Naming the first field that differs, if the id exists with another content.
         """
-        return self._read.put(self._append(kind, id, subject, payload, once=True))
+        return self._append(kind, id, subject, payload, once=True)
 
     def _append(self, kind: EntryKind | str, id: str, subject: str, payload: Payload, *, once: bool) -> Entry:
-        known_kind, text = checked_payload(kind, id, subject, payload)
-        content = json.loads(text)
+        known, text = checked_payload(kind, id, subject, payload)
         with self.write() as connection:
-            recorded = connection.execute(_BY_ID, {"wanted": id}).one_or_none()
-            if recorded is not None:
-                return _recorded(read_entry(recorded), known_kind, subject, content, once=once)
-            head = _head(connection)
-            seq = head.seq + 1
-            hash = entry_hash(seq, id, known_kind, subject, content, head.hash)
-            at = self.now()
-            entry = Entry(
-                seq=seq,
-                id=id,
-                kind=known_kind,
-                subject=subject,
-                payload=content,
-                prev_hash=head.hash,
-                hash=hash,
-                at=at,
-                seal=entry_seal(head.seal, hash, at),
-            )
-            try:
-                row = {
-                    "seq": seq,
-                    "id": id,
-                    "kind": known_kind.value,
-                    "subject": subject,
-                    "payload": text,
-                    "prev_hash": entry.prev_hash,
-                    "hash": hash,
-                    "at": at,
-                    "seal": entry.seal,
-                }
-                connection.execute(_INSERT, row)
-            except IntegrityError as error:
-                raise LedgerRefused(f"entry {id!r} for {subject!r} was refused: {error.orig}") from error
-            try:
-                project(connection, entry)
-            except IntegrityError as error:
-                raise LedgerConflict(
-                    f"entry {id!r} repeats what an earlier entry of kind {known_kind.value!r} says about {subject!r} "
-                    f"({error.orig}); each is recorded once"
-                ) from error
-            return entry
+            entry = append_entry(connection, known, id, subject, text, self.now(), once=once)
+        return self._read.put(entry)
 
     # --- reading
 
@@ -331,8 +284,8 @@ class Ledger:
         if known is not None:
             return known
         with self.read() as connection:
-            row = connection.execute(_BY_ID, {"wanted": id}).one_or_none()
-        return None if row is None else self._read.put(read_entry(row))
+            found = recorded_entry(connection, id)
+        return None if found is None else self._read.put(found)
 
     def has(self, id: str) -> bool:
         """Return True if there is an entry with this id."""
@@ -376,7 +329,7 @@ class Ledger:
     def head(self) -> Head:
         """Return the end of the chain."""
         with self.read() as connection:
-            return _head(connection)
+            return last_head(connection)
 
     def count(self, kind: EntryKind | str | None = None) -> int:
         """Return the number of entries, of one kind or of all; a counter is kept, nothing is scanned."""
@@ -399,22 +352,3 @@ class Ledger:
     def now(self) -> str:
         """Return the time of the ledger's clock, UTC, ISO 8601."""
         return self._clock().astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _head(connection: Connection) -> Head:
-    row = connection.execute(_LAST).one_or_none()
-    return Head(0, GENESIS, GENESIS) if row is None else Head(row.seq, row.hash, row.seal)
-
-
-def _recorded(entry: Entry, kind: EntryKind, subject: str, payload: dict[str, Any], *, once: bool) -> Entry:
-    if not once:
-        raise LedgerConflict(f"entry {entry.id!r} exists as row {entry.seq}; an entry is written once, read it instead")
-    wanted = {"kind": kind.value, "subject": subject, "payload": payload}
-    found = {"kind": entry.kind.value, "subject": entry.subject, "payload": entry.payload}
-    difference = first_difference(found, wanted)
-    if difference is not None:
-        raise LedgerConflict(
-            f"entry {entry.id!r} (row {entry.seq}) is recorded with another content: {difference}; the inputs of this "
-            "run differ from those of the recorded one, start a new campaign for them"
-        )
-    return entry

@@ -67,7 +67,8 @@ class Peep:
         coexpression = setting.coexpression(part) if plan.coexpression_sha256 is not None else None
         judgement = judge(plan, Dossier(measurements, True, coexpression))
         met = {gate.gate for gate in judgement.gates if gate.passed}
-        return met >= _DECIDING, judgement.e or 1.0 / judgement.p, judgement.effect.estimate
+        evidence = 1.0 / judgement.p if judgement.e is None else judgement.e
+        return met >= _DECIDING, evidence, judgement.effect.estimate
 
     def _margin(self, run: CampaignRun, option: Option, part: str) -> tuple[float, float]:
         setting, tool, reference = run.setting, option.tool, option.reference

@@ -58,7 +58,8 @@ def _panel(judgement: Judgement, e_value: float, required: float, p_level: float
             sentence=f"The hardest of {len(judgement.evidence)} nulls, with {null_words(hardest.null)}, did as well as "
             f"the real labels in {hardest.exceedances:,} of {hardest.draws:,} draws (p = {hardest.p:.2g}).",
         )
-    hardest = min(judgement.evidence, key=lambda item: item.e or 0.0)
+    hardest = min(judgement.evidence, key=lambda item: (item.e or 0.0, -item.p))
+    won = "gave up" if hardest.stopped == "futility" else f"turned 1 into {e_value:.3g}"
     return GateResult(
         gate="G3",
         title="null panel",
@@ -66,8 +67,7 @@ def _panel(judgement: Judgement, e_value: float, required: float, p_level: float
         threshold=required,
         passed=e_value >= required,
         sentence=f"A bettor against the hardest of {len(judgement.evidence)} nulls, with {null_words(hardest.null)}, "
-        f"turned 1 into {e_value:.3g}; it did as well as the real labels in {hardest.exceedances:,} of "
-        f"{hardest.draws:,} draws.",
+        f"{won}; that null did as well as the real labels in {hardest.exceedances:,} of {hardest.draws:,} draws.",
     )
 
 

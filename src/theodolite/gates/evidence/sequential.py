@@ -29,8 +29,8 @@ FUTILITY: Final = 0.05
 HOPELESS: Final = 10.0
 """A bettor also gives up once the wealth could not come within this factor of the threshold, were no exceedance left.
 
-The threshold is the provisional one. The level at record may be larger, by the supports of the same round, which a
-round of the default size rarely makes ten; so what could still be supported is drawn on.
+The threshold is the provisional one. The level at record may be larger, by supports of the same round and by earlier
+claims of it that spend nothing; that is seldom ten times, and where it is, a claim that might have held is given up.
 """
 _FIRST_CHUNK: Final = 50
 _LARGEST_CHUNK: Final = 8_192

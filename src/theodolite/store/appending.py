@@ -1,0 +1,108 @@
+"""Appending: one entry at the end of the chain, with what it means to the typed tables, in the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from theodolite.store.chain import GENESIS, Entry, Head, entry_hash, entry_seal
+from theodolite.store.compare import first_difference
+from theodolite.store.entries import read_entry
+from theodolite.store.errors import LedgerConflict, LedgerRefused
+from theodolite.store.kinds import EntryKind
+from theodolite.store.project import project
+from theodolite.store.schema import entry_table
+
+__all__ = ["append_entry", "last_head", "recorded_entry"]
+
+_COLUMNS = entry_table.c
+_BY_ID = select(entry_table).where(_COLUMNS.id == bindparam("wanted"))
+_LAST = select(_COLUMNS.seq, _COLUMNS.hash, _COLUMNS.seal).order_by(_COLUMNS.seq.desc()).limit(1)
+_INSERT = insert(entry_table)
+
+
+def recorded_entry(connection: Connection, id: str) -> Entry | None:
+    """Return the entry with this id, or None."""
+    row = connection.execute(_BY_ID, {"wanted": id}).one_or_none()
+    return None if row is None else read_entry(row)
+
+
+def last_head(connection: Connection) -> Head:
+    """Return the end of the chain."""
+    row = connection.execute(_LAST).one_or_none()
+    return Head(0, GENESIS, GENESIS) if row is None else Head(row.seq, row.hash, row.seal)
+
+
+def append_entry(
+    connection: Connection, kind: EntryKind, id: str, subject: str, text: str, at: str, *, once: bool
+) -> Entry:
+    """Append one entry and its projections.
+
+    Parameters
+    ----------
+    connection
+        Holds the write lock.
+    kind, id, subject
+        What it is.
+    text
+        Canonical JSON of the payload.
+    at
+        Time of writing, UTC, ISO 8601.
+    once
+        Whether an equal entry that is recorded already is returned, or refused.
+
+    Raises
+    ------
+    LedgerConflict
+        If the id exists, or the entry contradicts an earlier one.
+    LedgerRefused
+        If it would run before its registration.
+    """
+    content: dict[str, Any] = json.loads(text)
+    recorded = recorded_entry(connection, id)
+    if recorded is not None:
+        return _same(recorded, kind, subject, content, once=once)
+    head = last_head(connection)
+    seq = head.seq + 1
+    hash = entry_hash(seq, id, kind, subject, content, head.hash)
+    entry = Entry(seq, id, kind, subject, content, head.hash, hash, at, entry_seal(head.seal, hash, at))
+    row = {
+        "seq": seq,
+        "id": id,
+        "kind": kind.value,
+        "subject": subject,
+        "payload": text,
+        "prev_hash": entry.prev_hash,
+        "hash": hash,
+        "at": at,
+        "seal": entry.seal,
+    }
+    try:
+        connection.execute(_INSERT, row)
+    except IntegrityError as error:
+        raise LedgerRefused(f"entry {id!r} for {subject!r} was refused: {error.orig}") from error
+    try:
+        project(connection, entry)
+    except IntegrityError as error:
+        raise LedgerConflict(
+            f"entry {id!r} repeats what an earlier entry of kind {kind.value!r} says about {subject!r} "
+            f"({error.orig}); each is recorded once"
+        ) from error
+    return entry
+
+
+def _same(entry: Entry, kind: EntryKind, subject: str, payload: dict[str, Any], *, once: bool) -> Entry:
+    if not once:
+        raise LedgerConflict(f"entry {entry.id!r} exists as row {entry.seq}; an entry is written once, read it instead")
+    wanted = {"kind": kind.value, "subject": subject, "payload": payload}
+    found = {"kind": entry.kind.value, "subject": entry.subject, "payload": entry.payload}
+    difference = first_difference(found, wanted)
+    if difference is not None:
+        raise LedgerConflict(
+            f"entry {entry.id!r} (row {entry.seq}) is recorded with another content: {difference}; the inputs of this "
+            "run differ from those of the recorded one, start a new campaign for them"
+        )
+    return entry
