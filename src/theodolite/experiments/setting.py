@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,12 @@ def adjustment_of(shape: str) -> tuple[Covariate, ...]:
     """Return what a claim on a measurement shape holds fixed."""
     pairs = (Covariate.CO_EXPRESSION, Covariate.DEGREE) if shape != "GeneScores" else ()
     return tuple(sorted((*COVARIATES, *pairs)))
+
+
+@lru_cache(maxsize=64)
+def _places(params: type[ToolParams], shape: ModelShape) -> Mapping[str, ToolParams]:
+    """Return every place that a tool can read in a model of a shape, by its locus in words."""
+    return {str(found.locus()): found for found in params.enumerate(shape)}
 
 
 @dataclass(frozen=True)
@@ -309,10 +316,12 @@ class Setting:
         ToolError
             If the tool has no such locus in this model.
         """
-        for params in tool.params.enumerate(self.model_shape):
-            if params.locus() == locus:
-                return params
-        raise ToolError(f"{tool.name} has no {locus} in {self.model.name}; see `theodolite tools describe {tool.name}`")
+        try:
+            return _places(tool.params, self.model_shape)[str(locus)]
+        except KeyError:
+            raise ToolError(
+                f"{tool.name} has no {locus} in {self.model.name}; see `theodolite tools describe {tool.name}`"
+            ) from None
 
     def references_for(self, tool: Tool) -> tuple[Reference, ...]:
         """Return the references that a tool's shape can be held against."""
