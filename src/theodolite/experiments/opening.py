@@ -31,6 +31,7 @@ __all__ = ["Look", "Opening"]
 
 _MARGIN = tuple(item.name for item in fields(Margin))
 _seen: Memo[dict[str, tuple[float, int]]] = Memo(8192)
+_added: Memo[dict[str, Margin]] = Memo(8192)
 _ranked: Memo[Shown] = Memo(512, lambda ranked: ranked.nbytes)
 
 
@@ -283,14 +284,20 @@ class Opening(Journal):
         )
 
     def _margins(self, tool: Tool, content: bytes, effects: Collection[str]) -> dict[str, Margin]:
-        """Return what every reference adds here to the best baseline at its own best place."""
+        """Return what every reference adds here to the best baseline at its own best place; remembered by content."""
         either = tool.relation is Relation.SEPARATES
-        ranked, found = self._ranked(tool, content), {}
-        for item, labels in self._labelled(tool):
-            if item.id in effects:
-                baseline = self._best_baseline(tool, item.id, either=either)
-                found[item.id] = ranked.margin(labels, baseline, either=either)
-        return {name: margin for name, margin in found.items() if margin is not None}
+
+        def compare() -> dict[str, Margin]:
+            ranked, found = self._ranked(tool, content), {}
+            for item, labels in self._labelled(tool):
+                if item.id in effects:
+                    baseline = self._best_baseline(tool, item.id, either=either)
+                    found[item.id] = ranked.margin(labels, baseline, either=either)
+            return {name: margin for name, margin in found.items() if margin is not None}
+
+        setting = self.setting
+        given = *setting.contents.values(), setting.split.sha256, *sorted(setting.fitted_for(tool).values())
+        return _added.get((*self._key(tool, content), *given), compare)
 
     def _best_baseline(self, tool: Tool, reference: str, *, either: bool) -> Shown | None:
         places = {variant: self.setting.loci[variant, tool.name] for variant in BASELINES}
