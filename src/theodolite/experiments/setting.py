@@ -51,10 +51,13 @@ class BaselineLoci:
         Hash of the document that says so.
     params
         Parameters of the tool by reference.
+    effects
+        AUROC - 0.5 by reference there, of either sign.
     """
 
     artefact: str
     params: dict[str, dict[str, int | str | None]]
+    effects: dict[str, float] = field(default_factory=dict)
 
 
 @cache
