@@ -17,7 +17,7 @@ Whether it did is asked of the model itself: a regulator is silenced in the inpu
 change in what is predicted for hidden genes ranks the generator's edges among the other candidates. That measure has no
 criterion either, and decides nothing.
 
-Sizes, variance shares and steps were chosen on structure 101 (three worlds), by held-out R2 and by that measure, so
+Sizes, variance shares and steps were chosen on seed 101 (four settings), by held-out R2 and by that measure, so
 that a few minutes of training teach the model some of the graph. No campaign was run before the criterion stood.
 """
 
