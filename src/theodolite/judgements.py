@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from theodolite.claims import ReviewerCap, Tag, Verdict
+from theodolite.claims import Locus, ReviewerCap, Tag, Verdict
 from theodolite.records import Record
 
 __all__ = [
@@ -137,9 +137,12 @@ class Judgement(Record):
         The effect before co-expression, gene statistics and hubs were taken out.
     largest_tie
         Largest share of the candidates that have one and the same score, over all variants.
+    place
+        Where a claim about "any" place stands out most: effect, baseline, gain and raw effect are of this place. None
+        where the claim is about one place, or nothing was tested.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"e", "raw", "largest_tie"})
+    later: ClassVar[frozenset[str]] = frozenset({"e", "raw", "largest_tie", "place"})
     effect: Effect
     baseline: Effect | None
     gain: Effect | None
@@ -149,6 +152,7 @@ class Judgement(Record):
     e: float | None = None
     raw: Effect | None = None
     largest_tie: float | None = None
+    place: Locus | None = None
 
 
 class Settlement(Record):
