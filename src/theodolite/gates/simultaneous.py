@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from theodolite.gates.confounds import retention
 from theodolite.gates.effects import RESAMPLES, UNIT, Items, auroc, resampled
@@ -50,11 +51,13 @@ class Bounds:
     tail: float
 
 
-def simultaneous_bounds(estimate: Floats, draws: Floats) -> Bounds:
+def simultaneous_bounds(estimate: Floats, draws: Floats, units: int) -> Bounds:
     """Return bounds from bootstrap draws that share their resamples.
 
     With c the quantile, over resamples, of the largest standardised deviation of any place, the lower bound is
-    ``estimate - c * se`` and the upper bounds are made likewise from the largest deviation downwards.
+    ``estimate - c * se`` and the upper bounds are made likewise from the largest deviation downwards. For few units c
+    is moved out to where Student's t has the tail that a normal law has beyond c, and se grows by the root of
+    n / (n - 1): a bootstrap leaves both out.
 
     Parameters
     ----------
@@ -62,6 +65,8 @@ def simultaneous_bounds(estimate: Floats, draws: Floats) -> Bounds:
         Shape (k,).
     draws
         Shape (k, resamples); resamples with a NaN are left out.
+    units
+        Families that the reference spans, 2 or more.
     """
     draws = draws[:, ~np.isnan(draws).any(axis=0)]
     spread = draws.std(axis=1)
@@ -70,7 +75,8 @@ def simultaneous_bounds(estimate: Floats, draws: Floats) -> Bounds:
     above, below = deviation.max(axis=0), (-deviation).max(axis=0)
 
     def quantile(values: Floats, level: float) -> float:
-        return max(0.0, float(np.quantile(values, level, method="higher")))
+        normal = max(0.0, float(np.quantile(values, level, method="higher")))
+        return float(student.isf(norm.sf(normal), units - 1) * np.sqrt(units / (units - 1)))
 
     alone = np.percentile(draws, [2.5, 95.0, 97.5], axis=1)
     reach = quantile(above, 0.975)
@@ -82,6 +88,24 @@ def simultaneous_bounds(estimate: Floats, draws: Floats) -> Bounds:
         median=estimate - quantile(above, 0.5) * spread,
         tail=min(0.025, float(norm.sf(reach))),
     )
+
+
+def _scaled(effect: Floats) -> Floats:
+    """Return AUROC - 0.5 on the scale of arc sines."""
+    return np.arcsin(np.clip(2.0 * effect, -1.0, 1.0))
+
+
+def _back(scaled: Floats) -> Floats:
+    return np.sin(np.clip(scaled, -np.pi / 2.0, np.pi / 2.0)) / 2.0
+
+
+def _units(items: Items) -> int:
+    """Return how many families the reference spans: of regulators or of targets, whichever are fewer."""
+    ends = np.unique(items.reference)
+    found = [int((ends < items.families).sum())]
+    if items.target_families:
+        found.append(int(((ends >= items.families) & (ends < items.families + items.target_families)).sum()))
+    return max(2, min(found))
 
 
 def _estimates(items: Sequence[Items], seed: int, resamples: int) -> tuple[Floats, Floats]:
@@ -116,10 +140,23 @@ def effect_somewhere(
     ValueError
         If the places differ in their number of families.
     """
-    bounds = simultaneous_bounds(*_estimates(items, seed, resamples))
-    # No effect lies beyond these, so bounds need not either.
-    low, high, upper = np.clip([bounds.low[place], bounds.high[place], bounds.upper.max()], -0.5, 0.5).tolist()
-    effect = Effect(estimate=float(bounds.estimate[place]), low=low, high=high, unit=UNIT, upper=upper)
+    estimate, draws = _estimates(items, seed, resamples)
+    scaled = simultaneous_bounds(_scaled(estimate), _scaled(draws), _units(items[0]))
+    bounds = Bounds(
+        estimate=estimate,
+        low=_back(scaled.low),
+        high=_back(scaled.high),
+        upper=_back(scaled.upper),
+        median=_back(scaled.median),
+        tail=scaled.tail,
+    )
+    effect = Effect(
+        estimate=float(estimate[place]),
+        low=float(bounds.low[place]),
+        high=float(bounds.high[place]),
+        unit=UNIT,
+        upper=float(bounds.upper.max()),
+    )
     return effect, bounds
 
 
@@ -140,7 +177,8 @@ def gain_somewhere(
     The estimate is the difference to the baseline with the largest effect: each baseline is given its maximum over
     the same places, as the model is. A gain must hold against every one of them, so its lower bound is the least of
     the lower bounds against each (intersection-union, which needs no correction for their number); each of those
-    allows for the choice among the model's places as :func:`simultaneous_bounds` does. As for one place, baselines
+    allows for the choice among the model's places as :func:`simultaneous_bounds` does, for the difference of arc sines,
+    which is positive where that of the effects is. As for one place, baselines
     count by their magnitude, with the sign fixed at the point estimate.
 
     Parameters
@@ -160,11 +198,12 @@ def gain_somewhere(
     if not baselines:
         raise ValueError("a gain needs a baseline or more")
     estimates, draws = _estimates([*items, *baselines], seed, resamples)
-    own, own_draws = estimates[: len(items)], draws[: len(items)]
-    sign = np.where(estimates[len(items) :] >= 0.0, 1.0, -1.0)
-    others, other_draws = sign * estimates[len(items) :], sign[:, None] * draws[len(items) :]
+    own, own_draws = _scaled(estimates[: len(items)]), _scaled(draws[: len(items)])
+    raw, raw_draws = estimates[len(items) :], draws[len(items) :]
+    sign = np.where(raw >= 0.0, 1.0, -1.0)
+    others, other_draws = sign * raw, sign[:, None] * raw_draws
     against = [
-        simultaneous_bounds(own - other, own_draws - drawn[None, :])
+        simultaneous_bounds(own - _scaled(other), own_draws - _scaled(drawn)[None, :], _units(items[0]))
         for other, drawn in zip(others, other_draws, strict=True)
     ]
     hardest = int(others.argmax())
@@ -173,12 +212,17 @@ def gain_somewhere(
         hardest,
         Effect(estimate=float(others[hardest]), low=float(low), high=float(high), unit=UNIT),
         Effect(
-            estimate=float(own[place] - others[hardest]),
-            low=min(float(bounds.low[place]) for bounds in against),
-            high=float(against[hardest].high[place]),
+            estimate=float(estimates[place] - others[hardest]),
+            low=min(_gain(bounds.low[place], other) for bounds, other in zip(against, others, strict=True)),
+            high=_gain(against[hardest].high[place], others[hardest]),
             unit=UNIT,
         ),
     )
+
+
+def _gain(scaled: float, baseline: float) -> float:
+    """Return what a difference on the scale of arc sines adds to a baseline; its sign stays."""
+    return float(_back(_scaled(np.array(baseline)) + scaled) - baseline)
 
 
 def retention_somewhere(
