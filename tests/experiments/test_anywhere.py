@@ -168,7 +168,7 @@ def test_a_result_that_leaves_a_place_out_is_noticed(campaign: Campaign, first_r
 
 
 def test_a_shorter_list_is_another_plan_and_gives_other_numbers(campaign: Campaign, tmp_path: Path) -> None:
-    """A forger who drops places from the plan and makes all hashes fit is caught by what the gates then find, and by the tool's own list."""
+    """A forger who drops places and makes all hashes fit is caught by the gates and by the tool's own list."""
     names: dict[str, str] = {}
 
     def change(entry: Entry, payload: dict[str, Any]) -> None:

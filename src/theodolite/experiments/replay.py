@@ -182,7 +182,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
 
 
 def _open_list(plan: Plan) -> Iterator[str]:
-    """Yield how the places of a claim about any place differ from its tool's, where that version of the tool is here."""
+    """Yield how the list of a claim about any place differs from its tool's, where that version of the tool is here."""
     known = {f"{tool.name}@{tool.version}": tool for tool in tools()}
     if plan.places is not None and plan.hypothesis.tool in known:
         defect = closed_list_defect(known[plan.hypothesis.tool], plan.places)

@@ -11,14 +11,17 @@ from theodolite.canonical import canonical_json
 from theodolite.claims import Locus, LocusKind, Verdict
 from theodolite.gates import Place, judge, preflight, settle, spends
 from theodolite.gates.catalogue2 import case as cases
-from theodolite.gates.catalogue2.anywhere import AnywhereCase, bounded, found_place, quick_p_anywhere
+from theodolite.gates.catalogue2.anywhere import AnywhereCase, Maximum, bounded, found_place, quick_p_anywhere
+from theodolite.gates.catalogue2.panel import Draws, Prefix
 from theodolite.gates.evidence import (
+    Stopping,
     exceedances,
     maximum_draws,
     monte_carlo_p,
     null_moments,
     observed_maximum,
     observed_places,
+    sequential_evidence,
 )
 from theodolite.gates.nulls import Contrast, contrast_genes
 from theodolite.judgements import NullEvidence
@@ -235,6 +238,27 @@ def test_where_nothing_is_p_is_small_as_seldom_as_it_says(plan_anywhere, common)
         place = found_place(observed_places(contrasts, moments)[None, :])
         small.append(quick_p_anywhere(contrasts, place, plan) <= 0.05)
     assert np.mean(small) <= 0.065
+
+
+@pytest.mark.parametrize("common", [0.0, 0.8])
+def test_where_nothing_is_nobody_gets_rich(common):
+    """The panel has two nulls, of which the family null is the true one; the other may only take wealth away."""
+    threshold, e = 20.0, []
+    rule = Stopping(kind="betting", b_max=400, threshold=threshold)
+    for seed in range(400):
+        contrasts = null_world(seed, common)
+        seeds = {null: contrasts[0].seed(null, 11) for null in ("family_block_swap", "stratified_labels")}
+        moments = {null: null_moments(contrasts, null, seeds[null]) for null in seeds}
+        place = found_place(np.stack([observed_places(contrasts, moments[null]) for null in seeds]))
+        won = []
+        for null, draw_seed in seeds.items():
+            maximum = Maximum(contrasts, moments[null], place)
+            draws = Draws(lambda maximum=maximum: maximum, null, draw_seed, Prefix())
+            won.append(min(threshold, sequential_evidence(draws, 0.0, rule).e))
+        e.append(min(won))
+    spread = np.std(e) / len(e) ** 0.5
+    assert np.mean(e) <= 1.0 + 3.0 * spread
+    assert np.mean(np.array(e) >= threshold) <= 0.05 + 3.0 * (0.05 * 0.95 / len(e)) ** 0.5
 
 
 def two_explanations(seed: int) -> list[Contrast]:

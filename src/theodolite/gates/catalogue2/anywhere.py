@@ -98,6 +98,10 @@ def bounded(evidence: tuple[NullEvidence, ...], plan: Plan) -> tuple[NullEvidenc
     return tuple(item if item.e is None or item.e <= most else item.model_copy(update={"e": most}) for item in evidence)
 
 
+def _counted(maximum: Maximum, null: NullName, seed: int) -> Draws:
+    return Draws(lambda: maximum, null, seed, Prefix())
+
+
 def quick_p_anywhere(contrasts: list[AnyContrast], place: int, plan: Plan, *purpose: str) -> float | None:
     """Return the panel's largest p of a place against the maximum over all, None if a null is stuck.
 
@@ -108,12 +112,7 @@ def quick_p_anywhere(contrasts: list[AnyContrast], place: int, plan: Plan, *purp
         seed = contrasts[0].seed(null, derive_seed(plan.seed, *purpose))
         if contrasts[0].reach(null, seed).moved < LEAST_MOVED:
             return None
-        draws = Draws(
-            lambda null=null, seed=seed: Maximum(contrasts, null_moments(contrasts, null, seed), place),  # type: ignore[misc]
-            null,
-            seed,
-            Prefix(),
-        )
+        draws = _counted(Maximum(contrasts, null_moments(contrasts, null, seed), place), null, seed)
         rule = Stopping(kind="besag_clifford", b_max=QUICK_DRAWS)
         largest = max(largest, sequential_evidence(draws, 0.0, rule).p)
     return largest
