@@ -128,11 +128,12 @@ class Judgement(Record):
     evidence
         One entry a null.
     p
-        The largest p of the panel.
+        The largest p of the panel; times the number of nulls where the claim is about any place.
     gates
         Results of every gate that does not wait for the level.
     e
-        The smallest e of the panel, where the evidence is e; None where it is p.
+        The smallest e of the panel, where the evidence is e, over the number of nulls where the claim is about any
+        place; None where the evidence is p.
     raw
         The effect before co-expression, gene statistics and hubs were taken out.
     largest_tie

@@ -214,6 +214,20 @@ class Plan(Record):
     places: Places | None = None
 
     @property
+    def explanations(self) -> int:
+        """How many null hypotheses share the level: the panel's for a claim about "any" place, else one.
+
+        At one place the nulls are one hypothesis, that one of them explains it, and no correction is due. Of several
+        places each may have another explanation, and the chances of a finding add up.
+        """
+        return 1 if self.places is None else len(self.null_panel)
+
+    @property
+    def null_alpha(self) -> float:
+        """The provisional level that the evidence against each null is held to."""
+        return self.level.provisional_alpha / self.explanations
+
+    @property
     def readings(self) -> dict[str, tuple[str, Params]]:
         """Variant and parameters of every measurement of the test, by the name that its result gives to it.
 

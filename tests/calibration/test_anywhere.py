@@ -46,7 +46,8 @@ def test_what_some_place_holds_is_found_and_nothing_else(opened: tuple[Any, Camp
     effects: dict[str, float] = {}
     for (reference, _), found in world.activations.truth.items():
         effects[reference] = max(effects.get(reference, 0.0), found.effect)
-    for slot, hypothesis in enumerate(list(hypotheses(run))[:12], start=1):
+    strongest_first = sorted(hypotheses(run), key=lambda item: -effects[item.claim.reference.name])
+    for slot, hypothesis in enumerate(strongest_first[:4], start=1):
         run.propose(1, slot, hypothesis)
     run.register(1)
     run.run_jobs(1)

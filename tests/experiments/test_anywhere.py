@@ -230,7 +230,10 @@ def test_power_is_reckoned_at_the_level_of_one_place_among_all(open_campaign: An
     run.register(1)
     plan = run.plan(1, 1)
     spread = run.power.spread("PairScores", "program_1_pairs", run.block)
-    alpha = p_level("p", plan.level, b_max("p", plan.level))
+    held = plan.level.model_copy(update={"provisional_alpha": plan.null_alpha})
+    assert plan.null_alpha == plan.level.provisional_alpha / 3
+    assert plan.draws == b_max("p", held)
+    alpha = p_level("p", held, plan.draws)
     assert plan.minimum_detectable_effect == pytest.approx(minimum_detectable_effect(spread, alpha / 12), abs=1e-6)
 
 

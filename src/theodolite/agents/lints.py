@@ -123,7 +123,7 @@ def _panel(plan: Plan) -> Iterator[_Finding]:
     if "untrained" not in {variant.partition("(")[0] for variant in plan.variants}:
         yield "wrong_null", "G5", "no untrained model is measured beside the trained one"
     kind = plan.evidence or "p"
-    alpha = level.provisional_alpha
+    alpha = plan.null_alpha
     if level.rule == "e-lond" and kind == "p":
         alpha /= harmonic(level.provisional_t)
     if not resolves(plan.draws, alpha, kind):
@@ -174,9 +174,10 @@ def _evidence(plan: Plan, judgement: Judgement) -> Iterator[_Finding]:
             yield "degenerate_statistic", "G1", f"{evidence.null} gives the same statistic in every draw"
         elif evidence.moved < LEAST_MOVED or evidence.log10_arrangements <= 0:
             yield "degenerate_statistic", "G1", f"{evidence.null} hardly moves: its draws are the reference itself"
-    if judgement.p < max(evidence.p for evidence in judgement.evidence):
+    if judgement.p < min(1.0, plan.explanations * max(evidence.p for evidence in judgement.evidence)):
         yield "metric_switch", "G3", "the p on record is smaller than the largest of the panel"
-    if judgement.e is not None and judgement.e > min(evidence.e or 0.0 for evidence in judgement.evidence):
+    least = min(evidence.e or 0.0 for evidence in judgement.evidence) / plan.explanations
+    if judgement.e is not None and judgement.e > least:
         yield "metric_switch", "G3", "the e on record is larger than the smallest of the panel"
 
 

@@ -61,6 +61,10 @@ class Refusal:
     reason: str
 
 
+def _shared(level: LevelRule, nulls: int) -> LevelRule:
+    return level.model_copy(update={"provisional_alpha": level.provisional_alpha / nulls})
+
+
 class Power:
     """Blinded power: the spread of a null for a reference in a block, without any observed statistic."""
 
@@ -262,8 +266,11 @@ class Registrar:
             return Refusal("exhausted", str(error))
         shape = instrument.shape.shape
         kind = instrument.evidence
+        panel = panel_for(shape, setting.ablation)
+        # What the evidence against each null is held to: all of the level, or a share of it (Plan.explanations).
+        held = level if places is None else _shared(level, len(panel))
         detectable = self._power.minimum_detectable_effect(
-            shape, reference.id, self._block, level, kind, 1 if places is None else len(places.listed)
+            shape, reference.id, self._block, held, kind, 1 if places is None else len(places.listed)
         )
         plan = Plan(
             hypothesis=hypothesis,
@@ -283,8 +290,8 @@ class Registrar:
             model_sha256=setting.model.sha256,
             block=Block(id=self._block_id, split_sha256=setting.split.sha256, reused=self.block_reused),
             level=level,
-            null_panel=panel_for(shape, setting.ablation),
-            draws=b_max(kind, level),
+            null_panel=panel,
+            draws=b_max(kind, held),
             seed=setting.seed("nulls", reference.id),
             sesoi=setting.sesoi(shape),
             minimum_detectable_effect=round(detectable, 6),

@@ -196,9 +196,22 @@ def test_fits_are_asked_for_where_a_place_of_the_list_needs_them(plan_anywhere):
     assert "no artefact fitted on discovery units" in discipline.sentence
 
 
+@pytest.mark.parametrize(
+    ("shape", "fixture", "nulls"), [("GeneScores", "gene_dossier", 2), ("PairScores", "pair_dossier", 3)]
+)
+def test_nulls_share_the_level(plan_anywhere, spread_out, request, shape, fixture, nulls):
+    judgement = judge(plan_anywhere(shape), spread_out(request.getfixturevalue(fixture)(0.4)))
+    assert judgement.p == min(1.0, nulls * max(item.p for item in judgement.evidence))
+
+
+def test_bettors_share_the_level_too(plan_anywhere, spread_out, regulon_dossier):
+    judgement = judge(plan_anywhere("BipartiteScores"), spread_out(regulon_dossier(0.9)))
+    assert judgement.e == min(item.e for item in judgement.evidence) / 4
+
+
 def test_a_bettor_is_no_richer_than_the_threshold(plan_anywhere):
     plan = plan_anywhere("BipartiteScores")
-    threshold = 1 / plan.level.provisional_alpha
+    threshold = 4 / plan.level.provisional_alpha
     rich = NullEvidence(
         null="curveball", exceedances=0, draws=90, p=0.01, seed=1, moved=1.0, log10_arrangements=9.0, spread=0.1,
         e=1.1 * threshold,
@@ -268,9 +281,8 @@ def two_explanations(seed: int) -> list[Contrast]:
     family = np.arange(n) // width
     mean = rng.gamma(2.0, 1.0, n // width)[family] * rng.lognormal(0.0, 0.05, n)
     shared = rng.standard_normal(n // width)
-    # Of the families that are expressed most some are members, and they happen to score a little above the others.
+    # Members are families that are expressed strongly, whatever they score.
     chosen = rng.choice(np.argsort(-np.bincount(family, mean))[:20], 9, replace=False)
-    shared[chosen] += 0.5 - shared[chosen].mean()
     member = np.isin(family, chosen)
     paralogues = shared[family] + 0.3 * rng.standard_normal(n)
     expression = np.log(mean) + 0.1 * rng.standard_normal(n)
@@ -281,19 +293,20 @@ def two_explanations(seed: int) -> list[Contrast]:
 def test_two_places_that_beat_one_null_each_are_no_finding(plan_anywhere):
     plan = plan_anywhere(count=2)
     apart, together = [], []
-    for seed in range(12):
+    for seed in range(400):
         contrasts = two_explanations(seed)
         standing, p_of_maxima = [], []
         for null in plan.null_panel:
             draw_seed = contrasts[0].seed(null, plan.seed)
             moments = null_moments(contrasts, null, draw_seed)
             standing.append(observed_places(contrasts, moments))
-            drawn = maximum_draws(contrasts, null, 999, draw_seed, moments)
-            p_of_maxima.append(monte_carlo_p(exceedances(drawn, observed_maximum(contrasts, moments)), 999))
-        apart.append(max(p_of_maxima))
-        together.append(quick_p_anywhere(contrasts, found_place(np.array(standing)), plan))
-    assert np.mean(np.array(apart) <= 0.02) >= 0.5, "the mistake: each null is beaten, by another place each"
-    assert np.mean(np.array(together) <= 0.05) <= 0.2, "a true null is beaten once in twenty times"
+            drawn = maximum_draws(contrasts, null, 199, draw_seed, moments)
+            p_of_maxima.append(monte_carlo_p(exceedances(drawn, observed_maximum(contrasts, moments)), 199))
+        apart.append(max(p_of_maxima) <= 0.05)
+        p = quick_p_anywhere(contrasts, found_place(np.array(standing)), plan)
+        together.append(p is not None and p <= 0.05)
+    assert np.mean(apart) >= 0.15, "the mistake: each null is beaten, by another place each"
+    assert np.mean(together) <= 0.065
 
 
 def test_the_place_found_is_the_one_that_beats_its_hardest_null_most():

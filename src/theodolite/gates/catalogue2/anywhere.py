@@ -4,7 +4,9 @@
 null its statistic, in standard deviations of that place, is held against the maximum over all places in each draw
 (max-T). One place must so beat all nulls: with a maximum of its own under every null, a place that one null explains
 and another place that the other explains would together look like a finding. What is held against the maximum is never
-larger than the observed maximum, so p is never smaller, and no bettor richer, than with the maximum itself.
+larger than the observed maximum, so p is never smaller, and no bettor richer, than with the maximum itself. Different
+places may still have different explanations, each of which can be beaten by chance; so the nulls of the panel share the
+level (:func:`shared`).
 
 *Effect.* It is reported at the place found, with bounds that hold for all places together, and an upper bound that the
 effect of no place exceeds (:mod:`theodolite.gates.simultaneous`). Every baseline is measured at every place and given
@@ -46,7 +48,7 @@ from theodolite.judgements import Effect, GateResult, NullEvidence
 from theodolite.measurements import BipartiteScores, Coexpression, GeneScores, PairScores, Variant, VariantKind
 from theodolite.plans import NullName, Plan
 
-__all__ = ["AnywhereCase", "Maximum", "bounded", "found_place", "quick_p_anywhere"]
+__all__ = ["AnywhereCase", "Maximum", "bounded", "found_place", "quick_p_anywhere", "shared"]
 
 Floats = NDArray[np.float64]
 
@@ -94,8 +96,18 @@ def bounded(evidence: tuple[NullEvidence, ...], plan: Plan) -> tuple[NullEvidenc
     The observed maximum would have made the bettor rich no later than the place found did. What either has above the
     threshold is luck of the last bet, and could differ in favour of the latter; so it does not count.
     """
-    most = (1.0 + _ROUNDING) / plan.level.provisional_alpha
+    most = (1.0 + _ROUNDING) / plan.null_alpha
     return tuple(item if item.e is None or item.e <= most else item.model_copy(update={"e": most}) for item in evidence)
+
+
+def shared(plan: Plan, p: float, e: float | None) -> tuple[float, float | None]:
+    """Return the panel's p and e with the level shared among its nulls.
+
+    Let every place have a null that is true there, not all the same. On the event that null j is true at the place
+    found, p is at least that of the maximum over the places at which j is true, and e at most that of it. Summed over
+    the nulls: P(p <= u) is at most u times their number, and the mean of e at most their number.
+    """
+    return min(1.0, plan.explanations * p), None if e is None else e / plan.explanations
 
 
 def _counted(maximum: Maximum, null: NullName, seed: int) -> Draws:
@@ -103,7 +115,7 @@ def _counted(maximum: Maximum, null: NullName, seed: int) -> Draws:
 
 
 def quick_p_anywhere(contrasts: list[AnyContrast], place: int, plan: Plan, *purpose: str) -> float | None:
-    """Return the panel's largest p of a place against the maximum over all, None if a null is stuck.
+    """Return the p of a place against the maximum over all, the nulls sharing the level; None if a null is stuck.
 
     At most 999 draws of each null, as :func:`~theodolite.gates.catalogue2.panel.quick_p` of one place.
     """
@@ -115,7 +127,7 @@ def quick_p_anywhere(contrasts: list[AnyContrast], place: int, plan: Plan, *purp
         draws = _counted(Maximum(contrasts, null_moments(contrasts, null, seed), place), null, seed)
         rule = Stopping(kind="besag_clifford", b_max=QUICK_DRAWS)
         largest = max(largest, sequential_evidence(draws, 0.0, rule).p)
-    return largest
+    return shared(plan, largest, None)[0]
 
 
 class AnywhereCase(Case):

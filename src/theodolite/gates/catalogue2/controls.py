@@ -37,7 +37,7 @@ class _Terms(TypedDict):
 
 def _level(plan: Plan) -> float:
     """Return what every null must reach at the provisional level, as a p or as one over an e."""
-    alpha = plan.level.provisional_alpha
+    alpha = plan.null_alpha
     return alpha if plan.evidence == "e" else alpha / harmonic(plan.level.provisional_t)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from theodolite.gates.ablation import Ablation
 from theodolite.gates.catalogue1.judging import power_gate
-from theodolite.gates.catalogue2.anywhere import AnywhereCase, bounded
+from theodolite.gates.catalogue2.anywhere import AnywhereCase, bounded, shared
 from theodolite.gates.catalogue2.baselines import baseline_margin
 from theodolite.gates.catalogue2.case import Case
 from theodolite.gates.catalogue2.confounds import confound_residual
@@ -152,6 +152,8 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
         evidence = bounded(evidence, plan)
     p = max(item.p for item in evidence)
     e = None if plan.evidence != "e" else min(item.e or 0.0 for item in evidence)
+    if plan.places is not None:
+        p, e = shared(plan, p, e)
     effect = case.effect
     sensitive = next((gate.passed for gate in gates if gate.gate == "G7+"), None)
     gates += [effect_size(plan, effect, case.size, case.place), equivalence(plan, effect, sensitive=sensitive)]

@@ -75,7 +75,7 @@ def stopping(plan: Plan) -> Stopping:
     """Return when the drawing of a plan's nulls ends."""
     if (plan.evidence or "p") == "p":
         return Stopping(kind="besag_clifford", b_max=plan.draws)
-    return Stopping(kind="betting", b_max=plan.draws, threshold=1.0 / plan.level.provisional_alpha)
+    return Stopping(kind="betting", b_max=plan.draws, threshold=1.0 / plan.null_alpha)
 
 
 def reaches(contrast: AnyContrast, plan: Plan) -> dict[NullName, Reach]:
@@ -109,7 +109,7 @@ def resolution(plan: Plan, log10_arrangements: float | None = None) -> GateResul
     Without ``log10_arrangements`` (before any measurement) only the draws count.
     """
     kind = plan.evidence or "p"
-    alpha = plan.level.provisional_alpha
+    alpha = plan.null_alpha
     required = 1.0 / alpha if kind == "e" else harmonic(plan.level.provisional_t) / alpha
     by_draws = wealth_at_zero(plan.draws) if kind == "e" else float(plan.draws + 1)
     by_labels = 10.0 ** min(log10_arrangements, 300.0) if log10_arrangements is not None else float("inf")
