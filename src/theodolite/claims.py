@@ -8,11 +8,13 @@ a locus. The stream of errors counts hypotheses; credit is earned once a claim k
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from theodolite.canonical import digest
+from theodolite.records import Closed
 
 __all__ = [
     "Author",
@@ -32,11 +34,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,79}$")]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Named(_Record):
+class Named(Closed):
     """A thing known by a name to people and by a content hash to the ledger."""
 
     name: Name
@@ -95,7 +93,7 @@ _INDEX_LENGTH = {
 _WITHOUT_LAYER = (LocusKind.ANY, LocusKind.READ_OUT_AXIS, LocusKind.READ_OUT_WINDOW)
 
 
-class Locus(_Record):
+class Locus(Closed):
     """A place in the model.
 
     Attributes
@@ -145,7 +143,7 @@ class Locus(_Record):
                 return f"read-out axes {self.index[0]}-{self.index[1]}"
 
 
-class Claim(_Record):
+class Claim(Closed):
     """The typed tuple that a claim's identity is made of.
 
     Attributes
@@ -175,7 +173,7 @@ class Claim(_Record):
             raise ValueError(f"adjustment {self.adjustment!r} must be sorted and free of repeats")
         return self
 
-    @property
+    @cached_property
     def key(self) -> str:
         """``claim_key``: SHA-256 of the typed tuple, names left out wherever a content hash stands for them."""
         return digest(
@@ -198,7 +196,7 @@ class Author(StrEnum):
     PERSON = "person"
 
 
-class Hypothesis(_Record):
+class Hypothesis(Closed):
     """A claim at a locus, with the reason it was proposed and the rows that led to it.
 
     Attributes
@@ -225,7 +223,7 @@ class Hypothesis(_Record):
     parents: tuple[str, ...] = ()
     author: Author = Author.PLANNER
 
-    @property
+    @cached_property
     def id(self) -> str:
         """``hypothesis_id``: SHA-256 of (claim key, locus)."""
         return digest([self.claim.key, self.locus.model_dump(mode="json")])

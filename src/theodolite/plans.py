@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -242,7 +243,7 @@ class Plan(Record):
             for variant in self.variants
         }
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Pre-registration hash: SHA-256 of the canonical JSON of the whole plan."""
         return digest(self.model_dump(mode="json"))

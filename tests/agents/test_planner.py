@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 import pytest
 
 from theodolite.agents import Planner
-from theodolite.agents.planner import Candidate
+from theodolite.agents.planner import Candidate, in_order
+from theodolite.agents.planner import strength as strength_of
 from theodolite.claims import Direction, Hypothesis, Relation
 from theodolite.experiments import CampaignRun
+from theodolite.gates.exploration import Margin
 from theodolite.store import EntryKind, agent_view, hypothesis_rows, refusal_rows
 
 Open = Callable[..., CampaignRun]
@@ -31,6 +34,34 @@ def candidate(run: CampaignRun, hypothesis: Hypothesis) -> Candidate:
     return next(item for item in Planner()._candidates(run, list(run.explore())) if item.hypothesis.id == hypothesis.id)
 
 
+def test_the_lesser_of_two_margins_is_what_a_claim_promises() -> None:
+    # A support asks for an effect of interest, and for 0.03 more than the best baseline shows.
+    assert strength_of(0.30, 0.20, 0.1, Margin(error=0.05, gain=0.13, gain_error=0.02)) == pytest.approx(2.0)
+    assert strength_of(0.30, 0.20, 0.1, Margin(error=0.05, gain=0.05, gain_error=0.02)) == pytest.approx(1.0)
+    assert strength_of(0.40, 0.20, 0.1, Margin(error=0.05, gain=0.00, gain_error=0.02)) < 0
+    assert strength_of(0.30, 0.20, 0.1, None) == pytest.approx(1.0), "a look of an earlier version"
+
+
+@pytest.mark.parametrize(
+    ("latest", "order"),
+    [
+        ([4, 4, 4, 4], [0, 1, 2, 3]),
+        ([4, 4, 4, 1], [3, 0, 1, 2]),
+        ([4, 2, 4, 2], [1, 3, 0, 2]),
+        ([3, 3, 2], [0, 2, 1]),
+        ([], []),
+    ],
+)
+def test_the_strongest_go_first_unless_another_would_come_too_late(latest: list[int], order: list[int]) -> None:
+    assert in_order(latest) == order
+    assert all(place < latest[item] for place, item in enumerate(order))
+
+
+def test_what_cannot_all_be_in_time_has_no_order() -> None:
+    with pytest.raises(ValueError, match="would come too late"):
+        in_order([1, 1])
+
+
 def test_the_same_ledger_gives_the_same_proposals(open_campaign: Open, tmp_path: Path) -> None:
     run, again = open_campaign(), open_campaign(folder=tmp_path / "another")
     assert propose(run, 4) == propose(run, 4) == propose(again, 4)
@@ -47,6 +78,39 @@ def test_the_budget_is_shared_between_instruments(open_campaign: Open) -> None:
     run = open_campaign()
     families = Counter(hypothesis.tool.partition("@")[0] for hypothesis in propose(run, 6))
     assert families == {tool.name: 2 for tool in run.setting.tools}
+
+
+def test_a_claim_that_needs_a_large_level_goes_before_those_that_can_wait(
+    open_campaign: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = open_campaign()
+    usual = propose(run, 3)
+    needy, powered = usual[1].claim.reference.name, type(run.power).sufficient
+    first = run.registrar().level(0).provisional_alpha
+
+    def sufficient(power: Any, shape: str, reference: str, block: str, level: Any, kind: Any) -> bool:
+        late = reference == needy and level.provisional_alpha < first
+        return powered(power, shape, reference, block, level, kind) and not late
+
+    monkeypatch.setattr(type(run.power), "sufficient", sufficient)
+    assert propose(run, 3) == [usual[1], usual[0], usual[2]]
+
+
+def test_what_a_baseline_shows_as_well_waits_behind_what_the_model_adds(open_campaign: Open) -> None:
+    run = open_campaign()
+    looks = list(run.explore())
+    best = propose(run, 1)[0]
+    name = best.claim.reference.name
+
+    def shown_by_a_baseline(look: Any) -> Any:
+        margins = {
+            reference: dataclasses.replace(margin, gain=0.0) if reference == name else margin
+            for reference, margin in look.margins.items()
+        }
+        return dataclasses.replace(look, margins=margins)
+
+    later = Planner().propose(run, [shown_by_a_baseline(look) for look in looks], 6)
+    assert [item.claim.reference.name for item in later].index(name) > 0
 
 
 def test_what_one_instrument_cannot_use_goes_to_the_others(open_campaign: Open) -> None:
@@ -78,6 +142,8 @@ def test_a_proposal_says_what_it_rests_on(open_campaign: Open) -> None:
         (parent,) = hypothesis.parents
         effect, n = looks[parent].effects[hypothesis.claim.reference.name]
         assert f"{effect:+.3f} over {n} genes" in hypothesis.rationale
+        margin = looks[parent].margins[hypothesis.claim.reference.name]
+        assert f"{margin.gain:+.3f} beyond the best baseline" in hypothesis.rationale
         assert looks[parent].params.locus() == hypothesis.locus
         if hypothesis.claim.relation is Relation.SEPARATES:
             assert hypothesis.direction is (Direction.GREATER if effect > 0 else Direction.LESS)

@@ -42,6 +42,7 @@ def test_refusals_are_told_by_code(campaign_result, test_record):
 def test_an_ablation_stands_beside_its_control(campaign_result, test_record):
     table = next(t for t in tables(*study(campaign_result, test_record)) if t.title == "One safeguard off")
     assert table.rows == (
+        ("no lock", "global null", "peeker", "P(any support)", "1.000 ≤ 1.000", "0.000 ≤ 0.950", "1.0", "0.0"),
         (
             "no lock",
             "global null",
@@ -52,7 +53,6 @@ def test_an_ablation_stands_beside_its_control(campaign_result, test_record):
             "1.0",
             "0.0",
         ),
-        ("no lock", "global null", "peeker", "P(any support)", "1.000 ≤ 1.000", "0.000 ≤ 0.950", "1.0", "0.0"),
     )
 
 

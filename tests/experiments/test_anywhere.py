@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from theodolite.agents import Planner
 from theodolite.canonical import digest
-from theodolite.claims import Locus, LocusKind
+from theodolite.claims import Author, Direction, Hypothesis, Locus, LocusKind
+from theodolite.experiments import CampaignRun, Look
 from theodolite.experiments.rejudging import judged_again, under_catalogue
 from theodolite.experiments.replay import verify_decisions
 from theodolite.experiments.setting import Setting
@@ -25,18 +25,33 @@ from theodolite.measurements import load_measurement
 from theodolite.plans import Plan
 from theodolite.reports import slot_life
 from theodolite.store import Entry, EntryKind, Ledger, hypothesis_rows, refusal_rows, verify
-from theodolite.tools import ToolError
+from theodolite.tools import ToolError, get_tool
 
 ANY = Locus(kind=LocusKind.ANY)
 PAIRS = "geometry.pair_proximity"
 
 
-class Somewhere(Planner):
-    """An executor that leaves every place open."""
+class Somewhere:
+    """An executor that leaves places open, and takes from the looks no more than which tail is evidence."""
 
-    def propose(self, *args: Any, **rest: Any) -> Any:
-        found = super().propose(*args, **rest)
-        return [item.model_copy(update={"locus": ANY, "parents": ()}) for item in found]
+    name = "somewhere"
+
+    def propose(self, run: CampaignRun, looks: Sequence[Look], slots: int) -> list[Hypothesis]:
+        found = []
+        for tool, reference in (("geometry.axis_separation", "program_1"), (PAIRS, "program_2_pairs")):
+            effects = [look.effects[reference][0] for look in looks if look.tool.name == tool]
+            instrument = get_tool(tool)
+            found.append(
+                Hypothesis(
+                    claim=run.setting.claim(instrument, reference),
+                    locus=ANY,
+                    direction=Direction.GREATER if max(effects, key=abs) > 0 or tool == PAIRS else Direction.LESS,
+                    tool=f"{tool}@{instrument.version}",
+                    rationale="it may be anywhere",
+                    author=Author.EXECUTOR,
+                )
+            )
+        return found[:slots]
 
 
 @dataclass

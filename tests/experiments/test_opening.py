@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from theodolite.claims import Hypothesis
+from theodolite.claims import Hypothesis, Relation
 from theodolite.data import DISCOVERY
 from theodolite.experiments import TEMPLATE, CampaignRun, StepError, Workspace, load_campaign, prepare
 from theodolite.experiments.replay import verify_decisions
@@ -77,6 +77,42 @@ def test_a_place_of_a_baseline_is_one_of_the_instruments_and_says_what_it_showed
             assert all(
                 place["params"] in admissible and -0.5 <= float(place["effect"]) <= 0.5 for place in places.values()
             )
+
+
+def test_a_look_says_what_a_reference_adds_to_the_best_baseline_at_its_own_best_place(open_campaign: Open) -> None:
+    run = open_campaign()
+    looks = list(run.explore())
+    for look in looks:
+        either = look.tool.relation is Relation.SEPARATES
+        assert look.margins.keys() == look.effects.keys()
+        for reference, margin in look.margins.items():
+            size = abs if either else float
+            known = [run.setting.loci[variant, look.tool.name].effects for variant in BASELINES]
+            hardest = max(size(effects[reference]) for effects in known if reference in effects)
+            assert margin.gain == pytest.approx(size(look.effects[reference][0]) - hardest)
+            assert min(margin.error, margin.gain_error) >= 0
+    assert looks == list(run.explore())
+
+
+def test_a_look_of_an_earlier_version_knows_nothing_of_baselines(
+    open_campaign: Open, small_world: Any, tmp_path: Path
+) -> None:
+    run = open_campaign()
+    (look, *_) = run.explore()
+    folder = tmp_path / "earlier"
+    shutil.copytree(tmp_path / "artefacts", folder / "artefacts")
+    with Ledger.create(folder / "ledger.sqlite") as ledger:
+        for entry in run.ledger.entries():
+            payload = copy.deepcopy(entry.payload)
+            if entry.kind is EntryKind.LOOK:
+                for effect in payload["effects"].values():
+                    for name in ("error", "gain", "gain_error"):
+                        del effect[name]
+            ledger.append(entry.kind, entry.id, entry.subject, payload)
+    with small_world.opened(folder, small_world.spec("small")) as earlier:
+        earlier.open()
+        (found, *_) = earlier.explore()
+        assert (found.effects, found.margins) == (look.effects, {})
 
 
 def test_opening_again_finds_what_it_wrote_and_measures_nothing(open_campaign: Open) -> None:

@@ -14,7 +14,8 @@ from theodolite.models.planted_checkpoint import r2_checkpoint
 @pytest.mark.slow
 def test_training_on_a_world_leaves_a_model_of_its_genes_and_is_not_repeated(tmp_path: Path) -> None:
     structure = plant_structure(22)
-    folder = r2_checkpoint(structure, tmp_path / "r2", 2)
+    folder = tmp_path / "r2"
+    assert r2_checkpoint(structure, folder, 2).steps == 2
     facts = model_facts(str(folder))
     assert facts.genes == structure.cells.genes
     written = (folder / "model.safetensors").read_bytes()

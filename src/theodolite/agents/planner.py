@@ -7,6 +7,8 @@ It sees what any agent sees: looks at the discovery split, pre-run refusals, and
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,10 +16,15 @@ from theodolite.claims import Author, Direction, Hypothesis, Relation
 from theodolite.data import DISCOVERY
 from theodolite.experiments import CampaignRun, Event, Look
 from theodolite.gates import StreamExhausted
-from theodolite.plans import EvidenceKind
+from theodolite.gates.catalogue2.baselines import GAIN
+from theodolite.gates.exploration import Margin
+from theodolite.plans import EvidenceKind, LevelRule
 from theodolite.store import AgentView, agent_view
 
-__all__ = ["Candidate", "Planner"]
+__all__ = ["Candidate", "Planner", "in_order", "strength"]
+
+_LEAST_ERROR = 1e-6
+"""Keeps members that all score alike from counting as certainty."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Candidate:
     evidence
         What its tool's nulls give.
     strength
-        Discovery effect over its standard error under no association; only an order of interest.
+        See :func:`strength`; only an order of interest.
     """
 
     hypothesis: Hypothesis
@@ -46,37 +53,117 @@ class Candidate:
     strength: float
 
 
+def strength(effect: float, sesoi: float, null_error: float, margin: Margin | None) -> float:
+    """Return by how many standard errors discovery exceeds what a support asks for.
+
+    A support asks for an effect of interest and for a gain over the best baseline; the lesser of the two margins
+    counts. A look that knows nothing of baselines is measured by its effect alone.
+
+    Parameters
+    ----------
+    effect
+        Towards the claimed side.
+    sesoi
+        Smallest effect of interest.
+    null_error
+        Standard error of the effect under no association, for looks without a margin.
+    margin
+        What the effect adds to the best baseline, and errors.
+    """
+    if margin is None:
+        return (effect - sesoi) / null_error
+    return min(
+        (effect - sesoi) / max(margin.error, _LEAST_ERROR),
+        (margin.gain - GAIN) / max(margin.gain_error, _LEAST_ERROR),
+    )
+
+
+def in_order(latest: Sequence[int]) -> list[int]:
+    """Return the order in which items, strongest first, take places so that none comes too late.
+
+    Parameters
+    ----------
+    latest
+        For each item the number of places from the first at which it may stand.
+
+    Returns
+    -------
+    list of int
+        Indices of the items by place. From the last place backwards, the weakest item that may stand there takes it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such order.
+    """
+    left, placed = list(range(len(latest))), []
+    for place in range(len(latest), 0, -1):
+        item = next((item for item in reversed(left) if latest[item] >= place), None)
+        if item is None:
+            raise ValueError(f"{len(left)} items are left for place {place}, and each would come too late there")
+        left.remove(item)
+        placed.append(item)
+    return placed[::-1]
+
+
 class Planner:
     """Proposes hypotheses for one round; deterministic given the ledger."""
 
-    name = "offline planner 1"
+    name = "offline planner 2"
 
     def propose(self, run: CampaignRun, looks: Sequence[Look], slots: int) -> list[Hypothesis]:
-        """Return up to ``slots`` hypotheses, strongest first, the budget shared between instruments.
+        """Return up to ``slots`` hypotheses, the budget shared between instruments.
 
-        Each instrument may fill an equal share of the slots; what one cannot use goes to the others. The order is by
-        strength, because early places in the error stream have the larger levels.
+        Each instrument may fill an equal share of the slots, from its strongest claims down; what one cannot use goes
+        to the others. Early places in the error stream have the larger levels: they are for the strongest claims, but
+        a claim whose reference is powered only at a large level goes before stronger ones that can wait.
         """
         run.notify(Event("choose", 0, slots))
         view = agent_view(run.ledger, run.setting.campaign_id)
         pool = self._ranked(run, looks, view)
-        registrar = run.registrar()
+        levels = self._levels(run, slots)
         quota = -(-slots // max(len({candidate.family for candidate in pool}), 1))
-        chosen: list[Candidate] = []
+        chosen: dict[str, tuple[Candidate, int]] = {}
+        used: Counter[str] = Counter()
+        due: list[int] = []
         for share in (quota, slots):
             for candidate in pool:
-                used = sum(other.family == candidate.family for other in chosen)
-                if len(chosen) == slots or used >= share or candidate in chosen:
+                key = candidate.hypothesis.id
+                if len(chosen) == len(levels) or used[candidate.family] >= share or key in chosen:
                     continue
                 run.notify(Event("choose", len(chosen), slots, candidate.reference))
-                try:
-                    level = registrar.level(len(chosen))
-                except StreamExhausted:
-                    break
-                if run.power.sufficient(candidate.shape, candidate.reference, run.block, level, candidate.evidence):
-                    chosen.append(candidate)
+                latest = self._latest(run, candidate, levels)
+                insort(due, latest)
+                if any(last <= place for place, last in enumerate(due)):
+                    del due[bisect_left(due, latest)]
+                    continue
+                chosen[key] = (candidate, latest)
+                used[candidate.family] += 1
         run.notify(Event("choose", slots, slots))
-        return [candidate.hypothesis for candidate in chosen]
+        # What filled another instrument's share is weaker than what was chosen before it, or waits behind it.
+        found = sorted(chosen.values(), key=lambda item: (-item[0].strength, item[0].hypothesis.id))
+        return [found[index][0].hypothesis for index in in_order([latest for _, latest in found])]
+
+    @staticmethod
+    def _levels(run: CampaignRun, slots: int) -> list[LevelRule]:
+        registrar, levels = run.registrar(), []
+        try:
+            for place in range(slots):
+                levels.append(registrar.level(place))
+        except StreamExhausted:
+            pass
+        return levels
+
+    @staticmethod
+    def _latest(run: CampaignRun, candidate: Candidate, levels: Sequence[LevelRule]) -> int:
+        """Return at how many of the places a claim has power; levels fall from place to place."""
+        return bisect_left(
+            levels,
+            True,
+            key=lambda level: (
+                not run.power.sufficient(candidate.shape, candidate.reference, run.block, level, candidate.evidence)
+            ),
+        )
 
     def _ranked(self, run: CampaignRun, looks: Sequence[Look], view: AgentView) -> list[Candidate]:
         closed = set(view.tried_hypotheses) | {refusal.hypothesis_id for refusal in view.refusals}
@@ -98,18 +185,22 @@ class Planner:
             for reference_id, (effect, n) in look.effects.items():
                 if not testable[reference_id].testable:
                     continue
-                tool = look.tool
+                tool, margin = look.tool, look.margins.get(reference_id)
                 # Closeness is a one-sided claim; the sign of an axis is arbitrary, so either end of it will do.
                 signed = abs(effect) if tool.relation is Relation.SEPARATES else effect
                 greater = effect >= 0 or tool.relation is Relation.RANKS_ABOVE
                 error = math.sqrt((universe + 1) / (12 * max(n, 1) * max(universe - n, 1)))
+                beyond = "" if margin is None else f", {margin.gain:+.3f} beyond the best baseline"
                 hypothesis = Hypothesis(
                     claim=setting.claim(tool, reference_id),
                     locus=look.params.locus(),
                     direction=Direction.GREATER if greater else Direction.LESS,
                     tool=f"{tool.name}@{tool.version}",
-                    rationale=f"on the discovery genes the effect is {effect:+.3f} over {n} genes of the reference",
+                    rationale=f"on the discovery genes the effect is {effect:+.3f} over {n} genes of the reference"
+                    + beyond,
                     parents=(look.id,),
                     author=Author.PLANNER,
                 )
-                yield Candidate(hypothesis, tool.shape.shape, reference_id, tool.name, tool.evidence, signed / error)
+                shape = tool.shape.shape
+                strong = strength(signed, setting.sesoi(shape), error, margin)
+                yield Candidate(hypothesis, shape, reference_id, tool.name, tool.evidence, strong)

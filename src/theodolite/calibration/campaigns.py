@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -27,6 +27,7 @@ from theodolite.calibration.proposers import (
     Proposer,
     RandomProposer,
 )
+from theodolite.calibration.proposers.narrowing import narrowed_references
 from theodolite.calibration.records import CampaignResult, ProposerName, Terms, TestRecord, Truth
 from theodolite.claims import Hypothesis, Verdict
 from theodolite.data import Reference
@@ -155,13 +156,16 @@ def _play(
     started = time.process_time()
     setting = world.setting(terms, Workspace.at(folder), ablation)
     aliases: dict[str, str] = {}
+    parents: dict[str, Reference] = {}
     if name is ProposerName.ALIAS_MAKER:
         setting, aliases = _with_aliases(setting)
+    if name is ProposerName.PEEKER and ablation is Ablation.NO_LOCK:
+        setting, parents = _with_narrowed(setting, world.runner(setting), terms.round_size)
     runner = world.runner(setting)
     run = CampaignRun(setting, ledger, runner)
     reviewer = _Silent() if ablation in _UNREVIEWED else LintReviewer()
     stopped = drive(run, _proposer(name, seed, runner, aliases, ablation), reviewer)
-    tests = tuple(_tests(world, run))
+    tests = tuple(_tests(world, run, parents))
     refused = Counter(str(entry.payload["code"]) for entry in ledger.entries(kind=EntryKind.REFUSAL))
     return CampaignResult(
         world=world.kind,
@@ -216,7 +220,24 @@ def _with_aliases(setting: Setting) -> tuple[Setting, dict[str, str]]:
     return replace(setting, references={**setting.references, **again}, _testability={}), copies
 
 
-def _tests(world: World, run: CampaignRun) -> Iterator[TestRecord]:
+def _with_narrowed(setting: Setting, runner: Runner, each: int) -> tuple[Setting, dict[str, Reference]]:
+    """List references that were cut after the hold-out was seen; return by their hash what each was cut from."""
+    made = narrowed_references(setting, runner, each=each)
+    parents = {reference.sha256: setting.references[parent] for reference, parent in made.values()}
+    more = {name: reference for name, (reference, _) in made.items()}
+    return replace(setting, references={**setting.references, **more}, _testability={}), parents
+
+
+def _uncut(hypothesis: Hypothesis, parents: Mapping[str, Reference]) -> Hypothesis:
+    """Return a hypothesis about the reference that its own was cut from: what is planted there is true of both."""
+    claim = hypothesis.claim
+    if claim.reference.sha256 not in parents:
+        return hypothesis
+    whole = claim.model_copy(update={"reference": parents[claim.reference.sha256].named})
+    return hypothesis.model_copy(update={"claim": whole})
+
+
+def _tests(world: World, run: CampaignRun, parents: Mapping[str, Reference]) -> Iterator[TestRecord]:
     plans: dict[str, Plan] = {}
     judged: dict[str, Judgement] = {}
     for entry in run.ledger.entries():
@@ -227,14 +248,18 @@ def _tests(world: World, run: CampaignRun) -> Iterator[TestRecord]:
                 judged[entry.subject] = Judgement.model_validate(entry.payload["judgement"])
             case EntryKind.VERDICT:
                 settled = Settlement.model_validate(entry.payload["settlement"])
-                yield _record(world, run, plans[entry.subject], judged.get(entry.subject), settled)
+                plan = plans[entry.subject]
+                block = plan.block.id.rpartition("/")[2]
+                truth = world.truth(_uncut(plan.hypothesis, parents), block)
+                yield _record(run, plan, block, truth, judged.get(entry.subject), settled)
             case _:
                 pass
 
 
-def _record(world: World, run: CampaignRun, plan: Plan, judgement: Judgement | None, settled: Settlement) -> TestRecord:
-    hypothesis, block = plan.hypothesis, plan.block.id.rpartition("/")[2]
-    truth = world.truth(hypothesis, block)
+def _record(
+    run: CampaignRun, plan: Plan, block: str, truth: Truth, judgement: Judgement | None, settled: Settlement
+) -> TestRecord:
+    hypothesis = plan.hypothesis
     return TestRecord(
         round=plan.round,
         slot=plan.slot,

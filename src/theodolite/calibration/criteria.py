@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import BaseModel, ConfigDict
-
 from theodolite.calibration.summary import ArmSummary, Mean, Summary, pooled
 from theodolite.gates.ablation import Ablation
+from theodolite.records import Closed
 
 __all__ = ["MUST_BREAK", "QUICK", "Criterion", "Limits", "criteria"]
 
@@ -16,18 +15,10 @@ MUST_BREAK: dict[Ablation, str] = {
     Ablation.NO_FAMILY_BLOCK: "paralogue",
     Ablation.NO_CONFOUND_GATE: "degree",
 }
-"""Safeguards without which the error rate must exceed q, each in the world that it is there for.
-
-Without the lock, what nulls and error stream let through in the global null is held against q: effect size and
-baselines do not lean on the lock, and stop most of it still.
-"""
+"""Safeguards without which the error rate must exceed q, each in the world that it is there for."""
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Limits(_Kept):
+class Limits(Closed):
     """What bounds may not exceed and power may not fall below.
 
     Attributes
@@ -52,7 +43,7 @@ QUICK = Limits(above_q=0.10, power=0.50, ablations=False)
 """What the study of every change is held against: few campaigns have wide bounds."""
 
 
-class Criterion(_Kept):
+class Criterion(Closed):
     """One criterion.
 
     Attributes
@@ -119,8 +110,8 @@ def _ablations(summary: Summary) -> Iterator[Criterion]:
     for ablation, world in MUST_BREAK.items():
         arms = [arm for arm in summary.arms if arm.ablation is ablation and arm.world == world]
         null = world == "global_null"
-        what = "P(any test reaches its level)" if null else "FDR over hypotheses"
-        rate = max(((arm.any_reached if null else arm.fdr).value or 0.0 for arm in arms), default=None)
+        what = "P(any support)" if null else "FDR over hypotheses"
+        rate = max(((arm.any_support if null else arm.fdr).value or 0.0 for arm in arms), default=None)
         yield Criterion(
             what=f"{what} with {ablation.value.replace('_', ' ')}",
             value=rate,

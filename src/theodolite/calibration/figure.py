@@ -126,7 +126,7 @@ def _ablations(axes: Axes, summary: Summary) -> None:
     axes.set_ylim(len(off) - 0.45, -0.55)
     _mark_q(axes, summary.q)
     axes.set_xlim(0.0, 1.0)
-    axes.set_xlabel("FDR, or P(any test reaches its level) in the global null")
+    axes.set_xlabel("FDR, or P(any support) in the global null")
     axes.set_title("What each safeguard prevents", loc="left", fontsize=11, pad=16)
     axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, frameon=False)
 
@@ -139,4 +139,4 @@ def _bar(axes: Axes, place: float, mean: Mean, colour: str, label: str) -> None:
 
 
 def _rate(arm: ArmSummary) -> Mean:
-    return arm.any_reached if arm.world == "global_null" else arm.fdr
+    return arm.any_support if arm.world == "global_null" else arm.fdr

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from theodolite.claims import Verdict
 from theodolite.gates.ablation import Ablation
+from theodolite.records import Closed
 
 __all__ = ["CampaignResult", "ProposerName", "Terms", "TestRecord", "Truth", "TruthKind"]
-
-
-class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ProposerName(StrEnum):
@@ -47,7 +44,7 @@ class TruthKind(StrEnum):
         return self in (TruthKind.NULL, TruthKind.CONFOUNDED)
 
 
-class Truth(_Kept):
+class Truth(Closed):
     """The planted truth of one hypothesis.
 
     Attributes
@@ -62,7 +59,7 @@ class Truth(_Kept):
     effect: float
 
 
-class Terms(_Kept):
+class Terms(Closed):
     """The terms of the campaigns of a study.
 
     Attributes
@@ -80,7 +77,7 @@ class Terms(_Kept):
     round_size: int = Field(default=10, ge=1)
 
 
-class TestRecord(_Kept):
+class TestRecord(Closed):
     """One registered test.
 
     Attributes
@@ -133,7 +130,7 @@ class TestRecord(_Kept):
         return self.e is not None and self.alpha is not None and self.e * self.alpha >= 1.0
 
 
-class CampaignResult(_Kept):
+class CampaignResult(Closed):
     """One campaign.
 
     Attributes

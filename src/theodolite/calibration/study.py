@@ -7,13 +7,14 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from theodolite.calibration.records import CampaignResult, ProposerName, Terms
 from theodolite.data.planted import WorldKind
 from theodolite.files import write_atomically
 from theodolite.gates import CATALOGUE_VERSION, DECISION_VERSION
 from theodolite.gates.ablation import Ablation
+from theodolite.records import Closed
 
 __all__ = ["ACTIVATIONS", "Arm", "Cell", "Store", "Study", "StudyError", "Unit", "quick_study", "standard_study"]
 
@@ -36,11 +37,7 @@ class StudyError(ValueError):
     """A study that cannot be run or continued as it was asked for."""
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Arm(_Kept):
+class Arm(Closed):
     """Campaigns that differ in structure, activation and proposer only.
 
     Attributes
@@ -59,7 +56,7 @@ class Arm(_Kept):
     campaigns: int
 
 
-class Cell(_Kept):
+class Cell(Closed):
     """One campaign to run."""
 
     activation: int
@@ -73,7 +70,7 @@ class Cell(_Kept):
         return same and (result.through_graph is not None or not self.full)
 
 
-class Unit(_Kept):
+class Unit(Closed):
     """All campaigns on one structure of one world: a process runs them one after another and shares what is dear."""
 
     world: WorldKind
@@ -86,7 +83,7 @@ class Unit(_Kept):
         return f"{self.world.value}-{self.structure:02d}"
 
 
-class Study(_Kept):
+class Study(Closed):
     """What is run.
 
     Attributes

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from pydantic import BaseModel, ConfigDict
-
 from theodolite.calibration.bounds import clopper_pearson_lower, clopper_pearson_upper, hoeffding_bentkus_upper
 from theodolite.calibration.records import CampaignResult, ProposerName, TestRecord, TruthKind
 from theodolite.claims import Verdict
 from theodolite.gates.ablation import Ablation
+from theodolite.records import Closed
 
 __all__ = ["CURVE", "ArmSummary", "Mean", "Share", "Summary", "pooled", "summarise"]
 
@@ -28,11 +27,7 @@ _CONFIDENCE_TAIL = 0.05
 _ENDS = (Verdict.SUPPORTED, Verdict.REFUTED, Verdict.INCONCLUSIVE, Verdict.INVALID, Verdict.ERROR)
 
 
-class _Kept(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Mean(_Kept):
+class Mean(Closed):
     """A mean over campaigns of something in [0, 1].
 
     Attributes
@@ -51,7 +46,7 @@ class Mean(_Kept):
     campaigns: int
 
 
-class Share(_Kept):
+class Share(Closed):
     """A share of tests, with exact 95 % limits on either side as if tests were independent."""
 
     count: int
@@ -73,7 +68,7 @@ class Share(_Kept):
         return clopper_pearson_upper(self.count, self.of) if self.of else 1.0
 
 
-class ArmSummary(_Kept):
+class ArmSummary(Closed):
     """The campaigns of one proposer in one world, with all safeguards or with one off.
 
     Attributes
@@ -140,7 +135,7 @@ class ArmSummary(_Kept):
     seconds: float
 
 
-class Summary(_Kept):
+class Summary(Closed):
     """A study in numbers.
 
     Attributes

@@ -209,7 +209,7 @@ def _ablations(summary: Summary) -> Table:
         control = summary.arm(arm.world, arm.proposer)
         fields = {"FDR hypotheses": "fdr"}
         if arm.world == "global_null":
-            fields = {"P(any reaches its level)": "any_reached", "P(any support)": "any_support"}
+            fields = {"P(any support)": "any_support", "P(any reaches its level)": "any_reached"}
         rows += [
             (
                 arm.ablation.value.replace("_", " "),

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
 
 from theodolite.canonical import digest
+from theodolite.records import Closed
 
 __all__ = ["TEMPLATE", "CampaignError", "CampaignSpec", "CellsSpec", "load_campaign"]
 
@@ -18,11 +19,7 @@ class CampaignError(ValueError):
     """A campaign file that cannot run; says line, value and what is allowed."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CellsSpec(_Section):
+class CellsSpec(Closed):
     """Which cells."""
 
     source: str = Field(default="pbmc", description="'pbmc' (packaged) or the path of an .h5ad file with raw counts")
@@ -34,7 +31,7 @@ class CellsSpec(_Section):
     batch: str | None = Field(default=None, description="obs column with batches, if there are any")
 
 
-class ErrorSpec(_Section):
+class ErrorSpec(Closed):
     """The error stream that the campaign draws its levels from."""
 
     stream: str = Field(default="main", pattern=r"^[a-z][a-z0-9-]{0,30}$", description="name of the error budget")
@@ -48,7 +45,7 @@ class ErrorSpec(_Section):
     )
 
 
-class BudgetSpec(_Section):
+class BudgetSpec(Closed):
     """How much the campaign may do."""
 
     experiments: int = Field(default=16, ge=1, le=5_000, description="hypotheses to register")
@@ -60,7 +57,7 @@ class BudgetSpec(_Section):
     job_timeout_s: float = Field(default=600, gt=0, description="seconds after which one job is killed")
 
 
-class SesoiSpec(_Section):
+class SesoiSpec(Closed):
     """Smallest effect size of interest by measurement shape, in AUROC - 0.5; 1.5 times it must be an effect too."""
 
     GeneScores: float = Field(default=0.20, gt=0, lt=1 / 3)
@@ -68,13 +65,13 @@ class SesoiSpec(_Section):
     BipartiteScores: float = Field(default=0.10, gt=0, lt=1 / 3)
 
 
-class SplitSpec(_Section):
+class SplitSpec(Closed):
     """The partition of gene families and cell units."""
 
     seed: int = Field(default=1, ge=0, description="seed of the partition; one partition serves all campaigns")
 
 
-class CampaignSpec(_Section):
+class CampaignSpec(Closed):
     """A campaign: which model, which cells, which references, which budget.
 
     A campaign's identity is its content: the same file again continues the campaign, a changed one starts another,

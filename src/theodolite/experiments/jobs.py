@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from theodolite.canonical import digest
 from theodolite.claims import Sha256
 from theodolite.experiments.campaign import CellsSpec
+from theodolite.records import Closed
 
 __all__ = ["FIT_AXES", "JobOutcome", "JobSpec", "Materials"]
 
@@ -16,11 +16,7 @@ FIT_AXES = "fit.axes"
 """The built-in job that fits the axes of every layer on discovery genes."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class JobSpec(_Record):
+class JobSpec(Closed):
     """One run of one tool.
 
     Attributes
@@ -53,13 +49,13 @@ class JobSpec(_Record):
     seed: int
     fitted: Sha256 | None = None
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Identity of the job: equal jobs run once."""
         return digest(self.model_dump(mode="json"))
 
 
-class JobOutcome(_Record):
+class JobOutcome(Closed):
     """How a job ended.
 
     Attributes
@@ -83,7 +79,7 @@ class JobOutcome(_Record):
     seconds: float = 0.0
 
 
-class Materials(_Record):
+class Materials(Closed):
     """Where a worker finds what the hashes of a job name; places, not identities.
 
     Attributes

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from theodolite.canonical import canonical_json, sha256_bytes
 from theodolite.claims import Relation
-from theodolite.data import CONFIRMATION, DISCOVERY
+from theodolite.data import CONFIRMATION, DISCOVERY, Reference
 from theodolite.experiments.jobs import FIT_AXES, JobSpec
 from theodolite.experiments.journal import Event, Journal, StepError, judged_shape
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import BaselineLoci, Setting, adjustment_of
 from theodolite.experiments.workbench import fit_source_sha256
 from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION
-from theodolite.gates.exploration import exploratory_effects
+from theodolite.gates.exploration import Margin, Shown, shown
 from theodolite.gates.memo import Memo
 from theodolite.measurements import load_measurement
 from theodolite.store import Entry, EntryKind, Ledger, entry_id
@@ -25,17 +29,32 @@ from theodolite.tools import Tool, ToolParams
 __all__ = ["Look", "Opening"]
 
 
+_MARGIN = tuple(item.name for item in fields(Margin))
 _seen: Memo[dict[str, tuple[float, int]]] = Memo(8192)
+_added: Memo[dict[str, Margin]] = Memo(8192)
+_ranked: Memo[Shown] = Memo(512, lambda ranked: ranked.nbytes)
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look at the discovery split, as agents see it: the effect of each reference at a locus."""
+    """One look at the discovery split, as agents see it.
+
+    Attributes
+    ----------
+    id, tool, params
+        Its row, and the place.
+    effects
+        By reference: AUROC - 0.5 and the number of genes.
+    margins
+        By reference: what the effect adds to the best baseline, with errors. A reference of one family has none, and
+        so has a look that an earlier version recorded.
+    """
 
     id: str
     tool: Tool
     params: ToolParams
     effects: dict[str, tuple[float, int]]
+    margins: dict[str, Margin] = dataclasses.field(default_factory=dict)
 
 
 class Opening(Journal):
@@ -47,6 +66,7 @@ class Opening(Journal):
         super().__init__(setting, ledger, runner, notify)
         self._looks: dict[tuple[str, str], Look] = {}
         self._spent: set[str] = set()
+        self._beside: dict[str, bytes] = {}
 
     def open(self) -> None:
         """Write what the campaign stands on: its file, its stream, its split, and the fits on discovery genes."""
@@ -206,7 +226,9 @@ class Opening(Journal):
             artefact = str(self._known(identifier).payload["artefact"])
             places = json.loads(self.ledger.artefacts.get(artefact))
             found[variant, tool.name] = BaselineLoci(
-                artefact, {reference: item["params"] for reference, item in places.items()}
+                artefact,
+                {reference: item["params"] for reference, item in places.items()},
+                {reference: float(item["effect"]) for reference, item in places.items()},
             )
         self.notify(Event("place the baselines", len(wanted), len(wanted)))
         return found
@@ -236,17 +258,61 @@ class Opening(Journal):
 
     def _discovery_effects(self, tool: Tool, content: bytes) -> dict[str, tuple[float, int]]:
         """Return what a measurement shows of every reference; equal measurements are looked at once."""
-        setting, shape = self.setting, tool.shape.shape
-        coexpression = setting.coexpression(DISCOVERY) if shape != "GeneScores" else None
 
         def look() -> dict[str, tuple[float, int]]:
-            measurement = judged_shape(load_measurement(content))
-            labels = {item.id: setting.labels(item.id, DISCOVERY) for item in setting.references_for(tool)}
-            return exploratory_effects(measurement, labels, adjustment_of(shape), coexpression)
+            ranked = self._ranked(tool, content)
+            found = {item.id: ranked.effect(labels) for item, labels in self._labelled(tool)}
+            return {name: effect for name, effect in found.items() if effect is not None}
 
-        beside = None if coexpression is None else coexpression.sha256
-        given = setting.contents["references"], setting.contents["families"]
-        return _seen.get((sha256_bytes(content), tool.name, *given, beside), look)
+        given = self.setting.contents["references"], self.setting.contents["families"]
+        return _seen.get((*self._key(tool, content), *given), look)
+
+    def _labelled(self, tool: Tool) -> Iterator[tuple[Reference, NDArray[np.bool_]]]:
+        for item in self.setting.references_for(tool):
+            yield item, self.setting.labels(item.id, DISCOVERY)
+
+    def _key(self, tool: Tool, content: bytes) -> tuple[str, ...]:
+        beside = "" if tool.shape.shape == "GeneScores" else self.setting.coexpression(DISCOVERY).sha256
+        return sha256_bytes(content), tool.name, beside
+
+    def _ranked(self, tool: Tool, content: bytes) -> Shown:
+        shape = tool.shape.shape
+        coexpression = self.setting.coexpression(DISCOVERY) if shape != "GeneScores" else None
+        return _ranked.get(
+            self._key(tool, content),
+            lambda: shown(judged_shape(load_measurement(content)), adjustment_of(shape), coexpression),
+        )
+
+    def _margins(self, tool: Tool, content: bytes, effects: Collection[str]) -> dict[str, Margin]:
+        """Return what every reference adds here to the best baseline at its own best place; remembered by content."""
+        either = tool.relation is Relation.SEPARATES
+
+        def compare() -> dict[str, Margin]:
+            ranked, found = self._ranked(tool, content), {}
+            for item, labels in self._labelled(tool):
+                if item.id in effects:
+                    baseline = self._best_baseline(tool, item.id, either=either)
+                    found[item.id] = ranked.margin(labels, baseline, either=either)
+            return {name: margin for name, margin in found.items() if margin is not None}
+
+        setting = self.setting
+        given = *setting.contents.values(), setting.split.sha256, *sorted(setting.fitted_for(tool).values())
+        return _added.get((*self._key(tool, content), *given), compare)
+
+    def _best_baseline(self, tool: Tool, reference: str, *, either: bool) -> Shown | None:
+        places = {variant: self.setting.loci[variant, tool.name] for variant in BASELINES}
+        sizes = {
+            variant: abs(place.effects[reference]) if either else place.effects[reference]
+            for variant, place in places.items()
+            if reference in place.effects
+        }
+        if not sizes:
+            return None
+        best = max(sizes, key=lambda variant: sizes[variant])
+        job = self._tool_job(tool, places[best].params[reference], DISCOVERY, best)
+        if job.sha256 not in self._beside:
+            self._beside[job.sha256] = self._content(next(iter(self._runner.submit([job]))))
+        return self._ranked(tool, self._beside[job.sha256])
 
     def explore(self) -> Iterator[Look]:
         """Look at every admissible locus on the discovery split; yields one look each, recorded before it is seen."""
@@ -271,7 +337,12 @@ class Opening(Journal):
             self._look(tool, plain, job, name)
         found = self._known(identifier).payload["effects"]
         effects = {key: (float(item["effect"]), int(item["n"])) for key, item in found.items()}
-        return Look(identifier, tool, params, effects)
+        margins = {
+            key: Margin(**{name: float(item[name]) for name in _MARGIN})
+            for key, item in found.items()
+            if _MARGIN[0] in item
+        }
+        return Look(identifier, tool, params, effects, margins)
 
     def _look(self, tool: Tool, params: dict[str, Any], job: JobSpec, name: str) -> None:
         outcome = next(iter(self._runner.submit([job])))
@@ -290,5 +361,9 @@ class Opening(Journal):
             content = self._content(outcome)
             payload["measurement"] = self.ledger.artefacts.put(content)
             effects = self._discovery_effects(tool, content)
-            payload["effects"] = {name: {"effect": effect, "n": n} for name, (effect, n) in effects.items()}
+            margins = self._margins(tool, content, effects)
+            payload["effects"] = {
+                name: {"effect": effect, "n": n} | (asdict(margins[name]) if name in margins else {})
+                for name, (effect, n) in effects.items()
+            }
         self._put(EntryKind.LOOK, self.setting.campaign_id, payload, name=name)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,10 +52,13 @@ class BaselineLoci:
         Hash of the document that says so.
     params
         Parameters of the tool by reference.
+    effects
+        AUROC - 0.5 by reference there, of either sign.
     """
 
     artefact: str
     params: dict[str, dict[str, int | str | None]]
+    effects: dict[str, float] = field(default_factory=dict)
 
 
 @cache
@@ -68,6 +72,12 @@ def adjustment_of(shape: str) -> tuple[Covariate, ...]:
     """Return what a claim on a measurement shape holds fixed."""
     pairs = (Covariate.CO_EXPRESSION, Covariate.DEGREE) if shape != "GeneScores" else ()
     return tuple(sorted((*COVARIATES, *pairs)))
+
+
+@lru_cache(maxsize=64)
+def _places(params: type[ToolParams], shape: ModelShape) -> Mapping[str, ToolParams]:
+    """Return every place that a tool can read in a model of a shape, by its locus in words."""
+    return {str(found.locus()): found for found in params.enumerate(shape)}
 
 
 @dataclass(frozen=True)
@@ -310,10 +320,12 @@ class Setting:
         ToolError
             If the tool has no such locus in this model.
         """
-        for params in tool.params.enumerate(self.model_shape):
-            if params.locus() == locus:
-                return params
-        raise ToolError(f"{tool.name} has no {locus} in {self.model.name}; see `theodolite tools describe {tool.name}`")
+        try:
+            return _places(tool.params, self.model_shape)[str(locus)]
+        except KeyError:
+            raise ToolError(
+                f"{tool.name} has no {locus} in {self.model.name}; see `theodolite tools describe {tool.name}`"
+            ) from None
 
     def places(self, tool: Tool) -> Places:
         """Return the closed list of places at which a tool can read this model.

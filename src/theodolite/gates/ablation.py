@@ -15,7 +15,7 @@ class Ablation(StrEnum):
     """Which safeguard is off; None, wherever an ablation may stand, is the product as it is."""
 
     NO_LOCK = "no_lock"
-    """Whoever proposes is given the statistics of the hold-out block before choosing (statistics §0, conclusion 1)."""
+    """Claims, their references included, are made after the statistics of the hold-out were seen."""
     NO_DEDUP = "no_dedup"
     """Registration takes an identity again and again (G17)."""
     NO_FAMILY_BLOCK = "no_family_block"

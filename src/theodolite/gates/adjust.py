@@ -19,6 +19,7 @@ __all__ = [
     "double_centred_bipartite",
     "least_genes",
     "midranks",
+    "ranked",
     "spline_basis",
 ]
 
@@ -32,9 +33,18 @@ _FILLS = 8
 
 def midranks(values: Floats) -> Floats:
     """Return the ranks (from 1) of a vector, ties sharing their mean rank."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    above = np.cumsum(counts)
-    return np.asarray((above - (counts - 1) / 2.0)[inverse], dtype=np.float64)
+    return ranked(values)[0]
+
+
+def ranked(values: Floats) -> tuple[Floats, Floats]:
+    """Return the midranks (from 1) of a vector, and the vector sorted; one sort serves both."""
+    order = np.argsort(values)
+    ordered = values[order]
+    rank = np.empty(len(values))
+    starts = np.concatenate([[0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1])
+    counts = np.diff(starts, append=len(values))
+    rank[order] = np.repeat(starts + (counts + 1) / 2.0, counts)
+    return rank, ordered
 
 
 def least_genes(covariates: int) -> int:

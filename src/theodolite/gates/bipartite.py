@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.adjust import midranks
+from theodolite.gates.adjust import ranked
 from theodolite.gates.contrasts import Reach
 from theodolite.gates.curveball import (
     curveball_draws,
@@ -244,8 +244,8 @@ def _alike(rows: Bools) -> Ints:
 
 def _ranks(score: Floats, pairs: Bools) -> Floats:
     rank = np.empty_like(score)
-    rank[pairs] = midranks(score[pairs])
-    rank[~pairs] = conservative_ranks(score[~pairs], np.sort(score[pairs]))
+    rank[pairs], ordered = ranked(score[pairs])
+    rank[~pairs] = conservative_ranks(score[~pairs], ordered)
     return rank
 
 

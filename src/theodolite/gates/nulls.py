@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.adjust import adjusted_genes, adjusted_pairs, midranks
+from theodolite.gates.adjust import adjusted_genes, adjusted_pairs, midranks, ranked
 from theodolite.gates.contrasts import AnyContrast, Reach
 from theodolite.gates.effects import Items, gene_items, pair_items
 from theodolite.gates.evidence import exceedances, monte_carlo_p
@@ -225,10 +225,10 @@ def _pair_ranks(score: Floats, candidates: Bools) -> Floats:
     upper = np.triu(candidates)
     values = score[upper]
     rank = np.zeros_like(score)
-    rank[upper] = midranks(values)
+    rank[upper], ordered = ranked(values)
     rank += rank.T
     inside = np.nonzero(np.triu(~candidates, 1))
-    rank[inside] = rank[inside[::-1]] = conservative_ranks(score[inside], np.sort(values))
+    rank[inside] = rank[inside[::-1]] = conservative_ranks(score[inside], ordered)
     return rank
 
 

@@ -14,7 +14,7 @@ from theodolite.models.protocol import FoundationModel
 
 __all__ = ["Capture", "capture", "load_capture", "save_capture"]
 
-CELLS_PER_STEP = 4
+CELLS_PER_STEP = 3
 """Few, so that the attention of a step fits into memory that is reused: fresh pages cost more than the arithmetic."""
 
 

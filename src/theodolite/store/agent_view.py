@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, select
 
 from theodolite.claims import Verdict
+from theodolite.records import Closed
 from theodolite.store import tables
 from theodolite.store.ledger import Ledger
 from theodolite.store.project_slots import SlotStatus
@@ -39,11 +39,7 @@ RETIRE_AFTER = 6
 """Tries of a hypothesis family without support after which it is left alone, unless the campaign says otherwise."""
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Seen(_Record):
+class _Seen(Closed):
     """A hypothesis as agents know it: what they proposed."""
 
     campaign: str
@@ -80,7 +76,7 @@ class EarlyFailure(_Seen):
     reason: str
 
 
-class UnmetGate(_Record):
+class UnmetGate(Closed):
     """A gate that did not pass."""
 
     gate: str
@@ -103,14 +99,14 @@ class Released(_Seen):
     objections: tuple[str, ...]
 
 
-class SeenEffect(_Record):
+class SeenEffect(Closed):
     """An effect on discovery units, and their number."""
 
     effect: float
     n: int
 
 
-class SeenLook(_Record):
+class SeenLook(Closed):
     """A look at discovery units."""
 
     id: str
@@ -119,7 +115,7 @@ class SeenLook(_Record):
     effects: dict[str, SeenEffect]
 
 
-class FamilyUse(_Record):
+class FamilyUse(Closed):
     """How often a hypothesis family was tried in the campaign; ``supported`` counts bits of finished rounds."""
 
     family: str
@@ -129,7 +125,7 @@ class FamilyUse(_Record):
     supported: int
 
 
-class AgentView(_Record):
+class AgentView(Closed):
     """All that agents may know.
 
     Attributes

@@ -39,6 +39,7 @@ _TAKEN = select(_ROW.c.subject).where(
 )
 _SPENT = select(sql.max(_ROW.c.t)).where(_IN_STREAM)
 _SUPPORTS = select(sql.count(_ROW.c.claim_key.distinct())).where(_IN_STREAM, _ROW.c.verdict == Verdict.SUPPORTED.value)
+_NO_GATES = delete(tables.gate).where(tables.gate.c.subject == bindparam("of_subject"))
 _NEW_BLOCK = upsert(tables.block).on_conflict_do_nothing()
 _NEW_STREAM = upsert(tables.stream).on_conflict_do_nothing()
 _STREAM = update(tables.stream).where(tables.stream.c.stream == bindparam("in_stream"))
@@ -69,8 +70,7 @@ def _change(connection: Connection, entry: Entry, **values: Any) -> None:
         )
 
 
-def _replace(connection: Connection, table: Table, subject: str, rows: list[dict[str, Any]]) -> None:
-    connection.execute(delete(table).where(table.c.subject == subject))
+def _write(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
         connection.execute(insert(table), rows)
 
@@ -214,12 +214,12 @@ def _judgement(connection: Connection, entry: Entry, record: JudgementRecord) ->
         gain=None if judgement.gain is None else judgement.gain.estimate,
         p=judgement.p,
     )
-    _replace(connection, tables.gate, entry.subject, _gates(entry, judgement.gates))
+    _write(connection, tables.gate, _gates(entry, judgement.gates))
     evidence = [
         {"subject": entry.subject, "position": position, "seq": entry.seq, **dict(null)}
         for position, null in enumerate(judgement.evidence, start=1)
     ]
-    _replace(connection, tables.null_evidence, entry.subject, evidence)
+    _write(connection, tables.null_evidence, evidence)
 
 
 def _review(connection: Connection, entry: Entry, record: Review) -> None:
@@ -264,7 +264,9 @@ def _verdict(connection: Connection, entry: Entry, record: VerdictRecord) -> Non
         first_unmet=settled.first_unmet,
         next_step=settled.next_step,
     )
-    _replace(connection, tables.gate, entry.subject, _gates(entry, settled.gates))
+    # The settlement holds every gate of the judgement again, with those that waited for the level.
+    connection.execute(_NO_GATES, {"of_subject": entry.subject})
+    _write(connection, tables.gate, _gates(entry, settled.gates))
     _spend(connection, entry, settled.stream)
 
 

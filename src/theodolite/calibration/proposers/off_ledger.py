@@ -7,7 +7,7 @@ from pathlib import Path
 
 from theodolite.calibration.proposers.desk import Option
 from theodolite.claims import Direction
-from theodolite.experiments import CampaignRun, JobSpec, Refusal, Runner
+from theodolite.experiments import CampaignRun, JobSpec, Refusal, Runner, Setting
 from theodolite.experiments.journal import judged_shape, with_labels
 from theodolite.experiments.setting import adjustment_of
 from theodolite.gates import Dossier, judge
@@ -16,7 +16,7 @@ from theodolite.judgements import GateId
 from theodolite.measurements import Variant, load_measurement
 from theodolite.tools import Tool, ToolParams
 
-__all__ = ["Peep"]
+__all__ = ["Peep", "job_of"]
 
 _DECIDING: frozenset[GateId] = frozenset({"G1", "G4", "G5", "G7+", "G7-", "G9"})
 """Gates of a judgement that stand between strong evidence and a support."""
@@ -56,7 +56,7 @@ class Peep:
         own = plan.loci or {}
         measurements = {}
         for variant in plan.variants:
-            job = _job(run, tool, tool.params(**own.get(variant, plan.params)), part, variant)
+            job = job_of(setting, tool, tool.params(**own.get(variant, plan.params)), part, variant)
             outcome = next(iter(self._runner.submit([job])))
             if outcome.content_file is None:
                 return False, 0.0, 0.0
@@ -83,7 +83,7 @@ class Peep:
     def _effects(self, run: CampaignRun, tool: Tool, params: ToolParams, part: str, variant: str) -> dict[str, float]:
         place = (tool.name, params.model_dump_json(), part, variant)
         if place not in self._seen:
-            outcome = next(iter(self._runner.submit([_job(run, tool, params, part, variant)])))
+            outcome = next(iter(self._runner.submit([job_of(run.setting, tool, params, part, variant)])))
             self._seen[place] = {}
             if outcome.content_file is not None:
                 setting = run.setting
@@ -96,8 +96,8 @@ class Peep:
         return self._seen[place]
 
 
-def _job(run: CampaignRun, tool: Tool, params: ToolParams, part: str, variant: str) -> JobSpec:
-    setting = run.setting
+def job_of(setting: Setting, tool: Tool, params: ToolParams, part: str, variant: str) -> JobSpec:
+    """Return the job that reads a place of a part of the split, as a campaign would ask for it."""
     return JobSpec(
         tool=tool.name,
         version=tool.version,

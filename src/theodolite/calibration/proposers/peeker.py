@@ -23,7 +23,8 @@ class Peeker(Proposer):
     """Computes the statistic of every claim privately, nothing of it on record, and submits the best.
 
     Under the lock all that it can reach are discovery units. Without the lock it is given the statistics of the
-    hold-out block on which its claims will be judged, and of the best of them the whole test's outcome.
+    hold-out block on which its claims will be judged, and of the best of them the whole test's outcome; and its
+    campaign lists references that were cut to fit that block (:mod:`theodolite.calibration.proposers.narrowing`).
 
     Parameters
     ----------

@@ -31,6 +31,9 @@ __all__ = ["PROMISING", "judge", "preflight"]
 PROMISING: Final = 0.05
 """Confounds, baselines and halves are worked out for a p up to this one, and for whatever a level could let through."""
 
+BESIDE_THE_LEVEL: Final = frozenset({"G4", "G5", "G9"})
+"""What a support needs besides evidence; halves (G10) tag a support, and are worked out where these gates are met."""
+
 _UNKNOWN: Final = Effect(estimate=0.0, low=-0.5, high=0.5, unit=UNIT)
 
 
@@ -163,8 +166,12 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
         best, baseline, gain = case.compared
         raw = case.raw
         if case.confounded:
-            gates.append(confound_residual(plan, raw, effect, case.retained, case.allowed))
-        gates += [baseline_margin(effect, best, baseline, gain, len(plan.variants) - 2), case.halves]
+            # What measurement error could explain is asked of an effect that counts.
+            allowed = case.allowed if effect.estimate >= plan.sesoi else None
+            gates.append(confound_residual(plan, raw, effect, case.retained, allowed))
+        gates.append(baseline_margin(effect, best, baseline, gain, len(plan.variants) - 2))
+        if all(gate.passed for gate in gates if gate.gate in BESIDE_THE_LEVEL):
+            gates.append(case.halves)
     return Judgement(
         effect=effect,
         baseline=baseline,

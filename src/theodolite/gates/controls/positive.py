@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,7 @@ from scipy.stats import norm
 
 from theodolite.gates.contrasts import AnyContrast
 from theodolite.gates.controls.grid import floor_125
-from theodolite.gates.controls.replicas import Known, covariance_class, design_key, planted, replica_draws
+from theodolite.gates.controls.replicas import StandIns, covariance_class, design_key, planted
 from theodolite.gates.evidence import Stopping, exceeding, reaching_level, resolves
 from theodolite.gates.kernels import derive_seed
 from theodolite.gates.memo import Memo
@@ -64,11 +65,14 @@ class Detection:
 
 
 _detections: Memo[Detection] = Memo(4_096)
+# What is planted does not hang on the level: a claim at another level finds the stand-ins and their first draws.
+_stand_ins: Memo[StandIns] = Memo(256, StandIns.weigh)
 
 
 def forget_detections() -> None:
     """Empty the memory of detections; the next ones are computed anew and are equal."""
     _detections.clear()
+    _stand_ins.clear()
 
 
 def planted_positive(
@@ -126,12 +130,19 @@ def planted_positive(
         for size in (needed, replicates - needed):
             if detected >= needed or detected + replicates - tried < needed:
                 break
-            stand_ins = planted(contrast, effect, share, size, derive_seed(seed, "planted", str(tried)))
+            root = derive_seed(seed, "planted", str(tried))
+            stand_ins = _stand_ins.get(
+                (design_key(contrast), share, effect, size, root), partial(_plant, contrast, effect, share, size, root)
+            )
             detected += int(_found(stand_ins, nulls, stopping, level, seed).sum())
             tried += size
         return Detection(detected, tried, needed, share, level)
 
     return _detections.get(key, count)
+
+
+def _plant(contrast: AnyContrast, effect: float, share: float, size: int, seed: int) -> StandIns:
+    return StandIns(planted(contrast, effect, share, size, seed))
 
 
 def _kind(stopping: Stopping) -> EvidenceKind:
@@ -145,23 +156,19 @@ def rounded_level(alpha: float, stopping_for: Callable[[float], Stopping]) -> fl
     return level if resolves(stopping.b_max, level, _kind(stopping)) else alpha
 
 
-def _found(stand_ins: list[Known], panel: Sequence[NullName], stopping: Stopping, level: float, seed: int) -> Bools:
+def _found(stand_ins: StandIns, panel: Sequence[NullName], stopping: Stopping, level: float, seed: int) -> Bools:
     """Return which stand-ins beat every null; one that a null stops is not tried under the next."""
-    found = np.ones(len(stand_ins), dtype=bool)
+    found = np.ones(len(stand_ins.contrasts), dtype=bool)
+    root = derive_seed(seed, "planted draws")
     for null in panel:
         kept = np.flatnonzero(found)
         if not len(kept):
             break
-        left = [stand_ins[index] for index in kept]
-        draw_seed = left[0].seed(null, derive_seed(seed, "planted draws"))
 
-        def draw(
-            rows: Ints, start: int, count: int, null: NullName = null, left: list[Known] = left, root: int = draw_seed
-        ) -> Floats:
-            return replica_draws([left[row] for row in rows], null, count, root, start)
+        def draw(rows: Ints, start: int, count: int, null: NullName = null, kept: Ints = kept) -> Floats:
+            return stand_ins.draw(kept[rows], null, root, start, count)
 
-        observed = np.array([contrast.observed() for contrast in left])
-        found[kept] = _reaching(draw, observed, stopping, level)
+        found[kept] = _reaching(draw, stand_ins.observed[kept], stopping, level)
     return found
 
 

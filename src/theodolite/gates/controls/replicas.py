@@ -25,12 +25,14 @@ from theodolite.gates.standins import (
 )
 from theodolite.plans import NullName
 
-__all__ = ["Known", "covariance_class", "design_key", "known", "planted", "replica_draws"]
+__all__ = ["Known", "StandIns", "covariance_class", "design_key", "known", "planted", "replica_draws"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 Known = Contrast | BipartiteContrast
+_KEPT_DRAWS: Final = 1_600
+"""Draws of a stand-in that are kept, of each null."""
 _AT_ONCE: Final = 512
 """Draws whose permutations are held at once: they stay in the cache of the processor."""
 
@@ -121,6 +123,44 @@ def replica_draws(replicas: Sequence[Known], null: NullName, draws: int, seed: i
         moved = permutations(first.schemes[null], count, seed, begin)[:, first.first]
         parts.append(row_indicator(moved, len(ranks)) @ ranks)
     return np.ascontiguousarray(np.concatenate(parts).T)
+
+
+class StandIns:
+    """Contrasts that differ in their scores only, and those of their draws that were asked for, the first ones.
+
+    Parameters
+    ----------
+    contrasts
+        As :func:`planted` returns them.
+    """
+
+    def __init__(self, contrasts: Sequence[Known]) -> None:
+        self.contrasts = contrasts
+        self.observed = np.array([contrast.observed() for contrast in contrasts])
+        self._drawn: dict[tuple[int, NullName, int, int, int], Floats] = {}
+
+    def draw(self, rows: Ints, null: NullName, root: int, start: int, count: int) -> Floats:
+        """Return draws ``start`` to ``start + count - 1`` of these contrasts, shape (len(rows), count).
+
+        ``root`` is the seed from which each null's is derived.
+        """
+        seed = self.contrasts[0].seed(null, root)
+        keys = [(int(row), null, seed, start, count) for row in rows]
+        missing = [key for key in keys if key not in self._drawn]
+        found = self._drawn
+        if missing:
+            drawn = replica_draws([self.contrasts[key[0]] for key in missing], null, count, seed, start)
+            new = dict(zip(missing, drawn, strict=True))
+            if start + count <= _KEPT_DRAWS:
+                self._drawn |= new
+            else:
+                found = {**{key: self._drawn[key] for key in keys if key not in new}, **new}
+        return np.stack([found[key] for key in keys])
+
+    @staticmethod
+    def weigh(stand_ins: StandIns) -> int:
+        """Return about how many bytes stand-ins hold: scores, ranks, what their nulls prepare of these, and draws."""
+        return sum(6 * contrast.score.nbytes + 32 * _KEPT_DRAWS for contrast in stand_ins.contrasts)
 
 
 def row_indicator(places: Ints, width: int) -> csr_array:

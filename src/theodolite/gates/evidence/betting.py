@@ -84,6 +84,7 @@ def wealth_at_zero(draws: int, a: float = BET_A, b: float = BET_B) -> float:
     return float((draws + 1) * poch(b, a) / poch(draws + b, a))
 
 
+@lru_cache(maxsize=1_024)
 def draws_to_reach(threshold: float) -> int:
     """Return the least number of draws whose wealth without exceedance reaches ``threshold``.
 
