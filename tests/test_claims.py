@@ -119,7 +119,7 @@ def test_a_repeated_covariate_is_refused() -> None:
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"kind": "any"}, "any layer"),
+        ({"kind": "any"}, "any place"),
         ({"kind": "layer", "layer": 0}, "layer 0"),
         ({"kind": "head", "layer": 3, "index": (2,)}, "layer 3 head 2"),
         ({"kind": "axis", "layer": 0, "index": (6,)}, "layer 0 axis 6"),

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from theodolite.canonical import digest
-from theodolite.plans import Plan
+from theodolite.plans import Places, Plan
 
 CHANGES: dict[str, Any] = {
     "claim_text": "another wording",
@@ -41,6 +41,15 @@ CHANGES: dict[str, Any] = {
     "sources": {"score": ("model:compact",)},
     "shared_cell_units": 700,
     "ablation": "no_lock",
+    "places": {
+        "n_layers": 1,
+        "n_heads": 2,
+        "read_out": False,
+        "listed": [
+            {"locus": {"kind": "head", "layer": 1, "index": (1,)}, "params": {"layer": 1, "head": 1}},
+            {"locus": {"kind": "head", "layer": 1, "index": (2,)}, "params": {"layer": 1, "head": 2}},
+        ],
+    },
 }
 
 
@@ -103,3 +112,24 @@ def test_the_hash_is_that_of_what_the_ledger_stores(example_plan: Plan) -> None:
 def test_what_is_not_in_the_closed_lists_is_refused(example_plan: Plan, change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Plan.model_validate(example_plan.model_dump() | change)
+
+
+def test_the_measurements_of_a_claim_about_one_place_are_named_by_variant(example_plan: Plan) -> None:
+    elsewhere = Plan.model_validate(example_plan.model_dump() | {"loci": {"untrained(1)": {"layer": 0, "axis": 4}}})
+    assert elsewhere.readings == {
+        "main": ("main", {"layer": 1, "axis": 1}),
+        "untrained(1)": ("untrained(1)", {"layer": 0, "axis": 4}),
+    }
+
+
+def test_the_measurements_of_a_claim_about_any_place_are_named_by_variant_and_place(example_plan: Plan) -> None:
+    anywhere = Plan.model_validate(example_plan.model_dump() | {"params": {}, "places": CHANGES["places"]})
+    assert list(anywhere.readings) == [
+        "main@layer 1 head 1", "untrained(1)@layer 1 head 1", "main@layer 1 head 2", "untrained(1)@layer 1 head 2",
+    ]  # fmt: skip
+    assert anywhere.readings["untrained(1)@layer 1 head 2"] == ("untrained(1)", {"layer": 1, "head": 2})
+
+
+def test_a_list_of_one_place_leaves_nothing_open() -> None:
+    with pytest.raises(ValidationError, match="at least 2"):
+        Places.model_validate(CHANGES["places"] | {"listed": CHANGES["places"]["listed"][:1]})

@@ -128,7 +128,7 @@ class Locus(Closed):
     def __str__(self) -> str:
         match self.kind:
             case LocusKind.ANY:
-                return "any layer"
+                return "any place"
             case LocusKind.LAYER:
                 return f"layer {self.layer}"
             case LocusKind.HEAD:

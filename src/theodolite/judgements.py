@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from theodolite.claims import ReviewerCap, Tag, Verdict
+from theodolite.claims import Locus, ReviewerCap, Tag, Verdict
 from theodolite.records import Record
 
 __all__ = [
@@ -128,18 +128,22 @@ class Judgement(Record):
     evidence
         One entry a null.
     p
-        The largest p of the panel.
+        The largest p of the panel; times the number of nulls where the claim is about any place.
     gates
         Results of every gate that does not wait for the level.
     e
-        The smallest e of the panel, where the evidence is e; None where it is p.
+        The smallest e of the panel, where the evidence is e, over the number of nulls where the claim is about any
+        place; None where the evidence is p.
     raw
         The effect before co-expression, gene statistics and hubs were taken out.
     largest_tie
         Largest share of the candidates that have one and the same score, over all variants.
+    place
+        Where a claim about "any" place stands out most: effect, baseline, gain and raw effect are of this place. None
+        where the claim is about one place, or nothing was tested.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"e", "raw", "largest_tie"})
+    later: ClassVar[frozenset[str]] = frozenset({"e", "raw", "largest_tie", "place"})
     effect: Effect
     baseline: Effect | None
     gain: Effect | None
@@ -149,6 +153,7 @@ class Judgement(Record):
     e: float | None = None
     raw: Effect | None = None
     largest_tie: float | None = None
+    place: Locus | None = None
 
 
 class Settlement(Record):

@@ -8,13 +8,16 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from theodolite.canonical import digest
-from theodolite.claims import Hypothesis, Sha256
+from theodolite.claims import Hypothesis, Locus, Sha256
 from theodolite.records import Record
 
-__all__ = ["Block", "EvidenceKind", "LevelRule", "NullName", "Plan"]
+__all__ = ["Block", "EvidenceKind", "LevelRule", "NullName", "Params", "Plan", "PlannedPlace", "Places", "reading_name"]
 
 EvidenceKind = Literal["p", "e"]
 """What a tool's nulls give: a permutation p-value, or an e-value that may be stopped at any time."""
+
+Params = dict[str, int | str | None]
+"""Parameters of a tool, as plain data."""
 
 NullName = Literal["family_block_swap", "stratified_labels", "curveball", "coexpression_strata"]
 """The nulls of the catalogues. A verdict needs all of a plan's panel: the hardest one counts."""
@@ -69,6 +72,35 @@ class Block(Record):
     id: str
     split_sha256: Sha256
     reused: bool
+
+
+class PlannedPlace(Record):
+    """One place of a closed list: the locus, and the parameters with which the tool reads it."""
+
+    locus: Locus
+    params: Params
+
+
+class Places(Record):
+    """The closed list of places over which the statistic of a claim about "any" place takes its maximum.
+
+    Attributes
+    ----------
+    n_layers, n_heads, read_out
+        Size of the model, from which the tool's closed list follows.
+    listed
+        Every place that the tool admits in such a model, in its order.
+    """
+
+    n_layers: int
+    n_heads: int
+    read_out: bool
+    listed: tuple[PlannedPlace, ...] = Field(min_length=2)
+
+
+def reading_name(variant: str, locus: Locus) -> str:
+    """Return the name of a variant's measurement at one of several places."""
+    return f"{variant}@{locus}"
 
 
 class Plan(Record):
@@ -127,6 +159,9 @@ class Plan(Record):
         these cells only.
     ablation
         The defence that a calibration study switched off; None in every campaign.
+    places
+        For a claim about "any" place: the places, at each of which every variant is measured; ``params`` is empty then
+        and ``loci`` None. None for a claim about one place.
     """
 
     later: ClassVar[frozenset[str]] = frozenset(
@@ -139,6 +174,7 @@ class Plan(Record):
             "sources",
             "shared_cell_units",
             "ablation",
+            "places",
         }
     )
 
@@ -150,7 +186,7 @@ class Plan(Record):
     estimand: str
     statistic: Literal["auroc"]
     shape: Literal["GeneScores", "PairScores", "BipartiteScores"]
-    params: dict[str, int | str | None]
+    params: Params
     variants: tuple[str, ...]
     fitted: dict[str, Sha256]
     reference_sha256: Sha256
@@ -171,11 +207,41 @@ class Plan(Record):
     evidence: EvidenceKind | None = None
     unit: str | None = None
     selected_on: str | None = None
-    loci: dict[str, dict[str, int | str | None]] | None = None
+    loci: dict[str, Params] | None = None
     coexpression_sha256: Sha256 | None = None
     sources: dict[str, tuple[str, ...]] | None = None
     shared_cell_units: int | None = None
     ablation: str | None = None
+    places: Places | None = None
+
+    @property
+    def explanations(self) -> int:
+        """How many null hypotheses share the level: the panel's for a claim about "any" place, else one.
+
+        At one place the nulls are one hypothesis, that one of them explains it, and no correction is due. Of several
+        places each may have another explanation, and the chances of a finding add up.
+        """
+        return 1 if self.places is None else len(self.null_panel)
+
+    @property
+    def null_alpha(self) -> float:
+        """The provisional level that the evidence against each null is held to."""
+        return self.level.provisional_alpha / self.explanations
+
+    @property
+    def readings(self) -> dict[str, tuple[str, Params]]:
+        """Variant and parameters of every measurement of the test, by the name that its result gives to it.
+
+        That is the variant where the claim is about one place, and ``variant@place`` where it is about any.
+        """
+        if self.places is None:
+            own = self.loci or {}
+            return {variant: (variant, own.get(variant, self.params)) for variant in self.variants}
+        return {
+            reading_name(variant, place.locus): (variant, place.params)
+            for place in self.places.listed
+            for variant in self.variants
+        }
 
     @cached_property
     def sha256(self) -> str:

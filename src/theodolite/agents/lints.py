@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from theodolite.claims import Covariate
+from theodolite.claims import Covariate, LocusKind
 from theodolite.gates import LEAST_MOVED, MINIMUM_FAMILIES, panel_for
 from theodolite.gates.effects import UNIT
 from theodolite.gates.evidence import resolves, wealth
@@ -20,7 +20,7 @@ from theodolite.gates.stream import harmonic
 from theodolite.judgements import GateId, GateResult, Judgement, NullEvidence, Objection, ObjectionCode
 from theodolite.plans import Plan
 from theodolite.store import EntryKind
-from theodolite.tools import get_tool
+from theodolite.tools import Tool, closed_list_defect, get_tool
 
 __all__ = ["plan_lints", "record_lints"]
 
@@ -86,6 +86,13 @@ def _choices(plan: Plan) -> Iterator[_Finding]:
     told = [parent for parent in hypothesis.parents if _OF_THE_BLOCK.intersection(parent.split("/"))]
     if told:
         yield "double_dipping", "G2", f"it rests on {', '.join(told)}, which knows what the block showed"
+    yield from _anywhere(plan, tool) if hypothesis.locus.kind is LocusKind.ANY else _one_place(plan, tool)
+    if plan.loci is not None and {"main", *plan.loci} != set(plan.variants):
+        yield "cherry_picked_locus", "G5", "a baseline has no best place of its own to be compared at"
+
+
+def _one_place(plan: Plan, tool: Tool) -> Iterator[_Finding]:
+    hypothesis = plan.hypothesis
     if not hypothesis.parents:
         yield "cherry_picked_locus", "G2", "no look at the discovery split led to this locus"
     try:
@@ -94,8 +101,17 @@ def _choices(plan: Plan) -> Iterator[_Finding]:
         read = None
     if read != hypothesis.locus:
         yield "cherry_picked_locus", "G2", f"the tool reads {read or 'no place'}, the claim is about {hypothesis.locus}"
-    if plan.loci is not None and {"main", *plan.loci} != set(plan.variants):
-        yield "cherry_picked_locus", "G5", "a baseline has no best place of its own to be compared at"
+    if plan.places is not None:
+        yield "cherry_picked_locus", "G2", f"the plan lists places, the claim is about {hypothesis.locus} only"
+
+
+def _anywhere(plan: Plan, tool: Tool) -> Iterator[_Finding]:
+    """No look has to lead to a claim that leaves its place open, but every place of the instrument must be tried."""
+    defect = closed_list_defect(tool, plan.places)
+    if defect is not None:
+        yield "cherry_picked_locus", "G2", defect
+    if plan.params:
+        yield "cherry_picked_locus", "G2", "the plan names one place beside the list"
 
 
 def _panel(plan: Plan) -> Iterator[_Finding]:
@@ -107,7 +123,7 @@ def _panel(plan: Plan) -> Iterator[_Finding]:
     if "untrained" not in {variant.partition("(")[0] for variant in plan.variants}:
         yield "wrong_null", "G5", "no untrained model is measured beside the trained one"
     kind = plan.evidence or "p"
-    alpha = level.provisional_alpha
+    alpha = plan.null_alpha
     if level.rule == "e-lond" and kind == "p":
         alpha /= harmonic(level.provisional_t)
     if not resolves(plan.draws, alpha, kind):
@@ -158,9 +174,10 @@ def _evidence(plan: Plan, judgement: Judgement) -> Iterator[_Finding]:
             yield "degenerate_statistic", "G1", f"{evidence.null} gives the same statistic in every draw"
         elif evidence.moved < LEAST_MOVED or evidence.log10_arrangements <= 0:
             yield "degenerate_statistic", "G1", f"{evidence.null} hardly moves: its draws are the reference itself"
-    if judgement.p < max(evidence.p for evidence in judgement.evidence):
+    if judgement.p < min(1.0, plan.explanations * max(evidence.p for evidence in judgement.evidence)):
         yield "metric_switch", "G3", "the p on record is smaller than the largest of the panel"
-    if judgement.e is not None and judgement.e > min(evidence.e or 0.0 for evidence in judgement.evidence):
+    least = min(evidence.e or 0.0 for evidence in judgement.evidence) / plan.explanations
+    if judgement.e is not None and judgement.e > least:
         yield "metric_switch", "G3", "the e on record is larger than the smallest of the panel"
 
 

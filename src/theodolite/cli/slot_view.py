@@ -82,7 +82,7 @@ def _print_plan(life: SlotLife) -> None:
     for label, value in (
         ("pre-registration", str(life.hypothesis.prereg_sha256)),
         ("estimand", plan["estimand"]),
-        ("where", life.hypothesis.locus),
+        ("where", _where(life)),
         ("hold-out block", f"{plan['block']['id']}{' (used before)' if plan['block']['reused'] else ''}"),
         ("reference there", f"{plan['reference_in_block']} members in {plan['families_in_block']} families"),
         ("smallest detectable", f"AUROC {0.5 + float(plan['minimum_detectable_effect']):.2f}"),
@@ -91,6 +91,14 @@ def _print_plan(life: SlotLife) -> None:
         ("level if all spend", f"{number(float(level['provisional_alpha']))} in stream {level['stream']}"),
     ):
         console.print(f"  {label:<21} {value}", soft_wrap=True)
+
+
+def _where(life: SlotLife) -> str:
+    places = (life.plan or {}).get("places")
+    if places is None:
+        return life.hypothesis.locus
+    listed = f"{life.hypothesis.locus}: the best of {len(places['listed'])}, chosen again in every draw"
+    return listed if life.found_at is None else f"{listed}; found at {life.found_at}"
 
 
 def _print_gates(life: SlotLife) -> None:

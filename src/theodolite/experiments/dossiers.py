@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from theodolite.claims import Locus
 from theodolite.experiments.journal import Members, labelled
 from theodolite.gates import Dossier
 from theodolite.gates.memo import Memo
-from theodolite.measurements import Measurement, Variant, load_measurement
-from theodolite.plans import Plan
+from theodolite.measurements import Measurement, MeasurementError, Variant, load_measurement
+from theodolite.plans import Plan, reading_name
 from theodolite.store import Ledger
 
 __all__ = ["dossier_of", "members_of"]
@@ -34,7 +35,7 @@ def dossier_of(
     plan
         Names the co-expression, if any.
     measured
-        Artefact of each variant's measurement.
+        Artefact of each measurement by its name (:attr:`~theodolite.plans.Plan.readings`).
     members
         Of the reference.
     provenance_ok
@@ -45,10 +46,25 @@ def dossier_of(
     ArtefactError, MeasurementError
         If a measurement, or the co-expression that the plan names, cannot be read.
     """
-    measurements = {Variant.parse(variant): _measurement(ledger, sha256) for variant, sha256 in measured.items()}
     named = plan.coexpression_sha256
     coexpression = None if named is None else _measurement(ledger, named)
+    if plan.places is not None:
+        places = tuple(_at(ledger, plan, place.locus, measured, members) for place in plan.places.listed)
+        return Dossier({}, provenance_ok, coexpression, places)
+    measurements = {Variant.parse(variant): _measurement(ledger, sha256) for variant, sha256 in measured.items()}
     return Dossier(labelled(measurements, members), provenance_ok, coexpression)
+
+
+def _at(
+    ledger: Ledger, plan: Plan, locus: Locus, measured: Mapping[str, str], members: Members
+) -> dict[Variant, Measurement]:
+    """Return what was measured at one of several places, by variant."""
+    names = {variant: reading_name(variant, locus) for variant in plan.variants}
+    missing = [name for name in names.values() if name not in measured]
+    if missing:
+        raise MeasurementError(f"the result names no measurement of {missing[0]}")
+    found = {Variant.parse(variant): _measurement(ledger, measured[name]) for variant, name in names.items()}
+    return labelled(found, members)
 
 
 def _measurement(ledger: Ledger, sha256: str) -> Measurement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from theodolite.claims import Claim, Covariate, Hypothesis, Verdict
+from theodolite.claims import Claim, Covariate, Hypothesis, LocusKind, Verdict
 from theodolite.data import DISCOVERY, Reference
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.wording import claim_text
@@ -25,7 +25,7 @@ from theodolite.gates import (
 )
 from theodolite.gates.stream import history_multiplier
 from theodolite.judgements import GateId
-from theodolite.plans import Block, EvidenceKind, LevelRule, Plan
+from theodolite.plans import Block, EvidenceKind, LevelRule, Params, Places, Plan
 from theodolite.sources import Source, leaked_ancestors
 from theodolite.store import (
     Ledger,
@@ -38,7 +38,7 @@ from theodolite.store import (
     round_rows,
     stream_state,
 )
-from theodolite.tools import ToolError, get_tool
+from theodolite.tools import Tool, ToolError, closed_list_defect, get_tool
 
 __all__ = ["Power", "Refusal", "Registrar", "block_spent"]
 
@@ -61,6 +61,10 @@ class Refusal:
     reason: str
 
 
+def _shared(level: LevelRule, nulls: int) -> LevelRule:
+    return level.model_copy(update={"provisional_alpha": level.provisional_alpha / nulls})
+
+
 class Power:
     """Blinded power: the spread of a null for a reference in a block, without any observed statistic."""
 
@@ -76,10 +80,14 @@ class Power:
         return self._spreads[key]
 
     def minimum_detectable_effect(
-        self, shape: str, reference: str, block: str, level: LevelRule, kind: EvidenceKind
+        self, shape: str, reference: str, block: str, level: LevelRule, kind: EvidenceKind, places: int = 1
     ) -> float:
-        """Return the effect that is found with power 0.90 at a level, by evidence of a kind."""
-        alpha = p_level(kind, level, b_max(kind, level))
+        """Return the effect that is found with power 0.90 at a level, by evidence of a kind.
+
+        Where it may be at any of several ``places``, one place is held to a level divided by their number: the maximum
+        over places asks for less, the more they have in common (Bonferroni).
+        """
+        alpha = p_level(kind, level, b_max(kind, level)) / places
         return minimum_detectable_effect(self.spread(shape, reference, block), alpha)
 
     def sufficient(self, shape: str, reference: str, block: str, level: LevelRule, kind: EvidenceKind) -> bool:
@@ -225,10 +233,10 @@ class Registrar:
             )
         if reference not in setting.references_for(instrument):
             return Refusal("mismatch", f"{instrument.name} makes no claims of {reference.kind}: {reference.id!r}")
-        try:
-            params = setting.params_at(instrument, hypothesis.locus)
-        except ToolError as error:
-            return Refusal("invalid_locus", str(error))
+        where = self._where(instrument, hypothesis)
+        if isinstance(where, Refusal):
+            return where
+        params, loci, places = where
         if instrument.name in self._retired_families:
             return Refusal(
                 "retired",
@@ -258,7 +266,12 @@ class Registrar:
             return Refusal("exhausted", str(error))
         shape = instrument.shape.shape
         kind = instrument.evidence
-        detectable = self._power.minimum_detectable_effect(shape, reference.id, self._block, level, kind)
+        panel = panel_for(shape, setting.ablation)
+        # What the evidence against each null is held to: all of the level, or a share of it (Plan.explanations).
+        held = level if places is None else _shared(level, len(panel))
+        detectable = self._power.minimum_detectable_effect(
+            shape, reference.id, self._block, held, kind, 1 if places is None else len(places.listed)
+        )
         plan = Plan(
             hypothesis=hypothesis,
             claim_text=claim_text(hypothesis.claim, hypothesis.locus, hypothesis.direction, reference.title),
@@ -268,7 +281,7 @@ class Registrar:
             estimand="AUROC - 0.5 of the adjusted score, reference against the rest, in the confirmation block",
             statistic="auroc",
             shape=shape,  # type: ignore[arg-type]
-            params=params.model_dump(mode="json"),
+            params=params,
             variants=setting.variants,
             fitted=setting.fitted_for(instrument),
             reference_sha256=reference.sha256,
@@ -277,8 +290,8 @@ class Registrar:
             model_sha256=setting.model.sha256,
             block=Block(id=self._block_id, split_sha256=setting.split.sha256, reused=self.block_reused),
             level=level,
-            null_panel=panel_for(shape, setting.ablation),
-            draws=b_max(kind, level),
+            null_panel=panel,
+            draws=b_max(kind, held),
             seed=setting.seed("nulls", reference.id),
             sesoi=setting.sesoi(shape),
             minimum_detectable_effect=round(detectable, 6),
@@ -289,14 +302,36 @@ class Registrar:
             evidence=kind,
             unit="homology family",
             selected_on=DISCOVERY,
-            loci=setting.baseline_params(instrument, reference.id, params),
+            loci=loci,
             coexpression_sha256=None if shape == "GeneScores" else setting.coexpressed[self._block],
             sources=self._sources(hypothesis.claim, reference),
             shared_cell_units=setting.shared_cell_units,
             ablation=setting.ablation,
+            places=places,
         )
         failed = next((gate for gate in preflight(plan) if gate.passed is False), None)
         return plan if failed is None else Refusal(_REFUSED_BY[failed.gate], failed.sentence)
+
+    def _where(
+        self, instrument: Tool, hypothesis: Hypothesis
+    ) -> tuple[Params, dict[str, Params] | None, Places | None] | Refusal:
+        """Return the place of the model, those of the baselines, and the closed list where the claim is about any."""
+        setting = self._setting
+        try:
+            if hypothesis.locus.kind is not LocusKind.ANY:
+                params = setting.params_at(instrument, hypothesis.locus)
+                own = setting.baseline_params(instrument, hypothesis.claim.reference.name, params)
+                return params.model_dump(mode="json"), own, None
+            places = setting.places(instrument)
+        except ToolError as error:
+            return Refusal("invalid_locus", str(error))
+        defect = closed_list_defect(instrument, places)
+        size = setting.model_shape
+        if defect is None and (places.n_layers, places.n_heads, places.read_out) != (
+            size.n_layers, size.n_heads, size.read_out,
+        ):  # fmt: skip
+            defect = f"the list of places is one of a model of {places.n_layers} layers and {places.n_heads} heads"
+        return ({}, None, places) if defect is None else Refusal("invalid_locus", defect)
 
     def _sources(self, claim: Claim, reference: Reference) -> dict[str, tuple[str, ...]]:
         model, cells = f"model:{self._setting.model.name}", f"cells:{self._setting.cells.name}"

@@ -29,6 +29,7 @@ from theodolite.judgements import Judgement, Review, Settlement
 from theodolite.measurements import MeasurementError
 from theodolite.plans import Plan
 from theodolite.store import ArtefactError, Entry, EntryKind, Ledger, Problem, TrialRow, trial_rows
+from theodolite.tools import closed_list_defect, tools
 
 __all__ = ["TOLERANCE", "verify_decisions"]
 
@@ -123,6 +124,8 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                 plan = Plan.model_validate(entry.payload["plan"])
                 if plan.sha256 != entry.payload["prereg_sha256"]:
                     wrong("the plan is not the one that its pre-registration hash names")
+                for defect in _open_list(plan):
+                    wrong(defect)
                 slots[entry.subject] = _Slot(plan)
             case EntryKind.RESULT:
                 slots[entry.subject].result = entry
@@ -176,6 +179,15 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                 Problem(stop.seq, stop.id, f"the campaign stopped, but {subject} is locked and not settled")
             )
     return problems
+
+
+def _open_list(plan: Plan) -> Iterator[str]:
+    """Yield how the list of a claim about any place differs from its tool's, where that version of the tool is here."""
+    known = {f"{tool.name}@{tool.version}": tool for tool in tools()}
+    if plan.places is not None and plan.hypothesis.tool in known:
+        defect = closed_list_defect(known[plan.hypothesis.tool], plan.places)
+        if defect is not None:
+            yield defect
 
 
 def _advised(trials: list[TrialRow], slot: _Slot, verdict: Entry) -> bool:

@@ -112,24 +112,22 @@ class CampaignRun(Opening):
             subject = self.subject(round_number, slot)
             tool = get_tool(plan.hypothesis.tool.partition("@")[0])
             block = plan.block.id.rpartition("/")[2]
-            own = plan.loci or {}
             jobs = {
-                variant: self._tool_job(tool, own.get(variant, plan.params), block, variant)
-                for variant in plan.variants
+                name: self._tool_job(tool, params, block, variant) for name, (variant, params) in plan.readings.items()
             }
             measurements: dict[str, str] = {}
             failure: JobOutcome | None = None
             took: dict[str, float] = {}
-            for variant, outcome in zip(jobs, self._runner.submit(jobs.values()), strict=True):
-                took[f"measure {variant}"] = outcome.seconds
+            for name, outcome in zip(jobs, self._runner.submit(jobs.values()), strict=True):
+                took[f"measure {name}"] = outcome.seconds
                 if outcome.status != "done":
                     failure = failure or outcome
                 else:
-                    measurements[variant] = self.ledger.artefacts.put(self._content(outcome))
+                    measurements[name] = self.ledger.artefacts.put(self._content(outcome))
             self.ledger.ops.record_timings(subject, took)
             common = {
                 "prereg_sha256": plan.sha256,
-                "jobs": {variant: job.sha256 for variant, job in jobs.items()},
+                "jobs": {name: job.sha256 for name, job in jobs.items()},
                 "measurements": measurements,
             }
             if failure is None:

@@ -36,7 +36,8 @@ from theodolite.gates import (
 )
 from theodolite.measurements import Coexpression
 from theodolite.models.facts import ModelFacts
-from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, get_tool
+from theodolite.plans import Places
+from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, closed_list, get_tool
 
 __all__ = ["BaselineLoci", "Setting", "adjustment_of"]
 
@@ -325,6 +326,16 @@ class Setting:
             raise ToolError(
                 f"{tool.name} has no {locus} in {self.model.name}; see `theodolite tools describe {tool.name}`"
             ) from None
+
+    def places(self, tool: Tool) -> Places:
+        """Return the closed list of places at which a tool can read this model.
+
+        Raises
+        ------
+        ToolError
+            If it has fewer than two.
+        """
+        return closed_list(tool, self.model_shape)
 
     def references_for(self, tool: Tool) -> tuple[Reference, ...]:
         """Return the references that a tool's shape can be held against."""

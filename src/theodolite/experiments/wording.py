@@ -12,7 +12,7 @@ def place(locus: Locus) -> str:
     if locus.kind in (LocusKind.READ_OUT_AXIS, LocusKind.READ_OUT_WINDOW):
         return "in the read-out"
     if locus.layer is None:
-        return "at some layer"
+        return "somewhere in the model"
     return "in the embedding" if locus.layer == 0 else f"after block {locus.layer}"
 
 
@@ -27,6 +27,8 @@ def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> 
         The reference in words (``mitochondrial proteins``).
     """
     name = f"\u201c{title}\u201d"
+    if locus.kind is LocusKind.ANY:
+        return f"{name}: {_anywhere(claim, direction)} {place(locus)}"
     match claim.object, locus.index:
         case "axis_coordinate", (axis,):
             end = "upper" if direction is Direction.GREATER else "lower"
@@ -39,3 +41,16 @@ def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> 
             return f"{name}: genes attend to one another, {place(locus).removeprefix('after ')}"
         case other, _:
             return f"{name}: {other} {claim.relation.value.replace('_', ' ')}, {locus}"
+
+
+def _anywhere(claim: Claim, direction: Direction) -> str:
+    """Return what is claimed of a place that is left open."""
+    match claim.object:
+        case "axis_coordinate":
+            return f"genes lie at the {'upper' if direction is Direction.GREATER else 'lower'} end of an axis"
+        case "axis_window_proximity":
+            return "genes lie close together on a window of axes"
+        case "attention_weight":
+            return "genes attend to one another"
+        case other:
+            return f"{other} {claim.relation.value.replace('_', ' ')},"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from theodolite.gates.effects import Items
 from theodolite.plans import NullName
 
-__all__ = ["AnyContrast", "Reach"]
+__all__ = ["AnyContrast", "Drawable", "Reach"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -31,6 +31,16 @@ class Reach:
 
     moved: float
     log10_arrangements: float
+
+
+class Drawable(Protocol):
+    """What has a statistic that nulls draw."""
+
+    def draw(self, null: NullName, draws: int, seed: int, start: int = 0) -> Floats:
+        """Return the statistics of draws ``start`` to ``start + draws - 1`` of a null, shape (draws,)."""
+
+    def to_effect(self, rank_sum: Floats) -> Floats:
+        """Turn statistics into the unit of the effect."""
 
 
 class AnyContrast(Protocol):

@@ -22,8 +22,12 @@ class Dossier:
         Whether every hash that the result names was found equal to the plan's.
     coexpression
         Co-expression of the block's genes from counts of the same cells; None where the plan names none.
+    places
+        For a claim about "any" place the measurements by variant, one mapping for each place of the plan's list, in its
+        order; ``measurements`` is empty then.
     """
 
     measurements: Mapping[Variant, Measurement]
     provenance_ok: bool
     coexpression: Measurement | None = None
+    places: tuple[Mapping[Variant, Measurement], ...] = ()

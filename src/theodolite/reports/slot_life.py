@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from theodolite.claims import Locus
 from theodolite.store import (
     EntryKind,
     GateRow,
@@ -34,7 +35,10 @@ class SlotStep:
 
 @dataclass(frozen=True)
 class SlotLife:
-    """Everything that the ledger says about one slot; ``plan`` is None where it was refused."""
+    """Everything that the ledger says about one slot; ``plan`` is None where it was refused.
+
+    ``found_at`` is where a claim about any place stands out most; None where it names its place or was not tested.
+    """
 
     hypothesis: HypothesisRow
     plan: dict[str, Any] | None
@@ -44,6 +48,7 @@ class SlotLife:
     reviews: tuple[ReviewRow, ...]
     settlement: dict[str, Any] | None
     steps: tuple[SlotStep, ...]
+    found_at: str | None = None
 
 
 def find_subject(ledger: Ledger, name: str) -> list[str]:
@@ -73,6 +78,7 @@ def slot_life(ledger: Ledger, subject: str) -> SlotLife:
         raise KeyError(f"no slot {subject!r}")
     entries = list(ledger.entries(subject=subject))
     payloads = {entry.kind: entry.payload for entry in entries}
+    found = payloads.get(EntryKind.JUDGEMENT, {}).get("judgement", {}).get("place")
     refusal = next((row for row in refusal_rows(ledger, rows[0].campaign) if row.subject == subject), None)
     return SlotLife(
         hypothesis=rows[0],
@@ -83,4 +89,5 @@ def slot_life(ledger: Ledger, subject: str) -> SlotLife:
         reviews=tuple(review_rows(ledger, subject)),
         settlement=payloads.get(EntryKind.VERDICT, {}).get("settlement"),
         steps=tuple(SlotStep(entry.seq, entry.kind.value, entry.at, entry.hash) for entry in entries),
+        found_at=None if found is None else str(Locus.model_validate(found)),
     )

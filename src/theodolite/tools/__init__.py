@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from theodolite.tools import attention, geometry
+from theodolite.tools.places import closed_list, closed_list_defect
 from theodolite.tools.registry import Tool, ToolError, ToolParams, ToolRegistrationError, get_tool, tool, tools
 from theodolite.tools.workbench import Axes, ModelShape, Workbench, fit_axes
 
@@ -15,6 +16,8 @@ __all__ = [
     "ToolRegistrationError",
     "Workbench",
     "attention",
+    "closed_list",
+    "closed_list_defect",
     "fit_axes",
     "geometry",
     "get_tool",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from theodolite.claims import Claim, Covariate, Direction, Hypothesis, Locus, LocusKind, Named, Relation
 from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION, Dossier, level_rule, panel_for
 from theodolite.measurements import BipartiteScores, Coexpression, GeneScores, PairScores, Variant
-from theodolite.plans import Block, Plan
+from theodolite.plans import Block, Places, Plan, PlannedPlace
 
 SHA = "0" * 64
 VARIANTS = ("main", *BASELINES)
@@ -191,5 +192,54 @@ def regulon_dossier() -> Callable[..., Dossier]:
         shared = np.clip(_symmetric(rng, regulators + targets, 0.1), -0.9, 0.9)
         measured = {Variant.parse(name): measure(signal if name == "main" else 0.0) for name in VARIANTS}
         return Dossier(measured, True, Coexpression((*rows, *columns), shared, shared, shared, shared))
+
+    return build
+
+
+@pytest.fixture
+def plan_anywhere(plan_for: Callable[..., Plan]) -> Callable[..., Plan]:
+    """Build a plan about any of some layers; keyword arguments replace its fields."""
+
+    def build(shape: str = "GeneScores", count: int = 6, **changes: Any) -> Plan:
+        layers = range(1, count + 1)
+        listed = tuple(
+            PlannedPlace(locus=Locus(kind=LocusKind.LAYER, layer=layer), params={"layer": layer}) for layer in layers
+        )
+        fields = {
+            "locus": Locus(kind=LocusKind.ANY),
+            "places": Places(n_layers=count, n_heads=1, read_out=False, listed=listed),
+            "loci": None,
+        }
+        return plan_for(shape, **fields | changes)
+
+    return build
+
+
+@pytest.fixture
+def spread_out() -> Callable[..., Dossier]:
+    """Lay a dossier out over places: its own measurements at one of them, like scores without effect at the others.
+
+    ``moved`` gives further variants a place of their own, where they score as they do in the dossier.
+    """
+
+    def build(
+        dossier: Dossier, places: int = 6, *, at: int = 2, moved: dict[str, int] | None = None, seed: int = 0
+    ) -> Dossier:
+        rng = np.random.default_rng(seed)
+        own = {Variant.parse(name): place for name, place in (moved or {}).items()}
+
+        def measured(variant: Variant, place: int) -> Any:
+            measurement: Any = dossier.measurements[variant]
+            if place == own.get(variant, at):
+                return measurement
+            score = rng.standard_normal(measurement.score.shape)
+            if isinstance(measurement, PairScores):
+                score = (score + score.T) / 2**0.5
+            return replace(measurement, score=score)
+
+        listed = tuple(
+            {variant: measured(variant, place) for variant in dossier.measurements} for place in range(places)
+        )
+        return Dossier({}, dossier.provenance_ok, dossier.coexpression, listed)
 
     return build

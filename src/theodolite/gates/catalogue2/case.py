@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 import numpy as np
 
 from theodolite.canonical import digest
-from theodolite.claims import Covariate
+from theodolite.claims import Covariate, Locus
 from theodolite.gates.ablation import Ablation
 from theodolite.gates.catalogue2.baselines import hardest
 from theodolite.gates.catalogue2.confounds import Allowed
@@ -29,10 +29,18 @@ from theodolite.gates.effects import effect_with_gains
 from theodolite.gates.kernels import derive_seed
 from theodolite.gates.memo import Memo
 from theodolite.judgements import Effect, GateResult
-from theodolite.measurements import BipartiteScores, Coexpression, GeneScores, PairScores, Variant, VariantKind
+from theodolite.measurements import (
+    BipartiteScores,
+    Coexpression,
+    GeneScores,
+    Measurement,
+    PairScores,
+    Variant,
+    VariantKind,
+)
 from theodolite.plans import NullName, Plan
 
-__all__ = ["RESAMPLES", "Case"]
+__all__ = ["RESAMPLES", "Case", "remembered"]
 
 RESAMPLES: Final = 1_000
 """Bootstrap resamples of families for the intervals of this catalogue."""
@@ -44,6 +52,14 @@ _OF_THE_LEVEL: Final = {"campaign", "round", "slot", "level", "draws", "minimum_
 _OF_THE_PROPOSER: Final = {"rationale", "parents", "author"}
 
 _known: Memo[dict[Hashable, Any]] = Memo(512)
+
+
+def remembered(plan: Plan, read: dict[str, str], beside: Measurement | None) -> dict[Hashable, Any]:
+    """Return what was found before of a plan, measurements by name and co-expression, whatever the level."""
+    stands = plan.model_dump(mode="json", exclude=_OF_THE_LEVEL | {"hypothesis"})
+    claimed = plan.hypothesis.model_dump(mode="json", exclude=_OF_THE_PROPOSER)
+    coexpression = None if beside is None else beside.sha256
+    return _known.get(digest([stands, claimed, read, coexpression]), dict)
 
 
 class Case:
@@ -62,11 +78,13 @@ class Case:
         assert isinstance(main, (GeneScores, PairScores, BipartiteScores))
         self._main = main
         self._beside = dossier.coexpression
-        stands = plan.model_dump(mode="json", exclude=_OF_THE_LEVEL | {"hypothesis"})
-        claimed = plan.hypothesis.model_dump(mode="json", exclude=_OF_THE_PROPOSER)
         read = {str(variant): measurement.sha256 for variant, measurement in self._used.items()}
-        coexpression = None if self._beside is None else self._beside.sha256
-        self._found = _known.get(digest([stands, claimed, read, coexpression]), dict)
+        self._found = remembered(plan, read, self._beside)
+
+    @property
+    def place(self) -> Locus | None:
+        """The place that was found, where the claim leaves it open."""
+        return None
 
     def _once(self, name: Hashable, find: Callable[[], Found]) -> Found:
         if name not in self._found:

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import TypedDict
+
 from theodolite.gates.catalogue2.panel import stopping
 from theodolite.gates.contrasts import AnyContrast
-from theodolite.gates.controls import MOST, NEEDED, REPLICATES, SIGNAL, planted_null, planted_positive, rounded_level
+from theodolite.gates.controls import (
+    MOST,
+    NEEDED,
+    REPLICATES,
+    SIGNAL,
+    planted_null,
+    planted_null_anywhere,
+    planted_positive,
+    planted_positive_anywhere,
+    rounded_level,
+)
 from theodolite.gates.evidence import Stopping
 from theodolite.gates.kernels import derive_seed
 from theodolite.gates.stream import harmonic
 from theodolite.judgements import GateResult
-from theodolite.plans import Plan
+from theodolite.plans import NullName, Plan
 
 __all__ = ["level_key", "planted_effect", "planted_nothing"]
 
 
+class _Terms(TypedDict):
+    sesoi: float
+    alpha: float
+    stopping_for: Callable[[float], Stopping]
+    panel: Sequence[NullName]
+    seed: int
+
+
 def _level(plan: Plan) -> float:
     """Return what every null must reach at the provisional level, as a p or as one over an e."""
-    alpha = plan.level.provisional_alpha
+    alpha = plan.null_alpha
     return alpha if plan.evidence == "e" else alpha / harmonic(plan.level.provisional_t)
 
 
@@ -33,8 +54,11 @@ def level_key(plan: Plan) -> tuple[float, Stopping]:
     return level, _stopping_for(plan, level)
 
 
-def planted_effect(plan: Plan, contrast: AnyContrast) -> GateResult:
-    """Return G7+: an effect of 1.5 times the least that counts, planted in like scores, is found 24 times in 30."""
+def planted_effect(plan: Plan, contrast: AnyContrast, *others: AnyContrast) -> GateResult:
+    """Return G7+: an effect of 1.5 times the least that counts, planted in like scores, is found 24 times in 30.
+
+    With ``others``, the claim at further places, it is planted at one place and sought at all.
+    """
     if SIGNAL * plan.sesoi >= 0.5:
         return GateResult(
             gate="G7+",
@@ -45,14 +69,14 @@ def planted_effect(plan: Plan, contrast: AnyContrast) -> GateResult:
             sentence=f"The least effect that counts is {plan.sesoi:g}; {SIGNAL:g} times it is no AUROC and cannot be "
             "planted.",
         )
-    found = planted_positive(
-        contrast,
-        sesoi=plan.sesoi,
-        alpha=_level(plan),
-        stopping_for=lambda level: _stopping_for(plan, level),
-        panel=plan.null_panel,
-        seed=derive_seed(0, plan.reference_sha256, plan.block.id),
-    )
+    terms: _Terms = {
+        "sesoi": plan.sesoi,
+        "alpha": _level(plan),
+        "stopping_for": lambda level: _stopping_for(plan, level),
+        "panel": plan.null_panel,
+        "seed": derive_seed(0, plan.reference_sha256, plan.block.id),
+    }
+    found = planted_positive_anywhere([contrast, *others], **terms) if others else planted_positive(contrast, **terms)
     return GateResult(
         gate="G7+",
         title="planted effect",
@@ -64,9 +88,15 @@ def planted_effect(plan: Plan, contrast: AnyContrast) -> GateResult:
     )
 
 
-def planted_nothing(plan: Plan, contrast: AnyContrast) -> GateResult:
-    """Return G7-: among 200 references that mean nothing, p is small as often as it says, and nobody gets rich."""
-    found = planted_null(contrast, panel=plan.null_panel, seed=plan.seed)
+def planted_nothing(plan: Plan, contrast: AnyContrast, *others: AnyContrast) -> GateResult:
+    """Return G7-: among 200 references that mean nothing, p is small as often as it says, and nobody gets rich.
+
+    With ``others``, the claim at further places, each reference is sought at all of them.
+    """
+    if others:
+        found = planted_null_anywhere([contrast, *others], panel=plan.null_panel, seed=plan.seed)
+    else:
+        found = planted_null(contrast, panel=plan.null_panel, seed=plan.seed)
     return GateResult(
         gate="G7-",
         title="planted null",

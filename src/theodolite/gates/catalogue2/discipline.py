@@ -45,17 +45,17 @@ def selection_discipline(plan: Plan) -> GateResult:
     locus = plan.hypothesis.locus
     kinds = [Variant.parse(text).kind for text in plan.variants]
     defects = []
-    if locus.kind is LocusKind.ANY:
-        defects.append("the locus is 'any' and the plan names no loci to take the maximum over; choose one")
+    defects += _place_defects(plan)
     if plan.selected_on != "discovery":
         defects.append(f"locus, tail and fits were chosen on {plan.selected_on or 'an unnamed part'}, not on discovery")
-    if locus.kind in _FITTED_LOCI:
+    read = [locus] if plan.places is None else [place.locus for place in plan.places.listed]
+    if any(place.kind in _FITTED_LOCI for place in read):
         missing = [variant for variant in plan.variants if variant not in plan.fitted]
         if missing:
             defects.append(f"no artefact fitted on discovery units is named for {', '.join(missing)}")
     if kinds.count(VariantKind.MAIN) != 1 or kinds.count(VariantKind.UNTRAINED) < LEAST_UNTRAINED:
         defects.append(f"the variants must hold 'main' once and {LEAST_UNTRAINED} untrained models")
-    if set(plan.variants) != {"main", *(plan.loci or {})}:
+    if plan.places is None and set(plan.variants) != {"main", *(plan.loci or {})}:
         defects.append("each baseline needs its own place in the model, chosen on discovery units")
     if plan.null_panel != panel_for(plan.shape, plan.ablation):
         defects.append(
@@ -72,8 +72,30 @@ def selection_discipline(plan: Plan) -> GateResult:
         passed=not defects,
         sentence=f"The plan leaves a choice open: {'; '.join(defects)}."
         if defects
-        else f"The place ({locus}), the tail and whatever was fitted were fixed on discovery units.",
+        else f"{_fixed(plan)} the tail and whatever was fitted were fixed on discovery units.",
     )
+
+
+def _fixed(plan: Plan) -> str:
+    if plan.places is None:
+        return f"The place ({plan.hypothesis.locus}),"
+    return f"The largest of {len(plan.places.listed)} places counts, and is taken again in every draw;"
+
+
+def _place_defects(plan: Plan) -> list[str]:
+    """Return what is open about the place; whether a list is the instrument's own is for registration to see."""
+    anywhere = plan.hypothesis.locus.kind is LocusKind.ANY
+    if plan.places is None:
+        return ["the locus is 'any' and the plan names no places to take the maximum over"] if anywhere else []
+    if not anywhere:
+        return [f"the plan lists places, but its claim is about {plan.hypothesis.locus}"]
+    listed = [place.locus for place in plan.places.listed]
+    defects = []
+    if len({str(locus) for locus in listed}) != len(listed) or any(locus.kind is LocusKind.ANY for locus in listed):
+        defects.append("the list of places names one twice, or 'any' itself")
+    if plan.params or plan.loci is not None:
+        defects.append("it names a place of its own beside the list, where the model and every baseline are read")
+    return defects
 
 
 def identity_gate(earlier: int) -> GateResult:

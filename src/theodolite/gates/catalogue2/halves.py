@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from theodolite.gates.catalogue2.panel import quick_p
@@ -12,19 +14,27 @@ from theodolite.judgements import GateResult
 from theodolite.measurements import Coexpression
 from theodolite.plans import Plan
 
-__all__ = ["halves_gate"]
+__all__ = ["halves_gate", "tested_half"]
+
+Tested = Callable[[Plan, Scored, Coexpression | None, int], tuple[float, float] | None]
 
 
-def _tested(plan: Plan, half: Scored, coexpression: Coexpression | None, number: int) -> tuple[float, float] | None:
+def tested_half(plan: Plan, half: Scored, coexpression: Coexpression | None, number: int) -> tuple[float, float] | None:
+    """Return the effect and the panel's p of a claim in one half of its block, None where a null is stuck."""
     contrast = view(plan, half, coexpression).main
     p = quick_p(contrast, plan, "half", str(number))
     return None if p is None else (float(contrast.to_effect(np.array([contrast.observed()]))[0]), p)
 
 
-def halves_gate(plan: Plan, main: Scored, coexpression: Coexpression | None) -> GateResult:
-    """Return G10: the same sign, and the panel's p at most 0.05, in both halves (statistics, rule 11)."""
+def halves_gate(
+    plan: Plan, main: Scored, coexpression: Coexpression | None, tested: Tested = tested_half
+) -> GateResult:
+    """Return G10: the same sign, and the panel's p at most 0.05, in both halves (statistics, rule 11).
+
+    ``tested`` returns effect and p of a half, from the plan, the half, co-expression and the number of the half.
+    """
     found: Halves = independent_halves(
-        main, derive_seed(plan.seed, "halves"), lambda half, number: _tested(plan, half, coexpression, number)
+        main, derive_seed(plan.seed, "halves"), lambda half, number: tested(plan, half, coexpression, number)
     )
     if found.p_values is None or found.effects is None:
         return GateResult(

@@ -10,6 +10,7 @@ from typing import Final
 
 from theodolite.gates.ablation import Ablation
 from theodolite.gates.catalogue1.judging import power_gate
+from theodolite.gates.catalogue2.anywhere import AnywhereCase, bounded, shared
 from theodolite.gates.catalogue2.baselines import baseline_margin
 from theodolite.gates.catalogue2.case import Case
 from theodolite.gates.catalogue2.confounds import confound_residual
@@ -22,7 +23,7 @@ from theodolite.gates.dossier import Dossier
 from theodolite.gates.effects import UNIT
 from theodolite.gates.lint import minimum_counts
 from theodolite.judgements import Effect, GateResult, Judgement
-from theodolite.measurements import Variant, VariantKind
+from theodolite.measurements import Variant
 from theodolite.plans import Plan
 
 __all__ = ["PROMISING", "judge", "preflight"]
@@ -91,6 +92,23 @@ def _input(defects: list[str], case: Case) -> GateResult:
     )
 
 
+def _case(plan: Plan, dossier: Dossier) -> Case:
+    """Return the case of a plan whose measurements are all there."""
+    wanted = [dossier.measurements] if plan.places is None else list(dossier.places)
+    if plan.places is not None and len(wanted) != len(plan.places.listed):
+        raise ValueError(
+            f"measurements at {len(wanted)} places; the plan lists {len(plan.places.listed)} and judge needs them all"
+        )
+    missing = [
+        text
+        for text in dict.fromkeys((*plan.variants, "main"))
+        if any(Variant.parse(text) not in measured for measured in wanted)
+    ]
+    if missing:
+        raise ValueError(f"no measurement of {', '.join(missing)}; judge needs every variant of the plan")
+    return Case(plan, dossier) if plan.places is None else AnywhereCase(plan, dossier)
+
+
 def judge(plan: Plan, dossier: Dossier) -> Judgement:
     """Compute every gate of catalogue 2 that does not wait for the level; pure and deterministic.
 
@@ -110,13 +128,11 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
     Raises
     ------
     ValueError
-        If a variant of the plan is not among the measurements, or the plan names another catalogue.
+        If a variant of the plan is not among the measurements (of every place, for a claim about "any"), or the plan
+        names another catalogue.
     """
     _require_version(plan)
-    missing = [text for text in plan.variants if Variant.parse(text) not in dossier.measurements]
-    if missing or Variant(VariantKind.MAIN) not in dossier.measurements:
-        raise ValueError(f"no measurement of {', '.join(missing) or 'main'}; judge needs every variant of the plan")
-    case = Case(plan, dossier)
+    case = _case(plan, dossier)
     defects = case.defects
     arrangements: float | None = None
     if not defects:
@@ -135,11 +151,15 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
         return Judgement(effect=_UNKNOWN, baseline=None, gain=None, evidence=(), p=1.0, gates=tuple(gates))
 
     evidence = draw_panel(case.draws, case.observed, plan, case.reach, case.margins)
+    if plan.places is not None:
+        evidence = bounded(evidence, plan)
     p = max(item.p for item in evidence)
     e = None if plan.evidence != "e" else min(item.e or 0.0 for item in evidence)
+    if plan.places is not None:
+        p, e = shared(plan, p, e)
     effect = case.effect
     sensitive = next((gate.passed for gate in gates if gate.gate == "G7+"), None)
-    gates += [effect_size(plan, effect, case.size), equivalence(plan, effect, sensitive=sensitive)]
+    gates += [effect_size(plan, effect, case.size, case.place), equivalence(plan, effect, sensitive=sensitive)]
     raw: Effect | None = None
     baseline = gain = None
     if _promising(plan, p, e) and case.compared is not None:
@@ -162,6 +182,7 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
         e=e,
         raw=raw,
         largest_tie=case.largest_tie,
+        place=case.place,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.contrasts import AnyContrast, Reach
+from theodolite.gates.contrasts import AnyContrast, Drawable, Reach
 from theodolite.gates.evidence import (
     B_MAX,
     Drawn,
@@ -25,6 +25,8 @@ from theodolite.judgements import GateResult, NullEvidence
 from theodolite.plans import EvidenceKind, LevelRule, NullName, Plan
 
 __all__ = [
+    "LEAST_MOVED",
+    "QUICK_DRAWS",
     "Draws",
     "Prefix",
     "b_max",
@@ -42,7 +44,8 @@ LEAST_MOVED = 0.2
 """A null whose draws replace a smaller share of the reference is stuck."""
 _SPREAD_DRAWS = 500
 _CHECKED_DRAWS = 50
-_QUICK_DRAWS = 999
+QUICK_DRAWS = 999
+"""Draws of each null where no verdict needs more."""
 _KEPT_DRAWS = 6_400
 _BETTING_ROOM = 4
 """Draws of a bettor, as a multiple of what an unbroken run of wins needs: one exceedance then costs no verdict."""
@@ -72,7 +75,7 @@ def stopping(plan: Plan) -> Stopping:
     """Return when the drawing of a plan's nulls ends."""
     if (plan.evidence or "p") == "p":
         return Stopping(kind="besag_clifford", b_max=plan.draws)
-    return Stopping(kind="betting", b_max=plan.draws, threshold=1.0 / plan.level.provisional_alpha)
+    return Stopping(kind="betting", b_max=plan.draws, threshold=1.0 / plan.null_alpha)
 
 
 def reaches(contrast: AnyContrast, plan: Plan) -> dict[NullName, Reach]:
@@ -106,7 +109,7 @@ def resolution(plan: Plan, log10_arrangements: float | None = None) -> GateResul
     Without ``log10_arrangements`` (before any measurement) only the draws count.
     """
     kind = plan.evidence or "p"
-    alpha = plan.level.provisional_alpha
+    alpha = plan.null_alpha
     required = 1.0 / alpha if kind == "e" else harmonic(plan.level.provisional_t) / alpha
     by_draws = wealth_at_zero(plan.draws) if kind == "e" else float(plan.draws + 1)
     by_labels = 10.0 ** min(log10_arrangements, 300.0) if log10_arrangements is not None else float("inf")
@@ -143,7 +146,7 @@ class Draws:
         What was drawn before of the same contrast, null and seed; draws are added to it.
     """
 
-    def __init__(self, contrast: Callable[[], AnyContrast], null: NullName, seed: int, known: Prefix) -> None:
+    def __init__(self, contrast: Callable[[], Drawable], null: NullName, seed: int, known: Prefix) -> None:
         self.seed = seed
         self._contrast = contrast
         self._null = null
@@ -200,7 +203,7 @@ def draw_panel(
     for null in sorted(plan.null_panel, key=lambda null: null == "curveball"):
         drawn[null] = sequential_evidence(draws[null], observed, rule)
         if drawn[null].stopped == "futility":
-            rule = replace(rule, b_max=min(rule.b_max, _QUICK_DRAWS))
+            rule = replace(rule, b_max=min(rule.b_max, QUICK_DRAWS))
     return tuple(_evidence(null, drawn[null], found[null], margins[null], draws[null]) for null in plan.null_panel)
 
 
@@ -215,6 +218,6 @@ def quick_p(contrast: AnyContrast, plan: Plan, *purpose: str) -> float | None:
         def draw(start: int, count: int, null: NullName = null, seed: int = seed) -> NDArray[np.float64]:
             return contrast.draw(null, count, seed, start)
 
-        drawn = sequential_evidence(draw, observed, Stopping(kind="besag_clifford", b_max=_QUICK_DRAWS))
+        drawn = sequential_evidence(draw, observed, Stopping(kind="besag_clifford", b_max=QUICK_DRAWS))
         largest = max(largest, drawn.p)
     return largest

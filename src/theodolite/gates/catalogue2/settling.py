@@ -52,11 +52,11 @@ def _panel(judgement: Judgement, e_value: float, required: float, p_level: float
         return GateResult(
             gate="G3",
             title="null panel",
-            number=hardest.p,
+            number=judgement.p,
             threshold=p_level,
-            passed=hardest.p <= p_level,
+            passed=judgement.p <= p_level,
             sentence=f"The hardest of {len(judgement.evidence)} nulls, with {null_words(hardest.null)}, did as well as "
-            f"the real labels in {hardest.exceedances:,} of {hardest.draws:,} draws (p = {hardest.p:.2g}).",
+            f"the real labels in {hardest.exceedances:,} of {hardest.draws:,} draws (p = {judgement.p:.2g}).",
         )
     hardest = min(judgement.evidence, key=lambda item: (item.e or 0.0, -item.p))
     won = "gave up" if hardest.stopped == "futility" else f"turned 1 into {e_value:.3g}"

@@ -14,7 +14,7 @@ RETENTION_LIMIT = 10.0
 RETENTION_UNIT = "share of the raw effect"
 
 
-def retention(raw: Items, residual: Items, seed: int, resamples: int = RESAMPLES) -> Effect:
+def retention(raw: Items, residual: Items, seed: int, resamples: int = RESAMPLES, *, tail: float = 0.025) -> Effect:
     """Return the residual effect as a share of the raw one, with a 95 % percentile interval over the same resamples.
 
     Where the raw effect is not in the claimed direction there is nothing to retain: the estimate is 0. A resample in
@@ -27,6 +27,8 @@ def retention(raw: Items, residual: Items, seed: int, resamples: int = RESAMPLES
         The same items before and after the adjustment, both oriented so that the claimed direction is positive.
     seed, resamples
         As for the effects themselves: families are drawn with replacement, regulators' and targets' apart.
+    tail
+        Share of the resamples that the interval leaves out on either side; smaller for one of several places.
 
     Raises
     ------
@@ -42,8 +44,8 @@ def retention(raw: Items, residual: Items, seed: int, resamples: int = RESAMPLES
     before, after = before[drawn], after[drawn]
     there = before > 0.0
     share = np.divide(after, before, out=np.zeros_like(after), where=there)
-    low = np.percentile(np.where(there, share, -RETENTION_LIMIT), 2.5, method="lower")
-    high = np.percentile(np.where(there, share, RETENTION_LIMIT), 97.5, method="higher")
+    low = np.percentile(np.where(there, share, -RETENTION_LIMIT), 100 * tail, method="lower")
+    high = np.percentile(np.where(there, share, RETENTION_LIMIT), 100 * (1 - tail), method="higher")
     effect = auroc(raw) - 0.5
     estimate = (auroc(residual) - 0.5) / effect if effect > 0.0 else 0.0
     low, estimate, high = np.clip([low, estimate, high], -RETENTION_LIMIT, RETENTION_LIMIT).tolist()

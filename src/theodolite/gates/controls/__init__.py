@@ -1,5 +1,6 @@
 """Planted controls: what a test would find if there were something, and what it finds where there is nothing (G7)."""
 
+from theodolite.gates.controls.anywhere import planted_null_anywhere, planted_positive_anywhere
 from theodolite.gates.controls.grid import floor_125
 from theodolite.gates.controls.negative import DRAWS, MOST, REFERENCES, Calibration, planted_null
 from theodolite.gates.controls.positive import (
@@ -26,6 +27,8 @@ __all__ = [
     "floor_125",
     "forget_detections",
     "planted_null",
+    "planted_null_anywhere",
     "planted_positive",
+    "planted_positive_anywhere",
     "rounded_level",
 ]

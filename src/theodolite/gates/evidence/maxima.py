@@ -3,7 +3,9 @@
 A claim about "any" layer, head or window has one reference and several scores. The best place is part of the statistic,
 so each draw of the labels, which is the same in every place, chooses its own best. Ranks at different places have
 different spreads under a null; each place is standardised by its own first-stage moments, which come from draws of
-their own, so that the observed labels and the draws are treated alike and p keeps its law (max-T, Westfall and Young).
+the same null beyond the last one that a test makes. Those are independent of the observed labels given what the draws
+share (the group, or the hub of a star of chains), as the draws themselves are: observed and drawn are treated alike and
+p keeps its law (max-T, Westfall and Young 1993).
 """
 
 from __future__ import annotations
@@ -16,14 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.gates.contrasts import AnyContrast
-from theodolite.gates.kernels import derive_seed
 from theodolite.plans import NullName
 
-__all__ = ["Moments", "maximum_draws", "null_moments", "observed_maximum"]
+__all__ = ["Moments", "maximum_draws", "null_moments", "observed_maximum", "observed_places"]
 
 Floats = NDArray[np.float64]
 
 _FIRST_STAGE: Final = 1_000
+_BEYOND: Final = 2**20
+"""Number of the first draw of the first stage; no plan draws so far."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def _require_one_design(contrasts: Sequence[AnyContrast]) -> None:
 
 
 def null_moments(contrasts: Sequence[AnyContrast], null: NullName, seed: int) -> Moments:
-    """Return the first-stage moments of each contrast under a null, from draws of a seed derived from ``seed``.
+    """Return the first-stage moments of each contrast under a null, from draws that no test with this seed makes.
 
     Raises
     ------
@@ -59,14 +62,18 @@ def null_moments(contrasts: Sequence[AnyContrast], null: NullName, seed: int) ->
         If the contrasts differ in reference or nulls.
     """
     _require_one_design(contrasts)
-    apart = derive_seed(seed, "moments")
-    sums = np.stack([contrast.draw(null, _FIRST_STAGE, apart) for contrast in contrasts])
+    sums = np.stack([contrast.draw(null, _FIRST_STAGE, seed, _BEYOND) for contrast in contrasts])
     return Moments(sums.mean(axis=1), sums.std(axis=1))
+
+
+def observed_places(contrasts: Sequence[AnyContrast], moments: Moments) -> Floats:
+    """Return the standardised statistic of each contrast, labels as they are, shape (k,)."""
+    return moments.standardise(np.array([contrast.observed() for contrast in contrasts]))
 
 
 def observed_maximum(contrasts: Sequence[AnyContrast], moments: Moments) -> float:
     """Return the largest standardised statistic over the contrasts, labels as they are."""
-    return float(moments.standardise(np.array([contrast.observed() for contrast in contrasts])).max())
+    return float(observed_places(contrasts, moments).max())
 
 
 def maximum_draws(

@@ -1,0 +1,32 @@
+"""Claims in words: a place that is left open is named nowhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from theodolite.claims import Claim, Direction, Locus, LocusKind, Named, Relation
+from theodolite.experiments.wording import claim_text
+from theodolite.tools import tools
+
+ANY = Locus(kind=LocusKind.ANY)
+
+
+def claim(name: str, relation: Relation) -> Claim:
+    thing = Named(name="thing", sha256="0" * 64)
+    return Claim(object=name, relation=relation, reference=thing, model=thing, context=thing)
+
+
+@pytest.mark.parametrize("tool", tools(), ids=lambda tool: tool.name)
+def test_any_place_is_somewhere_in_the_model(tool) -> None:
+    words = claim_text(claim(tool.object, tool.relation), ANY, Direction.GREATER, "T lineage")
+    assert words.startswith("\u201cT lineage\u201d: ")
+    assert words.endswith("somewhere in the model")
+    assert not any(character.isdigit() for character in words)
+
+
+def test_the_end_of_the_axis_stays_part_of_the_claim() -> None:
+    of_axis = claim("axis_coordinate", Relation.SEPARATES)
+    assert "lower end of an axis" in claim_text(of_axis, ANY, Direction.LESS, "x")
+    assert "upper end of an axis" in claim_text(of_axis, ANY, Direction.GREATER, "x")
+    here = Locus(kind=LocusKind.AXIS, layer=2, index=(3,))
+    assert claim_text(of_axis, here, Direction.LESS, "x").endswith("lower end of axis 3 after block 2")
