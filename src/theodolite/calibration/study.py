@@ -140,7 +140,7 @@ class Study(Closed):
 
 
 def standard_study(
-    *, campaigns: int = 200, null: int = 64, ablated: int = 24, tests: int = 40, q: float = 0.10, seed: int = 1,
+    *, campaigns: int = 200, null: int = 64, ablated: int = 16, tests: int = 40, q: float = 0.10, seed: int = 1,
     full: int = 16,
 ) -> Study:  # fmt: skip
     """Return the study of the documentation: eight proposers in two worlds, and the ablations with their controls.

@@ -47,7 +47,7 @@ def calibrate(
     ablations: Annotated[
         bool, typer.Option("--ablations/--no-ablations", help="Also run with one safeguard off at a time.")
     ] = True,
-    ablated: Annotated[int | None, typer.Option(min=1, help="Campaigns a proposer of each ablation; 24.")] = None,
+    ablated: Annotated[int | None, typer.Option(min=1, help="Campaigns a proposer of each ablation; 16.")] = None,
     full: Annotated[
         int | None, typer.Option(min=0, help="Campaigns also run through the graph and a ledger file; 16, or 1.")
     ] = None,
