@@ -23,7 +23,7 @@ def test_the_standard_study_is_eight_proposers_in_two_worlds_and_every_ablation(
     for world, ablation, proposer in counted:
         # What is broken without a safeguard is held against the same proposer in the same world with it.
         assert ablation is None or counted[world, None, proposer] >= counted[world, ablation, proposer]
-    assert study.campaigns == len(cells) == 8 * 200 + 8 * 64 + 4 * 24 + 8 * 24
+    assert study.campaigns == len(cells) == 8 * 200 + 8 * 64 + 4 * 16 + 8 * 16
 
 
 def test_a_unit_holds_the_campaigns_of_one_structure():
