@@ -67,7 +67,7 @@ _STEPS: Final[Mapping[GateId, str]] = {
 def next_step(plan: Plan, judgement: Judgement, verdict: Verdict, unmet: GateId | None) -> str:
     """Return what a person could do next, in one sentence."""
     if verdict is Verdict.REFUTED and plan.places is not None:
-        return f"Closed: an effect of {plan.sesoi:g} or more is ruled out at every place at 95 %. Let it rest."
+        return f"Closed: an effect of {plan.sesoi:g} or more is ruled out at every place, in this direction, at 95 %."
     if verdict is Verdict.REFUTED:
         return (
             f"Closed: an effect of {plan.sesoi:g} or more is ruled out here at 95 %. Look at another place in the "

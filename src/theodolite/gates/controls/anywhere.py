@@ -57,8 +57,8 @@ def planted_positive_anywhere(
 ) -> Detection:
     """Plant an effect at one place among as many as the claim has, and count how often the maximum finds it.
 
-    The other places are stand-ins without an effect that have nothing in common: of all dependences between places
-    this one makes the maximum of the draws largest, and so the planted effect hardest to see. They are the same in
+    The other places are stand-ins without an effect that have nothing in common: of all dependences that are not
+    negative this one makes the maximum of the draws largest, and so the planted effect hardest to see. They are the same in
     every replicate. All places have the largest covariance class of the claim's. A planted effect is found if its own
     place stands out against the maximum over all places under every null, at the claim's level.
 
@@ -170,8 +170,8 @@ def planted_null_anywhere(
 
     References are moved by family blocks where those are in the panel, else by single genes. Each place is standardised
     by the moments of the observed statistic and the draws together, which treats them alike. The maximum under each
-    null is taken over all places, where the claim is held to one place under all nulls: that is less often small here
-    than there, never more, so this control is the harder one to pass.
+    null is taken over all places, where the claim is held to one place under all nulls: p is here at least as often
+    small as there, so this control is the harder one to pass.
 
     Parameters
     ----------
