@@ -59,8 +59,8 @@ def planted_positive_anywhere(
 
     The other places are stand-ins without an effect that have nothing in common: of all dependences that are not
     negative this one makes the maximum of the draws largest, and so the planted effect hardest to see. They are the
-    same in every replicate. All places have the largest covariance class of the claim's. A planted effect is found if its own
-    place stands out against the maximum over all places under every null, at the claim's level.
+    same in every replicate. All places have the largest covariance class of the claim's. A planted effect is found if
+    its own place stands out against the maximum over all places under every null, at the claim's level.
 
     Parameters
     ----------
