@@ -14,7 +14,7 @@ from scipy.stats import norm
 
 from theodolite.gates.bipartite import BipartiteContrast
 from theodolite.gates.contrasts import AnyContrast
-from theodolite.gates.controls.negative import DRAWS, MOST, REFERENCES, Calibration, Mover
+from theodolite.gates.controls.negative import DRAWS, MOST, REFERENCES, Calibration, Mover, calibrated
 from theodolite.gates.controls.positive import NEEDED, REPLICATES, SIGNAL, Detection, rounded_level
 from theodolite.gates.controls.replicas import Known, covariance_class, design_key, known, planted, replica_draws
 from theodolite.gates.evidence import (
@@ -25,7 +25,6 @@ from theodolite.gates.evidence import (
     null_moments,
     reaching_level,
     resolves,
-    wealth,
 )
 from theodolite.gates.kernels import derive_seed, permutations
 from theodolite.gates.memo import Memo
@@ -37,7 +36,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
-_ALPHA = 0.05
 _PROBE = 200
 _MARGIN = 1_000.0
 
@@ -193,26 +191,12 @@ def planted_null_anywhere(
     if mover is None:
         raise ValueError(f"no null of the panel {', '.join(panel)!r} permutes genes, so none can move references")
     moved = _moved(places[0], mover, references, places[0].seed(mover, derive_seed(seed, "moved references")))
-    worst_p, least_e = np.zeros(references), np.full(references, np.inf)
-    drawn: list[NullName] = []
-    for null in sorted(panel, key=lambda null: null != mover):
-        rows = np.flatnonzero((worst_p <= _ALPHA) | (least_e >= 1.0))
+
+    def lost(null: NullName, rows: Ints) -> Ints:
         draw_seed = places[0].seed(null, derive_seed(seed, "draws of moved references"))
-        lost = np.array([_lost(places, moved[row], null, draws, draw_seed) for row in rows], dtype=np.int64)
-        worst_p[rows] = np.maximum(worst_p[rows], (lost + 1) / (draws + 1))
-        least_e[rows] = np.minimum(least_e[rows], wealth(lost, draws))
-        drawn.append(null)
-        found = Calibration(
-            small=int((worst_p <= _ALPHA).sum()),
-            references=references,
-            mean_e=float(least_e.mean()),
-            se=float(least_e.std(ddof=1) / references**0.5),
-            most=most,
-            nulls=tuple(drawn),
-        )
-        if found.passed:
-            break
-    return found
+        return np.array([_lost(places, moved[row], null, draws, draw_seed) for row in rows], dtype=np.int64)
+
+    return calibrated(panel, mover, references, draws, most, lost)
 
 
 def _lost(places: list[Known], labels: Bools, null: NullName, draws: int, seed: int) -> int:

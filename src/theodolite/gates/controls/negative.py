@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -18,7 +18,7 @@ from theodolite.gates.nulls import Contrast
 from theodolite.gates.schemes import Scheme
 from theodolite.plans import NullName
 
-__all__ = ["DRAWS", "MOST", "REFERENCES", "Calibration", "Mover", "planted_null"]
+__all__ = ["DRAWS", "MOST", "REFERENCES", "Calibration", "Mover", "calibrated", "planted_null"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -109,16 +109,41 @@ def planted_null(
         raise ValueError(
             f"no null of the panel {', '.join(panel)!r} permutes genes; name the one that moves references"
         )
-    order = sorted(panel, key=lambda null: null != mover)
     label_seed = contrast.seed(mover, derive_seed(seed, "moved references"))
+
+    def lost(null: NullName, rows: Ints) -> Ints:
+        draw_seed = contrast.seed(null, derive_seed(seed, "draws of moved references"))
+        return _exceedances(contrast, mover, label_seed, rows, null, draws, draw_seed)
+
+    return calibrated(panel, mover, references, draws, most, lost)
+
+
+def calibrated(
+    panel: Sequence[NullName],
+    mover: Mover,
+    references: int,
+    draws: int,
+    most: int,
+    lost: Callable[[NullName, Ints], Ints],
+) -> Calibration:
+    """Test moved references against one null after another, the mover's first, until their p and e are small enough.
+
+    Parameters
+    ----------
+    panel, mover
+        Nulls to beat, and the one that moved the references.
+    references, draws, most
+        As for :func:`planted_null`.
+    lost
+        ``lost(null, rows)`` returns how many draws of a null reach the statistic of each of these references.
+    """
     worst_p, least_e = np.zeros(references), np.full(references, np.inf)
     drawn: list[NullName] = []
-    for null in order:
+    for null in sorted(panel, key=lambda null: null != mover):
         rows = np.flatnonzero((worst_p <= _ALPHA) | (least_e >= 1.0))
-        draw_seed = contrast.seed(null, derive_seed(seed, "draws of moved references"))
-        lost = _exceedances(contrast, mover, label_seed, rows, null, draws, draw_seed)
-        worst_p[rows] = np.maximum(worst_p[rows], (lost + 1) / (draws + 1))
-        least_e[rows] = np.minimum(least_e[rows], wealth(lost, draws))
+        reached = lost(null, rows)
+        worst_p[rows] = np.maximum(worst_p[rows], (reached + 1) / (draws + 1))
+        least_e[rows] = np.minimum(least_e[rows], wealth(reached, draws))
         drawn.append(null)
         found = Calibration(
             small=int((worst_p <= _ALPHA).sum()),
