@@ -15,7 +15,7 @@ from scipy.stats import norm
 from theodolite.gates.bipartite import BipartiteContrast
 from theodolite.gates.contrasts import AnyContrast
 from theodolite.gates.controls.negative import DRAWS, MOST, REFERENCES, Calibration, Mover, calibrated
-from theodolite.gates.controls.positive import NEEDED, REPLICATES, SIGNAL, Detection, rounded_level
+from theodolite.gates.controls.positive import NEEDED, REPLICATES, SIGNAL, Detection, detections, rounded_level
 from theodolite.gates.controls.replicas import Known, covariance_class, design_key, known, planted, replica_draws
 from theodolite.gates.evidence import (
     Moments,
@@ -27,7 +27,6 @@ from theodolite.gates.evidence import (
     resolves,
 )
 from theodolite.gates.kernels import derive_seed, permutations
-from theodolite.gates.memo import Memo
 from theodolite.plans import NullName
 
 __all__ = ["planted_null_anywhere", "planted_positive_anywhere"]
@@ -38,8 +37,6 @@ Bools = NDArray[np.bool_]
 
 _PROBE = 200
 _MARGIN = 1_000.0
-
-_detections: Memo[Detection] = Memo(1_024)
 
 
 def planted_positive_anywhere(
@@ -103,7 +100,7 @@ def planted_positive_anywhere(
             tried += size
         return Detection(detected, tried, needed, share, level)
 
-    return _detections.get(key, count)
+    return detections.get(key, count)
 
 
 @dataclass

@@ -19,7 +19,16 @@ from theodolite.gates.kernels import derive_seed
 from theodolite.gates.memo import Memo
 from theodolite.plans import EvidenceKind, NullName
 
-__all__ = ["NEEDED", "REPLICATES", "SIGNAL", "Detection", "forget_detections", "planted_positive", "rounded_level"]
+__all__ = [
+    "NEEDED",
+    "REPLICATES",
+    "SIGNAL",
+    "Detection",
+    "detections",
+    "forget_detections",
+    "planted_positive",
+    "rounded_level",
+]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -64,14 +73,15 @@ class Detection:
         return self.detected >= self.needed
 
 
-_detections: Memo[Detection] = Memo(4_096)
+detections: Memo[Detection] = Memo(4_096)
+"""What planted effects showed, at one place and at the best of several; keys of the two differ in length."""
 # What is planted does not hang on the level: a claim at another level finds the stand-ins and their first draws.
 _stand_ins: Memo[StandIns] = Memo(256, StandIns.weigh)
 
 
 def forget_detections() -> None:
     """Empty the memory of detections; the next ones are computed anew and are equal."""
-    _detections.clear()
+    detections.clear()
     _stand_ins.clear()
 
 
@@ -138,7 +148,7 @@ def planted_positive(
             tried += size
         return Detection(detected, tried, needed, share, level)
 
-    return _detections.get(key, count)
+    return detections.get(key, count)
 
 
 def _plant(contrast: AnyContrast, effect: float, share: float, size: int, seed: int) -> StandIns:
