@@ -113,6 +113,25 @@ def test_what_a_baseline_shows_as_well_waits_behind_what_the_model_adds(open_cam
     assert [item.claim.reference.name for item in later].index(name) > 0
 
 
+def test_what_was_not_compared_with_a_baseline_waits_behind_what_was(open_campaign: Open) -> None:
+    run = open_campaign()
+    looks = list(run.explore())
+    name = propose(run, 1)[0].claim.reference.name
+
+    def of_one_family(look: Any) -> Any:
+        return dataclasses.replace(
+            look, margins={reference: margin for reference, margin in look.margins.items() if reference != name}
+        )
+
+    pool = Planner()._ranked(
+        run, [of_one_family(look) for look in looks], agent_view(run.ledger, run.setting.campaign_id)
+    )
+    assert {item.reference for item in pool} > {name}
+    compared = [item.compared for item in pool]
+    assert compared == sorted(compared, reverse=True)
+    assert [item.reference == name for item in pool] == [not item for item in compared]
+
+
 def test_what_one_instrument_cannot_use_goes_to_the_others(open_campaign: Open) -> None:
     # Sets are underpowered here, whatever their place.
     run = open_campaign(sesoi={"GeneScores": 0.05})

@@ -43,6 +43,8 @@ class Candidate:
         What its tool's nulls give.
     strength
         See :func:`strength`; only an order of interest.
+    compared
+        Whether it was compared with the best baseline. Strengths of claims that were not are on another scale.
     """
 
     hypothesis: Hypothesis
@@ -51,6 +53,12 @@ class Candidate:
     family: str
     evidence: EvidenceKind
     strength: float
+    compared: bool
+
+    @property
+    def interest(self) -> tuple[bool, float]:
+        """What larger is more interesting: claims that were compared first, then the stronger ones."""
+        return self.compared, self.strength
 
 
 def strength(effect: float, sesoi: float, null_error: float, margin: Margin | None) -> float:
@@ -141,7 +149,8 @@ class Planner:
                 used[candidate.family] += 1
         run.notify(Event("choose", slots, slots))
         # What filled another instrument's share is weaker than what was chosen before it, or waits behind it.
-        found = sorted(chosen.values(), key=lambda item: (-item[0].strength, item[0].hypothesis.id))
+        found = sorted(chosen.values(), key=lambda item: item[0].hypothesis.id)
+        found.sort(key=lambda item: item[0].interest, reverse=True)
         return [found[index][0].hypothesis for index in in_order([latest for _, latest in found])]
 
     @staticmethod
@@ -173,9 +182,10 @@ class Planner:
             key = candidate.hypothesis.claim.key
             if candidate.hypothesis.id in closed or candidate.family in view.retired_families or key in supported:
                 continue
-            if key not in best or candidate.strength > best[key].strength:
+            if key not in best or candidate.interest > best[key].interest:
                 best[key] = candidate
-        return sorted(best.values(), key=lambda item: (-item.strength, item.hypothesis.id))
+        by_id = sorted(best.values(), key=lambda item: item.hypothesis.id)
+        return sorted(by_id, key=lambda item: item.interest, reverse=True)
 
     def _candidates(self, run: CampaignRun, looks: Sequence[Look]) -> Iterator[Candidate]:
         setting = run.setting
@@ -203,4 +213,5 @@ class Planner:
                 )
                 shape = tool.shape.shape
                 strong = strength(signed, setting.sesoi(shape), error, margin)
-                yield Candidate(hypothesis, shape, reference_id, tool.name, tool.evidence, strong)
+                compared = margin is not None
+                yield Candidate(hypothesis, shape, reference_id, tool.name, tool.evidence, strong, compared)
