@@ -361,9 +361,13 @@ class Opening(Journal):
             content = self._content(outcome)
             payload["measurement"] = self.ledger.artefacts.put(content)
             effects = self._discovery_effects(tool, content)
-            margins = self._margins(tool, content, effects)
+            # Sums of floats differ in their last digits between processors; a hashed row must not.
+            margins = {
+                reference: {field: round(value, 9) for field, value in asdict(margin).items()}
+                for reference, margin in self._margins(tool, content, effects).items()
+            }
             payload["effects"] = {
-                name: {"effect": effect, "n": n} | (asdict(margins[name]) if name in margins else {})
-                for name, (effect, n) in effects.items()
+                reference: {"effect": effect, "n": n} | margins.get(reference, {})
+                for reference, (effect, n) in effects.items()
             }
         self._put(EntryKind.LOOK, self.setting.campaign_id, payload, name=name)
