@@ -8,7 +8,7 @@ from theodolite.gates.evidence import (
     maximum_draws,
     monte_carlo_p,
     null_moments,
-    observed_maximum,
+    observed_places,
 )
 from theodolite.gates.nulls import Contrast, contrast_genes
 
@@ -30,7 +30,7 @@ def loci(seed: int, *, signal: float = 0.0, place: int = 7, n: int = 120, size: 
 def p_of_any(contrasts: list[Contrast], seed: int) -> float:
     moments = null_moments(contrasts, "family_block_swap", seed)
     drawn = maximum_draws(contrasts, "family_block_swap", DRAWS, seed, moments)
-    return monte_carlo_p(exceedances(drawn, observed_maximum(contrasts, moments)), DRAWS)
+    return monte_carlo_p(exceedances(drawn, observed_places(contrasts, moments).max()), DRAWS)
 
 
 def p_of_best(contrasts: list[Contrast], seed: int) -> float:
@@ -68,8 +68,8 @@ def test_a_place_whose_statistic_never_moves_is_never_the_maximum():
     flat = alive[0].replaced(np.zeros(120))
     moments = null_moments([flat, alive[7]], "family_block_swap", 2)
     alone = null_moments([alive[7]], "family_block_swap", 2)
-    assert observed_maximum([flat, alive[7]], moments) == observed_maximum([alive[7]], alone)
-    assert observed_maximum([flat], null_moments([flat], "family_block_swap", 2)) == 0.0
+    assert observed_places([flat, alive[7]], moments).max() == observed_places([alive[7]], alone).max()
+    assert observed_places([flat], null_moments([flat], "family_block_swap", 2)).max() == 0.0
 
 
 def test_a_draw_is_found_by_its_number():

@@ -2,7 +2,7 @@
 
 from theodolite.gates.evidence.besag_clifford import besag_clifford_p
 from theodolite.gates.evidence.betting import draws_to_reach, wealth, wealth_at_zero
-from theodolite.gates.evidence.maxima import Moments, maximum_draws, null_moments, observed_maximum, observed_places
+from theodolite.gates.evidence.maxima import Moments, maximum_draws, null_moments, observed_places
 from theodolite.gates.evidence.monte_carlo import exceedances, exceeding, monte_carlo_p
 from theodolite.gates.evidence.resolution import B_MAX, draws_for, equivalent_p_level, resolves
 from theodolite.gates.evidence.sequential import Drawn, Stopped, Stopping, reaching_level, sequential_evidence
@@ -22,7 +22,6 @@ __all__ = [
     "maximum_draws",
     "monte_carlo_p",
     "null_moments",
-    "observed_maximum",
     "observed_places",
     "reaching_level",
     "resolves",

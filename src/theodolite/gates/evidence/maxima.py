@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from theodolite.gates.contrasts import AnyContrast
 from theodolite.plans import NullName
 
-__all__ = ["Moments", "maximum_draws", "null_moments", "observed_maximum", "observed_places"]
+__all__ = ["Moments", "maximum_draws", "null_moments", "observed_places"]
 
 Floats = NDArray[np.float64]
 
@@ -69,11 +69,6 @@ def null_moments(contrasts: Sequence[AnyContrast], null: NullName, seed: int) ->
 def observed_places(contrasts: Sequence[AnyContrast], moments: Moments) -> Floats:
     """Return the standardised statistic of each contrast, labels as they are, shape (k,)."""
     return moments.standardise(np.array([contrast.observed() for contrast in contrasts]))
-
-
-def observed_maximum(contrasts: Sequence[AnyContrast], moments: Moments) -> float:
-    """Return the largest standardised statistic over the contrasts, labels as they are."""
-    return float(observed_places(contrasts, moments).max())
 
 
 def maximum_draws(
