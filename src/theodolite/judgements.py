@@ -259,9 +259,11 @@ class Review(Record):
         The highest verdict that it would let stand.
     reviewer
         Its name.
+    controls
+        Controls that it orders on the plan, from a closed menu; None for none.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"confidence"})
+    later: ClassVar[frozenset[str]] = frozenset({"confidence", "controls"})
     stage: Literal[1, 2]
     objections: tuple[Objection, ...]
     likely_confound: str
@@ -269,3 +271,4 @@ class Review(Record):
     cap: ReviewerCap
     reviewer: str
     confidence: float | None = Field(default=None, gt=0, lt=1)
+    controls: tuple[str, ...] | None = None

@@ -8,10 +8,12 @@ import pytest
 
 from theodolite.claims import Verdict
 from theodolite.store import (
+    BudgetMark,
     EntryKind,
     Ledger,
     LedgerConflict,
     LedgerPayloadError,
+    ModelCallRow,
     SlotStatus,
     StreamState,
     block_retired,
@@ -176,10 +178,12 @@ def test_a_slot_takes_one_path(ledger, told):
 def test_records_and_tables_have_the_same_columns():
     records = {
         "block": row_records.BlockRow,
+        "budget_mark": BudgetMark,
         "campaign": row_records.CampaignRow,
         "gate": row_records.GateRow,
         "hypothesis": row_records.HypothesisRow,
         "look": row_records.LookRow,
+        "model_call": ModelCallRow,
         "null_evidence": row_records.NullRow,
         "reference_set": row_records.ReferenceRow,
         "refusal": row_records.RefusalRow,

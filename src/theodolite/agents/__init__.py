@@ -2,8 +2,36 @@
 
 from __future__ import annotations
 
-from theodolite.agents.loop import NODES, Executor, Reviewer, run_campaign
+from theodolite.agents.budgets import BudgetSpent, Meter
+from theodolite.agents.executor import ModelExecutor
+from theodolite.agents.halting import CampaignPaused, Halt, halt_on_signals
+from theodolite.agents.llm import CallsForbidden, ModelSettings, SettingsError
+from theodolite.agents.loop import NODES, Conversing, Executor, Reviewer, Surveying, run_campaign
+from theodolite.agents.model_reviewer import ModelReviewer
 from theodolite.agents.planner import Planner
 from theodolite.agents.reviewer import LintReviewer
+from theodolite.agents.team import Team, assemble, same_family
 
-__all__ = ["NODES", "Executor", "LintReviewer", "Planner", "Reviewer", "run_campaign"]
+__all__ = [
+    "NODES",
+    "BudgetSpent",
+    "CallsForbidden",
+    "CampaignPaused",
+    "Conversing",
+    "Executor",
+    "Halt",
+    "LintReviewer",
+    "Meter",
+    "ModelExecutor",
+    "ModelReviewer",
+    "ModelSettings",
+    "Planner",
+    "Reviewer",
+    "SettingsError",
+    "Surveying",
+    "Team",
+    "assemble",
+    "halt_on_signals",
+    "run_campaign",
+    "same_family",
+]

@@ -7,30 +7,64 @@ pays for nothing twice. Checkpoints say where a round stood, no more.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
+from theodolite.agents.budgets import Meter
+from theodolite.agents.halting import CampaignPaused
 from theodolite.claims import Hypothesis
 from theodolite.experiments import CampaignRun, Look
 from theodolite.gates import StreamExhausted
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
+from theodolite.store import StopReason
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-__all__ = ["NODES", "Executor", "Reviewer", "RoundState", "Trials", "exhausted", "run_campaign"]
+__all__ = [
+    "NODES",
+    "Conversing",
+    "Executor",
+    "Reviewer",
+    "RoundState",
+    "Surveying",
+    "Trials",
+    "exhausted",
+    "run_campaign",
+]
 
 # Read once when langgraph's serialiser is imported: state holds plain data only, whatever else turns up is refused.
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
 
-class Executor(Protocol):
-    """Whoever proposes."""
+class Surveying(Protocol):
+    """Whoever proposes a whole round at once, from looks at every place."""
 
     def propose(self, run: CampaignRun, looks: list[Look], slots: int) -> list[Hypothesis]:
         """Return up to ``slots`` hypotheses for a round."""
         ...
+
+
+@runtime_checkable
+class Conversing(Protocol):
+    """Whoever looks where it chooses, and proposes slot by slot.
+
+    Attributes
+    ----------
+    barren_rounds
+        Rounds in a row without a registration after which the campaign ends.
+    """
+
+    barren_rounds: int
+
+    def converse(self, run: CampaignRun, round_number: int, free: range) -> Iterator[Hypothesis]:
+        """Yield a hypothesis for each of the free slots, or fewer."""
+        ...
+
+
+Executor = Surveying | Conversing
+"""Whoever proposes."""
 
 
 class Reviewer(Protocol):
@@ -66,15 +100,24 @@ class _Context(TypedDict):
 
 def _propose(state: RoundState, runtime: Any) -> dict[str, int]:
     run: CampaignRun = runtime.context["run"]
+    executor: Executor = runtime.context["executor"]
     number = state["round"]
-    looks = list(run.explore())
-    slots = min(run.setting.round_size, run.setting.spec.budget.experiments - run.registered())
     # A round that has gone on to registration keeps its hypotheses; an unfinished proposal step is made again.
     if not run.proposals_complete(number):
-        proposals = runtime.context["executor"].propose(run, looks, slots)[:slots]
-        for slot, hypothesis in enumerate(proposals, start=1):
+        slots = min(run.setting.round_size, run.setting.spec.budget.experiments - run.registered())
+        free = range(1, slots + 1)
+        proposals: Iterable[Hypothesis] = (
+            executor.converse(run, number, free)
+            if isinstance(executor, Conversing)
+            else executor.propose(run, list(run.explore()), slots)
+        )
+        # Each is written before the next is asked for.
+        for slot, hypothesis in zip(free, proposals, strict=False):
             run.propose(number, slot, hypothesis)
-    return {"slots": len(run.proposed(number))}
+    found = len(run.proposed(number))
+    if not found and isinstance(executor, Conversing):
+        run.close_round(number)  # one that had nothing to say is asked again in the next round, a few times
+    return {"slots": found}
 
 
 def _register(state: RoundState, runtime: Any) -> dict[str, int]:
@@ -154,7 +197,14 @@ def _graph(checkpointer: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
     return builder.compile(checkpointer=checkpointer)
 
 
-def run_campaign(run: CampaignRun, executor: Executor, reviewer: Reviewer, *, trials: Trials | None = None) -> str:
+def run_campaign(
+    run: CampaignRun,
+    executor: Executor,
+    reviewer: Reviewer,
+    *,
+    trials: Trials | None = None,
+    meter: Meter | None = None,
+) -> str:
     """Run a campaign, or continue it, until its budget, its claims or its levels are spent.
 
     Parameters
@@ -165,45 +215,82 @@ def run_campaign(run: CampaignRun, executor: Executor, reviewer: Reviewer, *, tr
         Who proposes and who objects.
     trials
         Measures the reviewer on sealed plants in every round; None measures nothing.
+    meter
+        Counts what is spent; one of its own where not given.
 
     Returns
     -------
     str
         Why it stopped; also a row of the ledger.
+
+    Raises
+    ------
+    CampaignPaused
+        If it waits: for the same command after an interrupt, for a server, or for people.
     """
+    meter = meter or Meter(run)
+    meter.begin()
+    try:
+        run.open()
+        _rounds(run, meter, {"run": run, "executor": executor, "reviewer": reviewer, "trials": trials})
+    except CampaignPaused as paused:
+        meter.end(paused.reason.value, paused.detail)
+        raise
+    except BaseException as error:
+        meter.end("error", f"{type(error).__name__}: {error}"[:500])
+        raise
+    reason = run.stopped() or "unfinished"
+    word, _, detail = reason.partition(": ")
+    meter.end(word, detail)
+    return reason
+
+
+def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
     from langgraph.checkpoint.sqlite import SqliteSaver
 
-    run.open()
     with SqliteSaver.from_conn_string(str(run.setting.workspace.checkpoints)) as saver:
         graph = _graph(saver)
         while run.stopped() is None:
             number = run.rounds_closed() + 1
             # A round that was begun is finished whatever is spent: its levels are owed.
-            reason = None if run.proposed(number) else exhausted(run)
+            reason = None if run.proposed(number) else exhausted(run, meter)
             if reason is not None:
                 run.stop(*reason)
                 break
             thread = f"{run.setting.campaign_id}/r{number:02d}"
             config: Any = {"configurable": {"thread_id": thread}}
             start: Any = {"campaign": run.setting.campaign_id, "round": number, "slots": 0}
-            context: Any = {"run": run, "executor": executor, "reviewer": reviewer, "trials": trials}
             resumed = bool(graph.get_state(config).next)
             graph.invoke(None if resumed else start, config, context=context, durability="sync")
             saver.delete_thread(thread)
             if not run.plans(number):
-                run.stop("no_candidates", "nothing testable, powered and untried is left")
-    return run.stopped() or "unfinished"
+                reason = meter.check() or barren(run, context["executor"])
+                if reason is not None:
+                    run.stop(*reason)
 
 
-def exhausted(run: CampaignRun) -> tuple[str, str] | None:
+def barren(run: CampaignRun, executor: Executor) -> tuple[StopReason, str] | None:
+    """Return why a round that locked no plan is the last, None if the executor is to be asked again."""
+    if not isinstance(executor, Conversing):
+        return StopReason.NO_CANDIDATES, "nothing testable, powered and untried is left"
+    empty = run.barren_rounds()
+    if empty < executor.barren_rounds:
+        return None
+    rounds = range(run.rounds_closed() - empty + 1, run.rounds_closed() + 1)
+    if any(run.proposed(number) for number in rounds):
+        return StopReason.NO_PROGRESS, f"nothing that was proposed in {empty} rounds could be registered"
+    return StopReason.NO_CANDIDATES, f"the executor proposed nothing in {empty} rounds"
+
+
+def exhausted(run: CampaignRun, meter: Meter | None = None) -> tuple[StopReason, str] | None:
     """Return why no further round can be opened, in a word and a sentence; None if one can."""
     budget = run.setting.spec.budget.experiments
     if run.registered() >= budget:
-        return "budget", f"all {budget} experiments are registered"
+        return StopReason.BUDGET, f"all {budget} experiments are registered"
     if run.blocks_spent() and run.setting.spec.spent_blocks == "stop":
-        return "blocks_spent", "every hold-out block is spent and the campaign says to stop there"
+        return StopReason.BLOCKS_SPENT, "every hold-out block is spent and the campaign says to stop there"
     try:
         run.registrar().level(0)
     except StreamExhausted as error:
-        return "exhausted", str(error)
-    return None
+        return StopReason.EXHAUSTED, str(error)
+    return None if meter is None else meter.check()

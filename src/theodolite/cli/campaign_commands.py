@@ -38,7 +38,7 @@ def demo(
 
     The same command again continues an interrupted demonstration, or shows the table of a complete one.
     """
-    from theodolite.cli.campaigning import describe_setting, prepared, run_in_workspace, show_finished
+    from theodolite.cli.campaigning import describe_setting, leave, prepared, run_in_workspace, show_finished
     from theodolite.cli.console import results
 
     file = directory / DEMO_FILE
@@ -55,6 +55,7 @@ def demo(
     )
     finished = run_in_workspace(setting, who="theodolite demo")
     show_finished(directory, finished)
+    leave(finished)
     best = _first_slot(directory, finished.campaign)
     console.print("\nTry next:", style="bold")
     program = (
@@ -91,12 +92,14 @@ def run(
 
     A changed file is another campaign on the same ledger: it continues its error stream and its hold-out blocks.
     """
-    from theodolite.cli.campaigning import describe_setting, prepared, run_in_workspace, show_finished
+    from theodolite.cli.campaigning import describe_setting, leave, prepared, run_in_workspace, show_finished
 
     folder = workspace_of(file, workspace)
     setting = prepared(file, folder)
     describe_setting(setting)
-    show_finished(folder, run_in_workspace(setting, who=f"theodolite run {file}"))
+    finished = run_in_workspace(setting, who=f"theodolite run {file}")
+    show_finished(folder, finished)
+    leave(finished)
 
 
 def _write_template(file: Path, name: str) -> None:

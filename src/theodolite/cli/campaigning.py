@@ -13,8 +13,9 @@ from theodolite.cli.verdicts import print_counts, print_verdicts
 
 if TYPE_CHECKING:
     from theodolite.experiments import CampaignSpec, Setting, Workspace
+    from theodolite.store import StopReason
 
-__all__ = ["Finished", "prepared", "run_in_workspace", "show_finished"]
+__all__ = ["Finished", "describe_setting", "leave", "prepared", "run_in_workspace", "show_finished"]
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,14 @@ class Finished:
         Why it stopped.
     was_complete
         Whether it had stopped before, so that nothing was run.
+    paused
+        Why it waits, where it goes on with the same command; None where it is over.
     """
 
     campaign: str
     reason: str
     was_complete: bool
+    paused: StopReason | None = None
 
 
 def _workspace(folder: Path) -> Workspace:
@@ -87,6 +91,7 @@ def describe_setting(setting: Setting) -> None:
     """Print what a campaign stands on, in a few plain lines."""
     from rich.table import Table
 
+    from theodolite.agents import same_family
     from theodolite.data import CONFIRMATION, DISCOVERY
 
     spec, model, cells = setting.spec, setting.model, setting.cells
@@ -111,7 +116,12 @@ def describe_setting(setting: Setting) -> None:
         "budget",
         f"{spec.budget.experiments} experiments; on average at most {100 * spec.error.q:g} % of supports are false",
     )
+    if spec.agents is not None:
+        table.add_row("agents", f"executor {spec.agents.executor}, reviewer {spec.agents.reviewer}")
     results().print(table)
+    warning = same_family(spec)
+    if warning is not None:
+        results().print(f"Warning: {warning}", style="bold yellow", soft_wrap=True)
 
 
 def run_in_workspace(setting: Setting, *, who: str) -> Finished:
@@ -125,27 +135,39 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
         If the campaign cannot go on.
     """
     with waiting("Opening the ledger"):
-        from theodolite.agents import LintReviewer, Planner, run_campaign
+        from theodolite.agents import CampaignPaused, Halt, assemble, halt_on_signals, run_campaign
         from theodolite.calibration.plants import seal_round
-        from theodolite.experiments import CampaignRun, LocalRunner, StepError, Workspace
+        from theodolite.experiments import CampaignRun, Event, LocalRunner, StepError, Workspace
         from theodolite.store import Ledger
 
         place = setting.workspace
         Workspace.at(place.folder, place.cache)
         ledger = Ledger.open(place.ledger, create=True)
+    halt = Halt()
     with (
         ledger,
         ledger.coordinator(who),
         CampaignProgress() as progress,
         LocalRunner(setting.materials(), timeout_s=setting.spec.budget.job_timeout_s, log=place.worker_log) as runner,
+        halt_on_signals(halt, say),
     ):
-        run = CampaignRun(setting, ledger, runner, progress)
+
+        def notify(event: Event) -> None:
+            halt.check()
+            progress(event)
+
+        run = CampaignRun(setting, ledger, runner, notify)
         stopped = run.stopped()
+        if stopped is not None:
+            return Finished(setting.campaign_id, stopped, was_complete=True)
+        team = assemble(run, halt=halt, warn=say)
         try:
-            reason = stopped or run_campaign(run, Planner(), LintReviewer(), trials=seal_round)
+            reason = run_campaign(run, team.executor, team.reviewer, trials=seal_round, meter=team.meter)
+        except CampaignPaused as paused:
+            return Finished(setting.campaign_id, str(paused), was_complete=False, paused=paused.reason)
         except OSError as error:
             raise StepError(f"{error}; mend that (is the disk full?), then the same command continues") from error
-    return Finished(setting.campaign_id, reason, was_complete=stopped is not None)
+    return Finished(setting.campaign_id, reason, was_complete=False)
 
 
 def show_finished(folder: Path, finished: Finished) -> None:
@@ -164,5 +186,24 @@ def show_finished(folder: Path, finished: Finished) -> None:
     print_verdicts(lines)
     console.print()
     print_counts(count_outcomes(lines))
-    console.print(f"Stopped: {finished.reason}", soft_wrap=True)
+    waits = finished.paused is not None
+    console.print(f"{'Waiting' if waits else 'Stopped'}: {finished.reason}", soft_wrap=True)
     console.print(f"Ledger: {folder / 'ledger.sqlite'}, {head.seq} entries, head {head.hash[:16]}", soft_wrap=True)
+
+
+def leave(finished: Finished) -> None:
+    """End the command with the exit code that a waiting campaign has; go on where it is over.
+
+    Raises
+    ------
+    typer.Exit
+        130 after an interrupt, 4 where a server or people are waited for.
+    """
+    import typer
+
+    from theodolite.cli.exit_codes import ExitCode
+    from theodolite.store import StopReason
+
+    if finished.paused is not None:
+        interrupted = finished.paused is StopReason.INTERRUPTED
+        raise typer.Exit(ExitCode.INTERRUPTED if interrupted else ExitCode.CAMPAIGN)

@@ -19,6 +19,9 @@ class UserError(Exception):
 
 # By name, so that looking up an error never imports the library that defines it.
 CODE_OF: dict[str, ExitCode] = {
+    "theodolite.agents.halting.CampaignPaused": ExitCode.CAMPAIGN,
+    "theodolite.agents.llm.settings.SettingsError": ExitCode.BAD_INPUT,
+    "theodolite.agents.llm.wire.CallsForbidden": ExitCode.BAD_INPUT,
     "theodolite.cli.errors.UserError": ExitCode.BAD_INPUT,
     "theodolite.data.counts.CellDataError": ExitCode.BAD_INPUT,
     "theodolite.data.families.FamilyTableError": ExitCode.BAD_INPUT,
@@ -29,6 +32,7 @@ CODE_OF: dict[str, ExitCode] = {
     "theodolite.gates.stream.StreamExhausted": ExitCode.BAD_INPUT,
     "theodolite.models.facts.CheckpointError": ExitCode.BAD_INPUT,
     "theodolite.models.facts.ModelNotFoundError": ExitCode.BAD_INPUT,
+    "theodolite.prompts.PromptError": ExitCode.BAD_INPUT,
     "theodolite.models.training_settings.TrainingError": ExitCode.BAD_INPUT,
     "theodolite.store.errors.ArtefactError": ExitCode.LEDGER,
     "theodolite.store.errors.LedgerBusy": ExitCode.LEDGER,

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
 
 from theodolite.canonical import digest
-from theodolite.records import Closed
+from theodolite.experiments.agents_spec import AgentsSpec
+from theodolite.records import Closed, Record
+from theodolite.store import BudgetName
 
 __all__ = ["TEMPLATE", "CampaignError", "CampaignSpec", "CellsSpec", "load_campaign"]
+
+
+TOKENS_AN_EXPERIMENT = 150_000
+LOOKS_AN_EXPERIMENT = 20
+REPEATS = 20
+"""Limits of a campaign with a language model whose file names none."""
 
 
 class CampaignError(ValueError):
@@ -45,8 +53,10 @@ class ErrorSpec(Closed):
     )
 
 
-class BudgetSpec(Closed):
-    """How much the campaign may do."""
+class BudgetSpec(Record):
+    """How much the campaign may do; what is not given has no limit, but where a language model is named."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"wall_time_s", "tokens", "money", "looks", "repeats"})
 
     experiments: int = Field(default=16, ge=1, le=5_000, description="hypotheses to register")
     retire_after: int | None = Field(
@@ -55,6 +65,13 @@ class BudgetSpec(Closed):
         description="tries of an instrument without a support after which it is left alone; null: never",
     )
     job_timeout_s: float = Field(default=600, gt=0, description="seconds after which one job is killed")
+    wall_time_s: float | None = Field(default=None, gt=0, description="seconds to run, over all sessions together")
+    tokens: int | None = Field(default=None, ge=1, description="tokens of language models, in and out")
+    money: float | None = Field(default=None, gt=0, description="US dollars for language models, by your price table")
+    looks: int | None = Field(default=None, ge=1, description="looks at discovery genes of a language model")
+    repeats: int | None = Field(
+        default=None, ge=1, description="actions of a language model that repeat an earlier one"
+    )
 
 
 class SesoiSpec(Closed):
@@ -71,12 +88,14 @@ class SplitSpec(Closed):
     seed: int = Field(default=1, ge=0, description="seed of the partition; one partition serves all campaigns")
 
 
-class CampaignSpec(Closed):
+class CampaignSpec(Record):
     """A campaign: which model, which cells, which references, which budget.
 
     A campaign's identity is its content: the same file again continues the campaign, a changed one starts another,
     which continues the error stream and the hold-out blocks of the ledger.
     """
+
+    later: ClassVar[frozenset[str]] = frozenset({"agents", "approve"})
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="lower-case letters, digits and hyphens")
     seed: int = Field(default=1, ge=0, description="root of every random number of the campaign")
@@ -96,6 +115,12 @@ class CampaignSpec(Closed):
         default="continue", description="when no fresh hold-out block is left: go on, tagged, or stop"
     )
     threads: int = Field(default=2, ge=1, le=256, description="torch threads of a worker")
+    agents: AgentsSpec | None = Field(
+        default=None, description="language models; the offline planner and reviewer else"
+    )
+    approve: Literal["registrations", "verdicts", "both"] | None = Field(
+        default=None, description="what people approve before it goes on"
+    )
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -144,7 +169,29 @@ class CampaignSpec(Closed):
         """The file as plain data without the places of its inputs, for which their content hashes stand."""
         words = self.model_dump(mode="json", exclude={"model", "references", "families"})
         del words["cells"]["source"]
+        if self.agents is not None:
+            words["agents"].pop("prompts", None)
         return words
+
+    @property
+    def prompts_folder(self) -> Path | None:
+        """Folder with prompts of the campaign's own, None for the packaged ones."""
+        own = None if self.agents is None else self.agents.prompts
+        return None if own is None else Path(self.place(own))
+
+    def limit(self, budget: BudgetName) -> float | None:
+        """Return how much of something the campaign may spend, None for no limit.
+
+        A campaign with a language model has limits of tokens, looks and repeats also where its file names none.
+        """
+        given = getattr(self.budget, "wall_time_s" if budget == "wall_time" else budget)
+        if given is not None or self.agents is None:
+            return None if given is None else float(given)
+        return {
+            "tokens": float(TOKENS_AN_EXPERIMENT * self.budget.experiments),
+            "looks": float(LOOKS_AN_EXPERIMENT * self.budget.experiments),
+            "repeats": float(REPEATS),
+        }.get(budget)
 
 
 TEMPLATE = """\
@@ -171,6 +218,9 @@ budget:
   experiments: 16       # hypotheses to register
   retire_after: 6       # tries of an instrument without a support after which it is left alone; null for never
   job_timeout_s: 600    # a job that takes longer is killed and leaves an `error` row
+  # wall_time_s: 28800  # seconds to run, over all sessions together
+  # tokens: 2000000     # of language models, in and out; money: US dollars, by your price table
+  # looks: 320          # looks at discovery genes that a language model may take; repeats: 20
 # round_size: 16        # hypotheses that are locked before any of them is judged
 
 error:
@@ -186,6 +236,11 @@ sesoi:                  # smallest effects of interest, in AUROC - 0.5
   GeneScores: 0.20
   PairScores: 0.10
   BipartiteScores: 0.10
+
+# Language models on any server of the OpenAI protocol take either role; without this line, no model and no key. The
+# executor is a model's name or planner; the reviewer another model, better of another maker, or lint.
+# agents: {{executor: NAME, reviewer: OTHER}}
+# approve: registrations  # or verdicts, or both: people approve before it goes on (`theodolite approve`)
 
 spent_blocks: continue  # when no fresh hold-out block is left: continue (tagged) or stop
 threads: 2              # torch threads of the worker

@@ -100,6 +100,7 @@ class Opening(Journal):
                 "catalogue": CATALOGUE_VERSION,
                 "decision": DECISION_VERSION,
                 "seed": spec.seed,
+                **self._prompts(),
             },
         )
         self._put(
@@ -120,6 +121,14 @@ class Opening(Journal):
         if any(tool.fits for tool in setting.tools):
             self.setting = replace(self.setting, fitted=self._fit())
         self.setting = replace(self.setting, loci=self._place_baselines())
+
+    def _prompts(self) -> dict[str, Any]:
+        """Return what the campaign's row says of prompts: their hashes and their texts; nothing without a model."""
+        prompts = self.setting.prompts
+        if prompts is None:
+            return {}
+        texts = canonical_json(dict(prompts.texts)).encode()
+        return {"prompt_hashes": prompts.hashes(), "prompts": self.ledger.artefacts.put(texts)}
 
     def _lock_split(self) -> None:
         """Refuse a split that would make hold-out genes of this ledger fresh, or test genes that were explored.
@@ -159,30 +168,38 @@ class Opening(Journal):
                     )
 
     def _fit(self) -> dict[str, str]:
-        campaign = self.setting.campaign_id
         fitted: dict[str, str] = {}
         variants = self.setting.variants
         for done, variant in enumerate(variants):
-            entry = self.ledger.get(entry_id(campaign, EntryKind.FIT, name=variant))
-            if entry is None:
-                self.notify(Event("read the model", done, len(variants), variant))
-                job = self._job(FIT_AXES, "1", fit_source_sha256(), {}, DISCOVERY, variant)
-                outcome = next(iter(self._runner.submit([job])))
-                self.ledger.ops.record_timings(job.sha256, {"fit": outcome.seconds})
-                if outcome.status != "done":
-                    raise StepError(f"axes of variant {variant} could not be fitted: {outcome.reason}")
-                artefact = self.ledger.artefacts.put(self._content(outcome))
-                self._put(
-                    EntryKind.FIT,
-                    campaign,
-                    {"variant": variant, "what": "axes", "job_sha256": job.sha256, "artefact": artefact},
-                    name=variant,
-                )
-                entry = self.ledger.get(entry_id(campaign, EntryKind.FIT, name=variant))
-            if entry is not None:
-                fitted[variant] = str(entry.payload["artefact"])
+            self.notify(Event("read the model", done, len(variants), variant))
+            fitted[variant] = self.fit_variant(variant)
         self.notify(Event("read the model", len(variants), len(variants)))
         return fitted
+
+    def fit_variant(self, variant: str) -> str:
+        """Return the artefact with a variant's axes, fitted on discovery genes; fitted once.
+
+        Raises
+        ------
+        StepError
+            If they cannot be fitted.
+        """
+        campaign = self.setting.campaign_id
+        identifier = entry_id(campaign, EntryKind.FIT, name=variant)
+        if not self.ledger.has(identifier):
+            job = self._job(FIT_AXES, "1", fit_source_sha256(), {}, DISCOVERY, variant)
+            outcome = next(iter(self._runner.submit([job])))
+            self.ledger.ops.record_timings(job.sha256, {"fit": outcome.seconds})
+            if outcome.status != "done":
+                raise StepError(f"axes of variant {variant} could not be fitted: {outcome.reason}")
+            artefact = self.ledger.artefacts.put(self._content(outcome))
+            self._put(
+                EntryKind.FIT,
+                campaign,
+                {"variant": variant, "what": "axes", "job_sha256": job.sha256, "artefact": artefact},
+                name=variant,
+            )
+        return str(self._known(identifier).payload["artefact"])
 
     def _coexpress(self) -> dict[str, str]:
         """Write the co-expression of every part of the split, where a claim holds it fixed; return the artefacts."""
@@ -314,6 +331,13 @@ class Opening(Journal):
             self._beside[job.sha256] = self._content(next(iter(self._runner.submit([job]))))
         return self._ranked(tool, self._beside[job.sha256])
 
+    def look(self, tool: Tool, params: ToolParams) -> Look:
+        """Look at one place on the discovery split; recorded before it is seen, and taken once."""
+        place = (tool.name, str(params.locus()))
+        if place not in self._looks:
+            self._looks[place] = self._look_at(tool, params)
+        return self._looks[place]
+
     def explore(self) -> Iterator[Look]:
         """Look at every admissible locus on the discovery split; yields one look each, recorded before it is seen."""
         wanted = [
@@ -321,10 +345,7 @@ class Opening(Journal):
         ]
         for done, (tool, params) in enumerate(wanted):
             self.notify(Event("explore", done, len(wanted), f"{tool.name} {params.locus()}"))
-            place = (tool.name, str(params.locus()))
-            if place not in self._looks:
-                self._looks[place] = self._look_at(tool, params)
-            yield self._looks[place]
+            yield self.look(tool, params)
         self.notify(Event("explore", len(wanted), len(wanted)))
 
     def _look_at(self, tool: Tool, params: ToolParams) -> Look:

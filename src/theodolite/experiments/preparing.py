@@ -19,6 +19,7 @@ from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.workspace import Workspace
 from theodolite.models.facts import model_facts
+from theodolite.prompts import load_prompts
 
 __all__ = ["PACKAGED", "PROGRAMS", "prepare"]
 
@@ -61,7 +62,16 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
     both = (*sets, *(member_pairs(reference) for reference in sets if reference.kind == "set"))
     units = UnitTable.of(cells, families)
     split = make_split(units, spec.split.seed, k=choose_k(both, units, spec.split.seed))
-    setting = Setting(spec, workspace, model, cells, families, {reference.id: reference for reference in both}, split)
+    setting = Setting(
+        spec,
+        workspace,
+        model,
+        cells,
+        families,
+        {reference.id: reference for reference in both},
+        split,
+        prompts=None if spec.agents is None else load_prompts(spec.prompts_folder),
+    )
     found = setting.testability(split.blocks[0])
     if not any(item.testable for item in found.values()):
         first = next(iter(found.values()))

@@ -10,11 +10,12 @@ from functools import cached_property
 from typing import Any
 
 from theodolite.canonical import canonical_json
-from theodolite.claims import Verdict
+from theodolite.claims import ReviewerCap, Verdict
+from theodolite.experiments.controls import control_cap, measured_control
 from theodolite.experiments.dossiers import dossier_of, members_of
 from theodolite.experiments.journal import Members
 from theodolite.experiments.rejudging import judged_again, settled_again
-from theodolite.experiments.standing import is_advisory
+from theodolite.experiments.standing import cap_of, is_advisory
 from theodolite.gates import (
     CATALOGUE_VERSION,
     CATALOGUES,
@@ -46,6 +47,7 @@ class _Slot:
         self.failure: Entry | None = None
         self.judgement: Judgement | None = None
         self.review: Review | None = None
+        self.binding: list[ReviewerCap] = []
         self.settled = False
         self.verdict: Entry | None = None
 
@@ -133,6 +135,12 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                 slots[entry.subject].failure = entry
             case EntryKind.RECORD_REVIEW:
                 slots[entry.subject].review = Review.model_validate(entry.payload)
+            case EntryKind.CONTROL:
+                slot = slots[entry.subject]
+                slot.binding.append(control_cap(entry.payload))
+                if deep:
+                    for difference in _control_again(ledger, slot, entry, references):
+                        wrong(difference)
             case EntryKind.JUDGEMENT:
                 slot = slots[entry.subject]
                 slot.judgement = Judgement.model_validate(entry.payload["judgement"])
@@ -207,14 +215,30 @@ def _settle(slot: _Slot, budget: _Stream, tested: list[_Tested], *, advisory: bo
     )
     if slot.judgement is None:
         return settle_failure(plan, place)
-    return settle(
-        plan,
-        slot.judgement,
-        place,
-        cap=slot.review.cap if slot.review is not None else "none",
-        block_reused=plan.block.reused,
-        advisory=advisory,
-    )
+    held = cap_of(slot.review, advisory=advisory, binding=slot.binding)
+    return settle(plan, slot.judgement, place, cap=held.cap, block_reused=plan.block.reused, advisory=held.advisory)
+
+
+def _control_again(ledger: Ledger, slot: _Slot, entry: Entry, references: dict[str, _References]) -> Iterator[str]:
+    """Yield what of an ordered control does not follow from its artefacts."""
+    plan, result = slot.plan, slot.result
+    if entry.payload["status"] != "done" or plan.campaign not in references:
+        return
+    if result is None:
+        yield "a control of what has no result"
+        return
+    try:
+        found = measured_control(
+            ledger, plan, entry.payload, result.payload["measurements"], references[plan.campaign].members(plan)
+        )
+    except (ArtefactError, MeasurementError) as error:
+        yield f"a measurement cannot be read: {error}"
+        return
+    again = {"baseline": found.baseline, "gain": found.gain, "low": found.low, "passed": found.passed}
+    recorded = {name: entry.payload[name] for name in again}
+    recorded |= {name: float(value) for name, value in recorded.items() if isinstance(value, str)}
+    for difference in _differences(recorded, again, exact=False):
+        yield f"judged again from its measurements: {difference}"
 
 
 def _judged_again(

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from theodolite.claims import Hypothesis, ReviewerCap
+from theodolite.experiments.controls import Controls, control_cap
 from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.jobs import JobOutcome
 from theodolite.experiments.journal import Event
-from theodolite.experiments.opening import Opening
 from theodolite.experiments.registration import Refusal, Registrar, block_spent
-from theodolite.experiments.standing import is_advisory
+from theodolite.experiments.standing import cap_of, is_advisory
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import Place, judge, settle, settle_failure, spends
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
-from theodolite.store import EntryKind, block_tests, entry_id, stream_state, trial_rows
+from theodolite.store import EntryKind, StopReason, block_tests, entry_id, hypothesis_rows, stream_state, trial_rows
 from theodolite.tools import get_tool
 
 __all__ = ["CampaignRun"]
 
 
-class CampaignRun(Opening):
+class CampaignRun(Controls):
     """A campaign on its ledger. Methods are called by the loop in the order of the design; all may be repeated."""
 
     def propose(self, round_number: int, slot: int, hypothesis: Hypothesis) -> None:
@@ -142,6 +142,7 @@ class CampaignRun(Opening):
                 }
                 self._put(EntryKind.FAILURE, subject, payload, round_number, slot)
         self.notify(Event("measure", len(plans), len(plans)))
+        self.run_controls(round_number, plans, {slot: self.reviewed(1, round_number, slot) for slot in plans})
 
     def judge(self, round_number: int) -> None:
         """Let the gates judge every result of the round; levels are settled later, at record."""
@@ -190,14 +191,15 @@ class CampaignRun(Opening):
                 settlement = settle_failure(plan, place)
             else:
                 second = self.reviewed(2, round_number, slot)
-                cap: ReviewerCap = second.cap if second is not None else "none"
+                advised = second is not None and is_advisory(trials, second.reviewer)
+                held = cap_of(second, advisory=advised, binding=self._binding(round_number, slot))
                 settlement = settle(
                     plan,
                     judgement,
                     place,
-                    cap=cap,
+                    cap=held.cap,
                     block_reused=plan.block.reused,
-                    advisory=second is not None and is_advisory(trials, second.reviewer),
+                    advisory=held.advisory,
                 )
             self._put(
                 EntryKind.VERDICT,
@@ -211,6 +213,10 @@ class CampaignRun(Opening):
                 round_number,
                 slot,
             )
+
+    def _binding(self, round_number: int, slot: int) -> list[ReviewerCap]:
+        """Return the caps that bind whoever reviewed: of controls that were ordered."""
+        return [control_cap(entry.payload) for entry in self.controls(round_number, slot)]
 
     def _place(self, plan: Plan, *, observed: bool) -> Place:
         spent, supported = stream_state(self.ledger, plan.level.stream)
@@ -258,6 +264,23 @@ class CampaignRun(Opening):
             name=name,
         )
 
+    def barren_rounds(self) -> int:
+        """Return how many of the last closed rounds, one after the other, locked no plan."""
+        barren = 0
+        for number in range(self.rounds_closed(), 0, -1):
+            if self.plans(number):
+                break
+            barren += 1
+        return barren
+
+    def proposed_before(self, hypothesis_id: str, round_number: int, slot: int) -> bool:
+        """Return whether a hypothesis was proposed in an earlier slot of this campaign."""
+        campaign = self.setting.campaign_id
+        return any(
+            row.campaign == campaign and (row.round, row.slot) < (round_number, slot)
+            for row in hypothesis_rows(self.ledger, hypothesis_id=hypothesis_id)
+        )
+
     def rounds_closed(self) -> int:
         """Return how many rounds of this campaign are closed."""
         return sum(1 for _ in self.ledger.entries(kind=EntryKind.ROUND, subject=self.setting.campaign_id))
@@ -290,10 +313,19 @@ class CampaignRun(Opening):
         block, reused = self._block()
         return Registrar(self.setting, self.ledger, self.power, block, reused=reused)
 
-    def stop(self, reason: str, detail: str) -> None:
-        """Write why the campaign stopped; the first reason stands."""
+    def stop(self, reason: StopReason | str, detail: str) -> None:
+        """Write why the campaign stopped, from the closed list of final reasons; the first reason stands.
+
+        Raises
+        ------
+        ValueError
+            If the reason is not on the list, or is one after which a campaign goes on.
+        """
+        why = StopReason(reason)
+        if not why.final:
+            raise ValueError(f"a campaign that is {why.value!r} goes on with the same command; nothing is written")
         if self.stopped() is None:
-            self._put(EntryKind.STOP, self.setting.campaign_id, {"reason": reason, "detail": detail})
+            self._put(EntryKind.STOP, self.setting.campaign_id, {"reason": why.value, "detail": detail})
 
     def stopped(self) -> str | None:
         """Return why the campaign stopped, None if it has not."""

@@ -37,6 +37,7 @@ from theodolite.gates import (
 from theodolite.measurements import Coexpression
 from theodolite.models.facts import ModelFacts
 from theodolite.plans import Places
+from theodolite.prompts import Prompts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, closed_list, get_tool
 
 __all__ = ["BaselineLoci", "Setting", "adjustment_of"]
@@ -105,6 +106,8 @@ class Setting:
         Artefact of the co-expression of each part of the split, by part.
     ablation
         The defence that a calibration study switched off; None in every campaign.
+    prompts
+        What language models are told; None in a campaign without any.
     """
 
     spec: CampaignSpec
@@ -118,6 +121,7 @@ class Setting:
     loci: dict[tuple[str, str], BaselineLoci] = field(default_factory=dict)
     coexpressed: dict[str, str] = field(default_factory=dict)
     ablation: Ablation | None = None
+    prompts: Prompts | None = None
     _coexpression: dict[str, Coexpression] = field(default_factory=dict, repr=False)
     _testability: dict[str, dict[str, Testability]] = field(default_factory=dict, repr=False)
     _genes: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
@@ -126,13 +130,14 @@ class Setting:
     @cached_property
     def contents(self) -> dict[str, str]:
         """Names and content hashes of the inputs; part of the campaign's identity."""
-        return {
+        found = {
             "model": f"{self.model.name} {self.model.sha256}",
             "cells": f"{self.cells.name} {self.cells.sha256}",
             "families": self.families.sha256,
             "references": digest({name: reference.sha256 for name, reference in self.references.items()}),
             "tools": digest({tool.name: [tool.version, tool.source_sha256] for tool in self.tools}),
         }
+        return found if self.prompts is None else {**found, "prompts": self.prompts.sha256}
 
     @cached_property
     def campaign_id(self) -> str:

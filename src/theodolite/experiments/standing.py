@@ -3,11 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+from theodolite.claims import ReviewerCap
 from theodolite.gates.advisory import ReviewerStanding, count_trials, reviewer_standing
+from theodolite.judgements import Review
 from theodolite.store import TrialRow
 
-__all__ = ["is_advisory"]
+__all__ = ["Cap", "cap_of", "is_advisory", "lowest"]
+
+_ORDER: tuple[ReviewerCap, ...] = ("none", "inconclusive", "invalid")
+
+
+@dataclass(frozen=True)
+class Cap:
+    """What a verdict is held to.
+
+    Attributes
+    ----------
+    cap
+        The highest verdict that may stand.
+    advisory
+        Whether the reviewer's own cap does not bind, for its record is too weak.
+    """
+
+    cap: ReviewerCap
+    advisory: bool
+
+
+def lowest(caps: Iterable[ReviewerCap]) -> ReviewerCap:
+    """Return the cap that leaves least; ``none`` where there is none."""
+    return max(caps, key=_ORDER.index, default="none")
+
+
+def cap_of(review: Review | None, *, advisory: bool, binding: Iterable[ReviewerCap] = ()) -> Cap:
+    """Return what a verdict is held to.
+
+    Parameters
+    ----------
+    review
+        Of the record; None where there is none.
+    advisory
+        Whether the reviewer's record is too weak for its cap to bind.
+    binding
+        Caps that bind whoever reviewed: of controls that were ordered and of people.
+    """
+    said: ReviewerCap = "none" if review is None else review.cap
+    held = lowest(binding)
+    if held == "none":
+        return Cap(said, advisory)
+    return Cap(lowest((held, "none" if advisory else said)), False)
 
 
 def is_advisory(trials: Iterable[TrialRow], reviewer: str, *, before: int | None = None) -> bool:

@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
+from theodolite.store.agent_queries import (
+    BudgetMark,
+    ModelCallRow,
+    Spending,
+    budget_marks,
+    model_call_rows,
+    rejected_rungs,
+    spending,
+)
+from theodolite.store.agent_records import (
+    WARN_AT,
+    ApprovalRecord,
+    BudgetName,
+    CallStatus,
+    ControlName,
+    ControlRecord,
+    MalformedCode,
+    ModelCallRecord,
+    StopReason,
+)
 from theodolite.store.agent_view import RETIRE_AFTER, AgentView, agent_view
 from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.chain import Entry, Head
@@ -23,7 +43,7 @@ from theodolite.store.errors import (
 )
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
 from theodolite.store.ledger import Ledger
-from theodolite.store.ops import JobRow, JobState, LeaseRow, TimingRow
+from theodolite.store.ops import InboxItem, JobRow, JobState, LeaseRow, SessionRow, TimingRow
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import (
     BlockTest,
@@ -68,20 +88,28 @@ from theodolite.store.verify import Problem, VerifyReport, verify
 
 __all__ = [
     "RETIRE_AFTER",
+    "WARN_AT",
     "AgentView",
+    "ApprovalRecord",
     "ArtefactCorrupt",
     "ArtefactError",
     "ArtefactMissing",
     "ArtefactStore",
     "BlockRow",
     "BlockTest",
+    "BudgetMark",
+    "BudgetName",
+    "CallStatus",
     "CampaignRow",
+    "ControlName",
+    "ControlRecord",
     "Difference",
     "Entry",
     "EntryKind",
     "GateRow",
     "Head",
     "HypothesisRow",
+    "InboxItem",
     "JobRow",
     "JobState",
     "LeaseRow",
@@ -97,6 +125,9 @@ __all__ = [
     "LedgerReadOnly",
     "LedgerRefused",
     "LookRow",
+    "MalformedCode",
+    "ModelCallRecord",
+    "ModelCallRow",
     "NullRow",
     "Problem",
     "ReferenceRow",
@@ -106,7 +137,10 @@ __all__ = [
     "ReviewRow",
     "ReviewTrialRecord",
     "RoundRow",
+    "SessionRow",
     "SlotStatus",
+    "Spending",
+    "StopReason",
     "StreamRow",
     "StreamState",
     "TimingRow",
@@ -116,6 +150,7 @@ __all__ = [
     "block_retired",
     "block_rows",
     "block_tests",
+    "budget_marks",
     "campaign_of",
     "campaign_rows",
     "diff",
@@ -123,16 +158,19 @@ __all__ = [
     "gate_rows",
     "hypothesis_rows",
     "look_rows",
+    "model_call_rows",
     "null_rows",
     "rebuild",
     "reference_rows",
     "refusal_rows",
+    "rejected_rungs",
     "registered_ids",
     "rejudgement_rows",
     "review_rows",
     "round_bits",
     "round_rows",
     "slot_id",
+    "spending",
     "stream_rows",
     "stream_state",
     "trial_rows",

@@ -29,6 +29,13 @@ class EntryKind(StrEnum):
     VERDICT = "verdict"
     REJUDGEMENT = "rejudgement"
     REVIEW_TRIAL = "review_trial"
+    MODEL_CALL = "model_call"
+    MALFORMED = "malformed"
+    REPEAT = "repeat"
+    WISH = "wish"
+    BUDGET = "budget"
+    CONTROL = "control"
+    APPROVAL = "approval"
     ROUND = "round"
     STOP = "stop"
 
@@ -45,6 +52,8 @@ SLOT_KINDS = frozenset(
         EntryKind.RECORD_REVIEW,
         EntryKind.VERDICT,
         EntryKind.REJUDGEMENT,
+        EntryKind.CONTROL,
+        EntryKind.APPROVAL,
     }
 )
 """Kinds whose subject is a slot; the subject of every other kind is its campaign."""

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from theodolite.store.errors import LedgerConflict
-from theodolite.store.schema import ops_job, ops_lease, ops_timing
+from theodolite.store.schema import ops_inbox, ops_job, ops_lease, ops_session, ops_timing
 
 if TYPE_CHECKING:
     from theodolite.store.ledger import Ledger
 
-__all__ = ["JobRow", "JobState", "LeaseRow", "Ops", "TimingRow"]
+__all__ = ["InboxItem", "JobRow", "JobState", "LeaseRow", "Ops", "SessionRow", "TimingRow"]
 
 
 class JobState(StrEnum):
@@ -61,6 +61,31 @@ class TimingRow:
     phase: str
     seconds: float
     at: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """One stretch of time for which a campaign was run; ``ended`` is None while it runs, or if it was killed."""
+
+    number: int
+    campaign: str
+    started_at: str
+    seconds: float
+    ended: str | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """What a person handed in for a campaign: canonical JSON, taken up by the coordinator when it comes to it."""
+
+    number: int
+    campaign: str
+    kind: str
+    person: str
+    content: str
+    at: str
+    taken_at: str | None
 
 
 class Ops:
@@ -139,3 +164,58 @@ class Ops:
             query = query.where(ops_timing.c.subject == subject)
         with self._ledger.read() as connection:
             return [TimingRow(**row) for row in connection.execute(query).mappings()]
+
+    def start_session(self, campaign: str) -> int:
+        """Record that a campaign is being run from now on, and return the number of the session."""
+        with self._ledger.write() as connection:
+            made = connection.execute(
+                insert(ops_session).values(campaign=campaign, started_at=self._ledger.now(), seconds=0.0)
+            )
+        return int((made.inserted_primary_key or (0,))[0])
+
+    def update_session(
+        self, number: int, seconds: float, *, ended: str | None = None, detail: str | None = None
+    ) -> None:
+        """Record how long a session has lasted, and, where it is over, why."""
+        with self._ledger.write() as connection:
+            connection.execute(
+                update(ops_session)
+                .where(ops_session.c.number == number)
+                .values(seconds=seconds, ended=ended, detail=detail)
+            )
+
+    def sessions(self, campaign: str) -> list[SessionRow]:
+        """Return the sessions of a campaign, oldest first."""
+        query = select(ops_session).where(ops_session.c.campaign == campaign).order_by(ops_session.c.number)
+        with self._ledger.read() as connection:
+            return [SessionRow(**row) for row in connection.execute(query).mappings()]
+
+    def seconds_run(self, campaign: str) -> float:
+        """Return for how many seconds a campaign has been run, over all sessions."""
+        query = select(func.coalesce(func.sum(ops_session.c.seconds), 0.0)).where(ops_session.c.campaign == campaign)
+        with self._ledger.read() as connection:
+            return float(connection.execute(query).scalar_one())
+
+    def hand_in(self, campaign: str, kind: str, person: str, content: str) -> int:
+        """Put something of a person's into the inbox of a campaign, and return its number."""
+        row = {"campaign": campaign, "kind": kind, "person": person, "content": content, "at": self._ledger.now()}
+        with self._ledger.write() as connection:
+            made = connection.execute(insert(ops_inbox).values(**row))
+        return int((made.inserted_primary_key or (0,))[0])
+
+    def inbox(self, campaign: str, kind: str | None = None, *, waiting: bool = True) -> list[InboxItem]:
+        """Return what was handed in for a campaign, oldest first; ``waiting`` leaves out what was taken up."""
+        query = select(ops_inbox).where(ops_inbox.c.campaign == campaign).order_by(ops_inbox.c.number)
+        if kind is not None:
+            query = query.where(ops_inbox.c.kind == kind)
+        if waiting:
+            query = query.where(ops_inbox.c.taken_at.is_(None))
+        with self._ledger.read() as connection:
+            return [InboxItem(**row) for row in connection.execute(query).mappings()]
+
+    def take_in(self, number: int) -> None:
+        """Mark an item of the inbox as taken up."""
+        with self._ledger.write() as connection:
+            connection.execute(
+                update(ops_inbox).where(ops_inbox.c.number == number).values(taken_at=self._ledger.now())
+            )

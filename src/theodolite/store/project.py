@@ -16,6 +16,7 @@ from theodolite.store import tables
 from theodolite.store.chain import Entry
 from theodolite.store.errors import LedgerConflict
 from theodolite.store.kinds import SLOT_KINDS, EntryKind, campaign_of
+from theodolite.store.project_agents import AGENT_HANDLERS
 from theodolite.store.project_slots import SLOT_HANDLERS, know_block
 from theodolite.store.records import (
     CampaignRecord,
@@ -176,6 +177,7 @@ def _stop(connection: Connection, entry: Entry, record: StopRecord) -> None:
 
 _HANDLERS: dict[EntryKind, Callable[[Connection, Entry, Any], None]] = {
     **SLOT_HANDLERS,
+    **AGENT_HANDLERS,
     EntryKind.CAMPAIGN: _campaign,
     EntryKind.STREAM: _stream,
     EntryKind.SPLIT: _split,

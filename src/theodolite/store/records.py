@@ -14,6 +14,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from theodolite.canonical import digest
 from theodolite.claims import Hypothesis, Named, ReviewerCap, Sha256, Verdict
 from theodolite.judgements import Judgement, Objection, ObjectionCode, Review, Settlement
+from theodolite.store.agent_records import (
+    ApprovalRecord,
+    BudgetRecord,
+    ControlRecord,
+    MalformedRecord,
+    ModelCallRecord,
+    RepeatRecord,
+    WishRecord,
+)
 from theodolite.store.errors import LedgerPayloadError
 from theodolite.store.kinds import EntryKind
 
@@ -314,6 +323,13 @@ _MODELS: dict[EntryKind, type[BaseModel]] = {
     EntryKind.VERDICT: VerdictRecord,
     EntryKind.REJUDGEMENT: RejudgementRecord,
     EntryKind.REVIEW_TRIAL: ReviewTrialRecord,
+    EntryKind.MODEL_CALL: ModelCallRecord,
+    EntryKind.MALFORMED: MalformedRecord,
+    EntryKind.REPEAT: RepeatRecord,
+    EntryKind.WISH: WishRecord,
+    EntryKind.BUDGET: BudgetRecord,
+    EntryKind.CONTROL: ControlRecord,
+    EntryKind.APPROVAL: ApprovalRecord,
     EntryKind.ROUND: RoundRecord,
     EntryKind.STOP: StopRecord,
 }
@@ -345,7 +361,7 @@ def parse(kind: EntryKind, payload: Mapping[str, Any]) -> BaseModel:
 def artefacts_of(kind: str, payload: Mapping[str, Any]) -> dict[str, str]:
     """Return the artefacts that a payload names: field to SHA-256."""
     found: dict[str, Any] = {}
-    for field in ("artefact", "measurement"):
+    for field in ("artefact", "measurement", "request", "response", "prompts"):
         if field in payload:
             found[field] = payload[field]
     groups = {"measurements": payload.get("measurements"), "fitted": payload.get("fitted")}

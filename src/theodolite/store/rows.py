@@ -226,6 +226,7 @@ class ReviewRow:
     confidence: float | None
     cap: str
     objections: list[dict[str, Any]]
+    controls: list[str] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,14 @@ __all__ = [
     "is_projection",
     "meta_table",
     "migrate",
+    "ops_inbox",
     "ops_job",
     "ops_lease",
+    "ops_session",
     "ops_timing",
 ]
 
-SCHEMA_REVISIONS = ("0001",)
+SCHEMA_REVISIONS = ("0001", "0002")
 """Alembic revisions that this code can read, oldest first; opening a current ledger never imports Alembic."""
 SCHEMA_HEAD = SCHEMA_REVISIONS[-1]
 
@@ -75,6 +77,31 @@ ops_timing = Table(
     Column("seconds", Float, nullable=False),
     Column("at", String, nullable=False),
     Index("ops_timing_subject", "subject", "phase"),
+)
+
+ops_session = Table(
+    "ops_session",
+    PERMANENT,
+    Column("number", Integer, primary_key=True),
+    Column("campaign", String, nullable=False),
+    Column("started_at", String, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("ended", String),
+    Column("detail", Text),
+    Index("ops_session_campaign", "campaign", "number"),
+)
+
+ops_inbox = Table(
+    "ops_inbox",
+    PERMANENT,
+    Column("number", Integer, primary_key=True),
+    Column("campaign", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("at", String, nullable=False),
+    Column("taken_at", String),
+    Index("ops_inbox_campaign", "campaign", "number"),
 )
 
 

@@ -17,11 +17,13 @@ __all__ = [
     "PROJECTIONS",
     "PROJECTION_VERSION",
     "block",
+    "budget_mark",
     "campaign",
     "counter",
     "gate",
     "hypothesis",
     "look",
+    "model_call",
     "null_evidence",
     "reference_set",
     "refusal",
@@ -33,8 +35,8 @@ __all__ = [
     "stream",
 ]
 
-PROJECTION_VERSION = "2"
-"""Raised by hand with every change to this file, ``project.py`` or ``project_slots.py``."""
+PROJECTION_VERSION = "3"
+"""Raised by hand with every change to this file, ``project.py``, ``project_slots.py`` or ``project_agents.py``."""
 
 
 class CanonicalJson(TypeDecorator[Any]):
@@ -274,6 +276,7 @@ review = Table(
     Column("confidence", Float),
     Column("cap", String, nullable=False),
     Column("objections", CanonicalJson, nullable=False),
+    Column("controls", CanonicalJson),
 )
 
 review_trial = Table(
@@ -293,6 +296,39 @@ review_trial = Table(
     Column("predicted_verdict", String, nullable=False),
     Column("confidence", Float),
     Column("verdict", String, nullable=False),
+)
+
+model_call = Table(
+    "model_call",
+    PROJECTIONS,
+    Column("id", String, primary_key=True),
+    _made(),
+    Column("subject", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("role", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("rung", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("http_status", Integer),
+    Column("tokens_in", Integer, nullable=False),
+    Column("tokens_out", Integer, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("priced", Boolean, nullable=False),
+    Index("model_call_subject", "subject", "seq"),
+)
+
+budget_mark = Table(
+    "budget_mark",
+    PROJECTIONS,
+    Column("campaign", String, primary_key=True),
+    Column("budget", String, primary_key=True),
+    Column("percent", Integer, primary_key=True),
+    _made(),
+    Column("limit", Float, nullable=False),
+    Column("spent", Float),
 )
 
 round_row = Table(

@@ -1,0 +1,44 @@
+"""Language models on any server of the chat-completions protocol: calls as rows, typed answers, limits."""
+
+from __future__ import annotations
+
+from theodolite.agents.llm.answers import Action, ActionDef, Invalid, parse_action
+from theodolite.agents.llm.breaker import CircuitBreaker
+from theodolite.agents.llm.calls import Answer, Caller, call_name
+from theodolite.agents.llm.conversation import LADDER, REPAIRS, Conversation, NoAnswer, Sampling
+from theodolite.agents.llm.replies import Completion, Reply, ToolCall, read_completion, strict_json
+from theodolite.agents.llm.settings import CALLS_VARIABLE, ModelPrice, ModelSettings, SettingsError
+from theodolite.agents.llm.usage import cost_of, estimated_tokens, model_family
+from theodolite.agents.llm.wire import CallsForbidden, OpenAIWire, Wire, scrubbed
+
+__all__ = [
+    "CALLS_VARIABLE",
+    "LADDER",
+    "REPAIRS",
+    "Action",
+    "ActionDef",
+    "Answer",
+    "Caller",
+    "CallsForbidden",
+    "CircuitBreaker",
+    "Completion",
+    "Conversation",
+    "Invalid",
+    "ModelPrice",
+    "ModelSettings",
+    "NoAnswer",
+    "OpenAIWire",
+    "Reply",
+    "Sampling",
+    "SettingsError",
+    "ToolCall",
+    "Wire",
+    "call_name",
+    "cost_of",
+    "estimated_tokens",
+    "model_family",
+    "parse_action",
+    "read_completion",
+    "scrubbed",
+    "strict_json",
+]

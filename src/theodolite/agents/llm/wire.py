@@ -1,0 +1,164 @@
+"""One request over the wire: sent once, never raising for what a server does, with a deadline for the whole answer."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
+
+from theodolite.agents.llm.replies import Reply
+from theodolite.agents.llm.settings import CALLS_VARIABLE, ModelSettings, calls_allowed
+from theodolite.store import CallStatus
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+__all__ = ["CallsForbidden", "OpenAIWire", "Wire", "scrubbed"]
+
+_HOSTED = "https://api.openai.com/v1"
+_KEYS = re.compile(r"\b(?:sk|pk|rk|gsk|hf|xai|AIza)[-_][A-Za-z0-9_\-]{16,}")
+_UNAUTHORISED = (401, 403)
+_LONGEST_DETAIL = 500
+
+
+class CallsForbidden(RuntimeError):
+    """A call of a language model that the global switch does not allow."""
+
+
+class Wire(Protocol):
+    """Whatever sends a request of the chat-completions protocol."""
+
+    def send(self, call_id: str, body: dict[str, Any]) -> Reply:
+        """Send a request once and return how it ended; ``call_id`` is the id of the row that will hold it."""
+        ...
+
+
+def scrubbed(text: str, secret: str | None) -> str:
+    """Return text without a secret and without anything that looks like the key of a known service."""
+    if secret:
+        text = text.replace(secret, "[secret]")
+    return _KEYS.sub("[secret]", text)
+
+
+class OpenAIWire:
+    """Any server that speaks chat completions, through the OpenAI SDK with its own retries switched off.
+
+    Parameters
+    ----------
+    settings
+        Address, deadlines and the key.
+
+    Raises
+    ------
+    CallsForbidden
+        If the global switch forbids calls to that address.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        address = settings.base_url or _HOSTED
+        allowed = calls_allowed()
+        if allowed == "none" or (allowed == "local" and not _is_local(address)):
+            raise CallsForbidden(
+                f"{CALLS_VARIABLE} is {allowed!r}, which forbids a call to {address}; unset it to allow real calls"
+            )
+        self._settings = settings
+        self._address = address
+        self._client: OpenAI | None = None
+
+    def _open(self) -> OpenAI:
+        import httpx2
+        from openai import OpenAI
+
+        settings = self._settings
+        key = settings.key
+        timeout = httpx2.Timeout(settings.timeout_s, connect=settings.connect_timeout_s)
+        # A proxy of the environment would carry calls for this machine elsewhere.
+        client = httpx2.Client(timeout=timeout, trust_env=not _is_local(self._address), follow_redirects=False)
+        return OpenAI(
+            api_key=key.get_secret_value() if key else "none",
+            base_url=self._address,
+            max_retries=0,
+            http_client=client,
+        )
+
+    def send(self, call_id: str, body: dict[str, Any]) -> Reply:
+        """Send a request once; see :class:`Wire`."""
+        import httpx2
+        import openai
+
+        self._client = self._client or self._open()
+        key = self._settings.key
+        secret = key.get_secret_value() if key else None
+        try:
+            with self._client.chat.completions.with_streaming_response.create(**body) as response:
+                content, whole = self._read(response)
+                status = response.http_response.status_code
+        except openai.APITimeoutError:
+            return Reply(CallStatus.TIMEOUT, detail=f"no answer within {self._settings.timeout_s:g} s")
+        except (openai.APIConnectionError, httpx2.ConnectError) as error:
+            return Reply(CallStatus.CONNECTION, detail=scrubbed(_words(error), secret))
+        except openai.APIStatusError as error:
+            return _refusal(error, secret)
+        except httpx2.TimeoutException:
+            return Reply(CallStatus.TIMEOUT, detail=f"no answer within {self._settings.timeout_s:g} s")
+        except httpx2.HTTPError as error:
+            return Reply(CallStatus.BAD_BODY, detail=scrubbed(f"the answer was cut short: {_words(error)}", secret))
+        text = scrubbed(content.decode("utf-8", errors="replace"), secret)
+        if whole is None:
+            return Reply(CallStatus.OK, status, text)
+        return Reply(CallStatus.TIMEOUT if whole == "late" else CallStatus.BAD_BODY, status, None, _CUT[whole])
+
+    def _read(self, response: Any) -> tuple[bytes, str | None]:
+        """Return the body, and why it is not whole; a server that drips bytes is held to the deadline too."""
+        until = time.monotonic() + self._settings.timeout_s
+        found = bytearray()
+        for piece in response.iter_bytes():
+            found += piece
+            if len(found) > self._settings.largest_answer:
+                return b"", "large"
+            if time.monotonic() > until:
+                return b"", "late"
+        return bytes(found), None
+
+
+_CUT = {"large": "the answer is larger than models.largest_answer allows", "late": "the answer did not end in time"}
+
+
+def _refusal(error: Any, secret: str | None) -> Reply:
+    code = int(error.status_code)
+    detail = scrubbed(f"{code}: {_words(error)}", secret)[:_LONGEST_DETAIL]
+    match code:
+        case 429 | 408 | 409:
+            return Reply(CallStatus.RATE_LIMITED, code, None, detail, _retry_after(error))
+        case code if code in _UNAUTHORISED:
+            return Reply(CallStatus.UNAUTHORISED, code, None, detail)
+        case 404 if "model" in detail.lower():
+            return Reply(CallStatus.UNAUTHORISED, code, None, detail)
+        case code if code >= 500:
+            return Reply(CallStatus.SERVER_ERROR, code, None, detail, _retry_after(error))
+        case _:
+            return Reply(CallStatus.REJECTED, code, None, detail)
+
+
+def _retry_after(error: Any) -> float | None:
+    try:
+        asked = float(error.response.headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return asked if 0 <= asked < 3600 else None
+
+
+def _words(error: BaseException) -> str:
+    cause = error.__cause__
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if cause is None or not str(cause) else f"{said} ({' '.join(str(cause).split())})"
+
+
+def _is_local(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,98 @@
+"""What language models are told: Markdown templates, versioned by hash, which a campaign may replace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from theodolite.canonical import digest
+from theodolite.prompts.fencing import clean_text, fence
+
+__all__ = ["NAMES", "PromptError", "Prompts", "clean_text", "fence", "load_prompts"]
+
+NAMES = ("executor", "context", "looked", "reviewer", "plan", "record", "prose", "repair", "person")
+"""The templates there are."""
+
+
+class PromptError(ValueError):
+    """A template that is missing, unknown or cannot be filled in; names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """A set of templates.
+
+    Attributes
+    ----------
+    texts
+        Markdown by name; ``{{ name }}`` marks what is filled in (Jinja).
+    replaced
+        Names of those that a campaign brought itself.
+    """
+
+    texts: Mapping[str, str]
+    replaced: tuple[str, ...] = ()
+    _filled: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of all templates together, recorded with every call."""
+        return digest(dict(self.texts))
+
+    def hashes(self) -> dict[str, str]:
+        """Return the hash of each template by name."""
+        return {name: digest(text) for name, text in self.texts.items()}
+
+    def render(self, name: str, **values: Any) -> str:
+        """Fill a template in.
+
+        Values are numbers and words of the program, or text made by :func:`fence`; they are never read as a template.
+
+        Raises
+        ------
+        PromptError
+            If the template asks for something that it is not given.
+        """
+        from jinja2 import StrictUndefined, TemplateError
+        from jinja2.sandbox import SandboxedEnvironment
+
+        try:
+            if name not in self._filled:
+                environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+                self._filled[name] = environment.from_string(self.texts[name])
+            return str(self._filled[name].render(**values)).strip()
+        except TemplateError as error:
+            given = ", ".join(sorted(values)) or "nothing"
+            raise PromptError(f"the prompt {name!r} cannot be filled in: {error}; it is given {given}") from error
+
+
+def load_prompts(folder: Path | None = None) -> Prompts:
+    """Return the packaged templates, those of a folder in their place.
+
+    Raises
+    ------
+    PromptError
+        If the folder does not exist, or holds a Markdown file that is no template's.
+    """
+    texts = {name: files("theodolite.prompts").joinpath(f"{name}.md").read_text(encoding="utf-8") for name in NAMES}
+    if folder is None:
+        return Prompts(texts)
+    if not folder.is_dir():
+        raise PromptError(f"agents.prompts is {str(folder)!r}, which is no folder; make it, or leave the key out")
+    own = {path.stem: path for path in sorted(folder.glob("*.md"))}
+    unknown = sorted(own.keys() - set(NAMES))
+    if unknown or not own:
+        what = f"{unknown[0]}.md, which is no prompt" if unknown else "no Markdown file"
+        raise PromptError(
+            f"{folder} holds {what}; the prompts are {', '.join(f'{name}.md' for name in NAMES)} "
+            "(`theodolite prompts show NAME` prints one to start from)"
+        )
+    try:
+        texts |= {name: path.read_text(encoding="utf-8") for name, path in own.items()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptError(f"a prompt in {folder} cannot be read: {error}") from error
+    return Prompts(texts, tuple(own))
