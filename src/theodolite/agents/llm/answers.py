@@ -14,7 +14,8 @@ from theodolite.agents.llm.replies import Completion, NotJson, strict_json
 
 __all__ = ["Action", "ActionDef", "Invalid", "action_schema", "function_schemas", "parse_action"]
 
-_FENCED = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
+# No run of white space over line breaks: a fence of nothing else would take quadratic time.
+_FENCED = re.compile(r"```(?:json)?[^\S\n]*+\n(.*?)```", re.DOTALL)
 _MOST_QUOTED = 600
 
 
