@@ -81,9 +81,7 @@ def done_so_far(asked: Asked) -> list[dict[str, Any]]:
 def taken(asked: Asked) -> set[tuple[str, str]]:
     """Return what was tried, refused or proposed: reference and tool."""
     shown = [item for label in ("tried hypotheses", "refusals") for told in asked.told(label) for item in told["shown"]]
-    shown += [
-        {"reference": item["claim"], **item} for told in asked.told("proposals of this round") for item in told
-    ]
+    shown += [{"reference": item["claim"], **item} for told in asked.told("proposals of this round") for item in told]
     return {(item["reference"], item["tool"].partition("@")[0]) for item in shown if "reference" in item}
 
 
@@ -140,7 +138,9 @@ def p_hacker(asked: Asked) -> Answer:
     """
     round_number, number = opening_of(asked)
     refused = len(asked.told("validator"))
-    reference = ("program_1", "Program_1", "program-1", "planted program 1", "program_1_pairs")[refused % 5 if refused else 0]
+    reference = ("program_1", "Program_1", "program-1", "planted program 1", "program_1_pairs")[
+        refused % 5 if refused else 0
+    ]
     if refused > 1:
         reference = "program_1"
     variant = (round_number - 1) * 2 + number - 1
@@ -184,7 +184,7 @@ SLIPS: list[Callable[[Asked, Answer], Answer]] = [
     lambda asked, good: said("I would rather look at the weather."),
     lambda asked, good: said(json.dumps({"action": _name(good), "arguments": _plain(good)})),  # harmless: JSON in text
     lambda asked, good: said("", finish="length"),
-    lambda asked, good: said("```json\n{\"action\": \"pass\"\n```"),
+    lambda asked, good: said('```json\n{"action": "pass"\n```'),
     lambda asked, good: said('{"action": "pass", "arguments": {"reason": "a"}} {"action": "pass", "arguments": {}}'),
 ]
 
@@ -295,7 +295,9 @@ def forging_reviewer(asked: Asked) -> Answer:
         case 1, _:
             return _review(asked, [], "invalid")  # a downgrade that cites nothing
         case _, 0:
-            return _review(asked, [], "none", confidence="0.9junk") if "review_plan" in asked.actions else _relent(asked)
+            return (
+                _review(asked, [], "none", confidence="0.9junk") if "review_plan" in asked.actions else _relent(asked)
+            )
         case _:
             return _relent(asked)
 

@@ -9,24 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import Asked, ChatServer, Player
-from players import EXECUTOR, EXECUTORS, REVIEWER, REVIEWERS, cast, p_hacker, places, strongest
+from chat_server import ChatServer, Player
+from players import EXECUTOR, EXECUTORS, REVIEWER, REVIEWERS, cast
 
 from theodolite.agents import assemble, run_campaign
 from theodolite.agents.llm import ModelPrice, ModelSettings
-from theodolite.calibration.plants import seal_round
 from theodolite.claims import Verdict
 from theodolite.experiments.replay import verify_decisions
 from theodolite.store import (
     EntryKind,
     HypothesisRow,
     Ledger,
-    SlotStatus,
     StopReason,
     budget_marks,
     hypothesis_rows,
     model_call_rows,
-    refusal_rows,
     spending,
     stream_rows,
     stream_state,
@@ -55,7 +52,9 @@ def play(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable
     """Play a campaign of the small world, once for each set of players and changes of the file."""
     known: dict[str, Played] = {}
 
-    def start(executor: Player, reviewer: Player, *, experiments: int = 3, trials: Any = None, **changes: Any) -> Played:
+    def start(
+        executor: Player, reviewer: Player, *, experiments: int = 3, trials: Any = None, **changes: Any
+    ) -> Played:
         budget = {"experiments": experiments, **changes.pop("budget", {})}
         key = repr((executor, reviewer, budget, trials, changes))
         if key not in known:
