@@ -79,3 +79,11 @@ def judged(small_world: Any) -> list[tuple[Plan, Judgement]]:
                 for entry in ledger.entries(kind=EntryKind.JUDGEMENT)
             ]
     return found
+
+
+@pytest.fixture(scope="session")
+def play(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Play a whole campaign with two players; equal ones are played once a session (see ``stage.py``)."""
+    from stage import Stage
+
+    return Stage(small_world, lambda: tmp_path_factory.mktemp("played"))
