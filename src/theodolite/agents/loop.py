@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 from theodolite.agents.budgets import Meter
 from theodolite.agents.halting import CampaignPaused
 from theodolite.claims import Hypothesis
-from theodolite.experiments import CampaignRun, Look
+from theodolite.experiments import CampaignRun, Event, Look
 from theodolite.gates import StreamExhausted
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
@@ -127,7 +127,9 @@ def _register(state: RoundState, runtime: Any) -> dict[str, int]:
 
 def _review_plans(state: RoundState, runtime: Any) -> dict[str, int]:
     run: CampaignRun = runtime.context["run"]
-    for slot, plan in run.plans(state["round"]).items():
+    plans = run.plans(state["round"])
+    for done, (slot, plan) in enumerate(plans.items()):
+        run.notify(Event("review plans", done, len(plans), plan.claim_text))
         if run.reviewed(1, state["round"], slot) is None:
             run.review(state["round"], slot, runtime.context["reviewer"].review_plan(plan))
     return {}
@@ -146,7 +148,9 @@ def _judge(state: RoundState, runtime: Any) -> dict[str, int]:
 def _review_records(state: RoundState, runtime: Any) -> dict[str, int]:
     run: CampaignRun = runtime.context["run"]
     number = state["round"]
-    for slot, plan in run.plans(number).items():
+    plans = run.plans(number)
+    for done, (slot, plan) in enumerate(plans.items()):
+        run.notify(Event("review records", done, len(plans), plan.claim_text))
         first = run.reviewed(1, number, slot)
         judgement = run.judgement(number, slot)
         prereg = run.result_prereg(number, slot)

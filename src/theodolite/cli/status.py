@@ -14,7 +14,7 @@ from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import find_ledger
 
 if TYPE_CHECKING:
-    from theodolite.reports import CampaignStanding, Standing
+    from theodolite.reports import AgentsStanding, CampaignStanding, Standing
     from theodolite.store import LeaseRow
 
 __all__ = ["status"]
@@ -81,4 +81,36 @@ def _print_campaign(campaign: CampaignStanding) -> None:
     for label, counts in (("slots", campaign.slots), ("outcomes", campaign.outcomes)):
         if counts:
             console.print(f"  {label}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
-    console.print(f"  {'under way' if campaign.stopped is None else f'stopped: {campaign.stopped}'}")
+    if campaign.agents is not None:
+        _print_agents(campaign.agents)
+    if campaign.seconds:
+        console.print(f"  run for {campaign.seconds:,.0f} s in all")
+    if campaign.stopped is not None:
+        console.print(f"  stopped: {campaign.stopped}", soft_wrap=True)
+    elif campaign.last_end is not None:
+        console.print(f"  waiting: {campaign.last_end}", soft_wrap=True)
+    else:
+        console.print("  under way")
+
+
+def _print_agents(agents: AgentsStanding) -> None:
+    console = results()
+    spent = agents.spending
+    console.print(f"  executor {agents.executor}, reviewer {agents.reviewer}", soft_wrap=True, markup=False)
+    if agents.warning is not None:
+        console.print(f"  Warning: {agents.warning}", style="bold yellow", soft_wrap=True, markup=False)
+    money = f", ${spent.cost:,.2f}" if spent.unpriced < spent.calls else ""
+    guessed = f" (usage of {spent.estimated} calls estimated)" if spent.estimated else ""
+    console.print(f"  {spent.calls} calls, {spent.tokens_in:,} tokens in, {spent.tokens_out:,} out{money}{guessed}")
+    if spent.unpriced:
+        console.print(f"  {spent.unpriced} calls have no price: name it in the settings ([models.prices])")
+    failed = {name: count for name, count in agents.outcomes.items() if name != "ok"}
+    for label, counts in (("calls that failed", failed), ("conversations without an answer", agents.malformed)):
+        if counts:
+            console.print(f"  {label}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
+    if agents.repeats:
+        console.print(f"  repeated actions: {agents.repeats}")
+    for mark in agents.marks:
+        console.print(f"  {mark.percent} % or more of the budget of {mark.budget.replace('_', ' ')} is spent")
+    for wish in agents.wishes:
+        console.print(f"  the executor misses a {wish}", soft_wrap=True, markup=False)
