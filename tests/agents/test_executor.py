@@ -16,7 +16,7 @@ LOOK, CLAIM = "look_geometry_axis_separation", "claim_geometry_axis_separation"
 
 
 class Careful:
-    """Looks at two axes of the embedding, then claims what stood out most at the first of them, reference by reference."""
+    """Looks at two axes of the embedding, then claims what stood out most on the second, reference by reference."""
 
     def __init__(self, models: Any) -> None:
         self.models = models
