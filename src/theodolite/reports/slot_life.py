@@ -38,6 +38,7 @@ class SlotLife:
     """Everything that the ledger says about one slot; ``plan`` is None where it was refused.
 
     ``found_at`` is where a claim about any place stands out most; None where it names its place or was not tested.
+    ``controls`` holds the records of controls that a reviewer ordered.
     """
 
     hypothesis: HypothesisRow
@@ -49,6 +50,7 @@ class SlotLife:
     settlement: dict[str, Any] | None
     steps: tuple[SlotStep, ...]
     found_at: str | None = None
+    controls: tuple[dict[str, Any], ...] = ()
 
 
 def find_subject(ledger: Ledger, name: str) -> list[str]:
@@ -90,4 +92,5 @@ def slot_life(ledger: Ledger, subject: str) -> SlotLife:
         settlement=payloads.get(EntryKind.VERDICT, {}).get("settlement"),
         steps=tuple(SlotStep(entry.seq, entry.kind.value, entry.at, entry.hash) for entry in entries),
         found_at=None if found is None else str(Locus.model_validate(found)),
+        controls=tuple(entry.payload for entry in entries if entry.kind is EntryKind.CONTROL),
     )
