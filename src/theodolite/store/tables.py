@@ -33,7 +33,7 @@ __all__ = [
     "stream",
 ]
 
-PROJECTION_VERSION = "2"
+PROJECTION_VERSION = "3"
 """Raised by hand with every change to this file, ``project.py`` or ``project_slots.py``."""
 
 
@@ -203,6 +203,11 @@ hypothesis = Table(
     Index("hypothesis_place", "campaign", "round", "slot"),
     Index("hypothesis_level", "stream", "t"),
     Index("hypothesis_made", "seq"),
+    Index("hypothesis_changed", "last_seq"),
+    # What is asked for every test, whatever their number, is read off an index alone.
+    Index("hypothesis_supported", "stream", "verdict", "t", "claim_key"),
+    Index("hypothesis_on_block", "block_id", "verdict", "t", "campaign", "round"),
+    Index("hypothesis_observed", "block_id", "observed", "seq", "campaign"),
 )
 
 refusal = Table(
@@ -274,6 +279,7 @@ review = Table(
     Column("confidence", Float),
     Column("cap", String, nullable=False),
     Column("objections", CanonicalJson, nullable=False),
+    Index("review_made", "seq"),
 )
 
 review_trial = Table(
@@ -293,6 +299,7 @@ review_trial = Table(
     Column("predicted_verdict", String, nullable=False),
     Column("confidence", Float),
     Column("verdict", String, nullable=False),
+    Index("review_trial_by", "reviewer", "defect"),
 )
 
 round_row = Table(
@@ -305,6 +312,7 @@ round_row = Table(
     Column("retired", Boolean, nullable=False),
     Column("stream_t", Integer, nullable=False),
     Column("supports", Integer, nullable=False),
+    Index("round_made", "seq"),
 )
 
 round_bit = Table(
@@ -315,6 +323,7 @@ round_bit = Table(
     Column("hypothesis_id", String, primary_key=True),
     _made(),
     Column("supported", Boolean, nullable=False),
+    Index("round_bit_made", "seq"),
 )
 
 block = Table(
