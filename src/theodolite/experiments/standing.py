@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from theodolite.gates.advisory import ReviewerStanding, count_trials, reviewer_standing
-from theodolite.store import TrialRow
+from theodolite.gates.advisory import BEYOND_CODE, ReviewerStanding, TrialCounts, count_trials, reviewer_standing
+from theodolite.store import Ledger, TrialRow, trial_tallies
 
-__all__ = ["is_advisory"]
+__all__ = ["is_advisory", "is_advisory_now"]
 
 
 def is_advisory(trials: Iterable[TrialRow], reviewer: str, *, before: int | None = None) -> bool:
@@ -24,3 +24,17 @@ def is_advisory(trials: Iterable[TrialRow], reviewer: str, *, before: int | None
     """
     own = [row for row in trials if row.reviewer == reviewer and (before is None or row.seq < before)]
     return reviewer_standing(count_trials(own)) is ReviewerStanding.ADVISORY
+
+
+def is_advisory_now(ledger: Ledger, reviewer: str) -> bool:
+    """Return :func:`is_advisory` of all trials that the ledger holds, from counts of them."""
+    tallies = trial_tallies(ledger, reviewer)
+    plants = [tally for tally in tallies if tally.defect in BEYOND_CODE]
+    shams = [tally for tally in tallies if tally.defect is None]
+    counts = TrialCounts(
+        plants=sum(tally.trials for tally in plants),
+        caught=sum(tally.trials for tally in plants if tally.caught),
+        shams=sum(tally.trials for tally in shams),
+        false_alarms=sum(tally.trials for tally in shams if tally.objected),
+    )
+    return reviewer_standing(counts) is ReviewerStanding.ADVISORY

@@ -5,6 +5,19 @@ from __future__ import annotations
 from theodolite.store.agent_view import RETIRE_AFTER, AgentView, agent_view
 from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.chain import Entry, Head
+from theodolite.store.counts import (
+    BlockUse,
+    TrialTally,
+    block_retired,
+    block_returned,
+    block_seen_before,
+    block_use,
+    registered_count,
+    round_count,
+    slots_of_round,
+    trial_tallies,
+    trials_given,
+)
 from theodolite.store.diff import Difference, diff
 from theodolite.store.errors import (
     ArtefactCorrupt,
@@ -26,11 +39,8 @@ from theodolite.store.ledger import Ledger
 from theodolite.store.ops import JobRow, JobState, LeaseRow, TimingRow
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import (
-    BlockTest,
     StreamState,
-    block_retired,
     block_rows,
-    block_tests,
     campaign_rows,
     gate_rows,
     hypothesis_rows,
@@ -74,7 +84,7 @@ __all__ = [
     "ArtefactMissing",
     "ArtefactStore",
     "BlockRow",
-    "BlockTest",
+    "BlockUse",
     "CampaignRow",
     "Difference",
     "Entry",
@@ -111,11 +121,14 @@ __all__ = [
     "StreamState",
     "TimingRow",
     "TrialRow",
+    "TrialTally",
     "VerifyReport",
     "agent_view",
     "block_retired",
+    "block_returned",
     "block_rows",
-    "block_tests",
+    "block_seen_before",
+    "block_use",
     "campaign_of",
     "campaign_rows",
     "diff",
@@ -127,14 +140,19 @@ __all__ = [
     "rebuild",
     "reference_rows",
     "refusal_rows",
+    "registered_count",
     "registered_ids",
     "rejudgement_rows",
     "review_rows",
     "round_bits",
+    "round_count",
     "round_rows",
     "slot_id",
+    "slots_of_round",
     "stream_rows",
     "stream_state",
     "trial_rows",
+    "trial_tallies",
+    "trials_given",
     "verify",
 ]

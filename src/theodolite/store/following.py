@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, select
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, select
 
 from theodolite.claims import Verdict
 from theodolite.store import tables
@@ -48,7 +48,7 @@ _AT_ONCE = 500
 """Subjects in one statement; SQLite has a limit."""
 
 _HASH = select(entry_table.c.hash).where(entry_table.c.seq == bindparam("at"))
-_SLOTS = (
+_SLOTS: Select[Any] = (
     select(
         *(tables.hypothesis.c[name] for name in (*_SEEN, *_MORE)),
         tables.hypothesis.c.t.label("level"),  # rows of SQLAlchemy have a method of the name t
