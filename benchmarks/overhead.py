@@ -57,8 +57,8 @@ GATES = {
     clean: ("judge",),
     registration: ("identity_gate", "level_rule", "minimum_detectable_effect", "panel_for", "power_gate", "preflight"),
 }
-QUERIES = ("block_returned", "block_retired", "block_seen_before", "block_use", "hypothesis_rows", "is_advisory_now",
-           "stream_state")  # fmt: skip
+QUERIES = ("block_returned", "block_retired", "block_seen_before", "block_supports", "block_use", "hypothesis_rows",
+           "is_advisory_now", "stream_use")  # fmt: skip
 
 
 @contextmanager

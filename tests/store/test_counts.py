@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import event
 
@@ -10,9 +12,11 @@ from theodolite.store import (
     EntryKind,
     Ledger,
     TrialTally,
+    agent_view,
     block_retired,
     block_returned,
     block_seen_before,
+    block_supports,
     block_use,
     campaign_rows,
     entry_id,
@@ -22,6 +26,7 @@ from theodolite.store import (
     round_rows,
     slots_of_round,
     stream_state,
+    stream_use,
     trial_rows,
     trial_tallies,
     trials_given,
@@ -56,6 +61,13 @@ def test_the_use_of_a_block_is_what_its_rows_say(two, told):
         elsewhere = [row for row in supported if (row.campaign, row.round) != (campaign, number)]
         assert block_use(two, told.BLOCK, unknown_to=(campaign, number)) == (9, len(elsewhere))
     assert block_use(two, "another") == (0, 0)
+    assert (block_supports(two, told.BLOCK), block_supports(two, "another")) == (4, 0)
+
+
+def test_a_stream_has_come_as_far_as_its_state_says(two, told):
+    t, keys = stream_state(two, told.STREAM)
+    assert stream_use(two, told.STREAM) == (t, len(keys)) == (9, 2)
+    assert stream_use(two, "main/reused") == (0, 0)
 
 
 def test_a_block_has_returned_what_finished_rounds_told(two, told):
@@ -124,7 +136,9 @@ def test_trials_are_tallied_as_they_went(two, told):
         lambda ledger, told: block_returned(ledger, told.BLOCK),
         lambda ledger, told: block_seen_before(ledger, told.BLOCK, LATER),
         lambda ledger, told: block_retired(ledger, told.BLOCK),
+        lambda ledger, told: block_supports(ledger, told.BLOCK),
         lambda ledger, told: stream_state(ledger, told.STREAM),
+        lambda ledger, told: stream_use(ledger, told.STREAM),
         lambda ledger, told: slots_of_round(ledger, LATER, 1),
         lambda ledger, told: registered_count(ledger, LATER),
         lambda ledger, told: round_count(ledger, LATER),
@@ -136,21 +150,35 @@ def test_trials_are_tallied_as_they_went(two, told):
 )
 def test_no_step_of_a_test_scans_a_table(two, told, ask):
     """What every test asks would otherwise take longer, the more tests there were before it."""
+    with Ledger.open(two.path, read_only=True) as ledger:
+        plans = plans_of(ledger, lambda: ask(ledger, told))
+    assert any("SEARCH" in plan for plan in plans)
+    assert [plan for plan in plans if plan.startswith("SCAN") and plan != "SCAN CONSTANT ROW"] == []
+
+
+def test_a_view_that_is_followed_scans_the_blocks_only(two, told):
+    agent_view(two, LATER)
+    told.Story(two, LATER).look("geometry.axis-11223344")
+    plans = plans_of(two, lambda: agent_view(two, LATER))
+    assert any("hypothesis_changed" in plan for plan in plans)
+    # There are a few blocks, however many tests; the end of the chain is the first row of its scan.
+    assert [plan for plan in plans if plan.startswith("SCAN")] == ["SCAN entry", "SCAN block"]
+
+
+def plans_of(ledger: Ledger, ask: Callable[[], object]) -> list[str]:
+    """Return the steps in which SQLite answers what is asked of a ledger."""
     asked: list[tuple[str, object]] = []
 
     def note(connection, cursor, statement, parameters, context, executemany):
         if statement.startswith("SELECT"):
             asked.append((statement, parameters))
 
-    with Ledger.open(two.path, read_only=True) as ledger:
-        event.listen(ledger._engine, "before_cursor_execute", note)
-        ask(ledger, told)
-        event.remove(ledger._engine, "before_cursor_execute", note)
-        with ledger.read() as connection:
-            plans = [
-                step[-1]
-                for statement, parameters in asked
-                for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            ]
-    assert any("SEARCH" in plan for plan in plans)
-    assert [plan for plan in plans if plan.startswith("SCAN") and plan != "SCAN CONSTANT ROW"] == []
+    event.listen(ledger._engine, "before_cursor_execute", note)
+    ask()
+    event.remove(ledger._engine, "before_cursor_execute", note)
+    with ledger.read() as connection:
+        return [
+            step[-1]
+            for statement, parameters in asked
+            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]

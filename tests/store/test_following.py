@@ -93,7 +93,7 @@ def steps(told, ledger, rounds):
         yield
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(rounds=st.lists(told_rounds, min_size=1, max_size=5))
 def test_a_view_that_was_followed_equals_the_ledger_read_anew_after_every_step(told, rounds):
     with Ledger.in_memory() as ledger:

@@ -36,7 +36,7 @@ from theodolite.store import (
     block_seen_before,
     block_use,
     hypothesis_rows,
-    stream_state,
+    stream_use,
 )
 from theodolite.tools import Tool, ToolError, closed_list_defect, get_tool
 
@@ -130,8 +130,7 @@ class Registrar:
 
     @cached_property
     def _state(self) -> tuple[int, int]:
-        spent, supported = stream_state(self._ledger, self.stream)
-        return spent, len(supported)
+        return stream_use(self._ledger, self.stream)
 
     @cached_property
     def _block_history(self) -> tuple[int, int]:

@@ -16,7 +16,16 @@ from theodolite.experiments.wording import claim_text
 from theodolite.gates import Place, judge, settle, settle_failure, spends
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
-from theodolite.store import EntryKind, block_use, entry_id, registered_count, round_count, slots_of_round, stream_state
+from theodolite.store import (
+    EntryKind,
+    block_supports,
+    block_use,
+    entry_id,
+    registered_count,
+    round_count,
+    slots_of_round,
+    stream_use,
+)
 from theodolite.tools import get_tool
 
 __all__ = ["CampaignRun"]
@@ -218,12 +227,12 @@ class CampaignRun(Opening):
             )
 
     def _place(self, plan: Plan, *, observed: bool) -> Place:
-        spent, supported = stream_state(self.ledger, plan.level.stream)
+        spent, supported = stream_use(self.ledger, plan.level.stream)
         # Bits are returned at the end of a round: what this round found, its own claims could not know.
         tests, supports = block_use(self.ledger, plan.block.id, unknown_to=(plan.campaign, plan.round))
         return Place(
             t=spent + 1 if observed else None,
-            supports_before=len(supported),
+            supports_before=supported,
             block_tests=tests + 1,
             block_supports=supports,
         )
@@ -244,8 +253,8 @@ class CampaignRun(Opening):
             verdict = self._entry(EntryKind.VERDICT, round_number, slot)
             if verdict is not None:
                 bits[plan.hypothesis.id] = verdict.payload["settlement"]["verdict"] == "supported"
-        spent, supported = stream_state(self.ledger, stream)
-        on_block = block_use(self.ledger, block).supports
+        spent, supported = stream_use(self.ledger, stream)
+        on_block = block_supports(self.ledger, block)
         most = self.setting.spec.error.supports_per_block or 1
         self._put(
             EntryKind.ROUND,
@@ -256,7 +265,7 @@ class CampaignRun(Opening):
                 "block_id": block,
                 "retired": any(bits.values()) and on_block >= most,
                 "stream_t": spent,
-                "supports": len(supported),
+                "supports": supported,
             },
             name=name,
         )

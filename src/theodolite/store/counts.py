@@ -15,14 +15,17 @@ from theodolite.store.ledger import Ledger
 
 __all__ = [
     "BlockUse",
+    "StreamUse",
     "TrialTally",
     "block_retired",
     "block_returned",
     "block_seen_before",
+    "block_supports",
     "block_use",
     "registered_count",
     "round_count",
     "slots_of_round",
+    "stream_use",
     "trial_tallies",
     "trials_given",
 ]
@@ -52,6 +55,10 @@ _RETURNED = (
 _OPENED = select(tables.campaign.c.seq).where(tables.campaign.c.campaign == _OF)
 _SEEN = exists().where(_SLOT.block_id == _BLOCK, _SLOT.observed.is_(True), _SLOT.campaign != _OF)
 _SEEN_EVER, _SEEN_BEFORE = select(_SEEN), select(_SEEN.where(_SLOT.seq < bindparam("opened")))
+_LEVELS = select(tables.stream.c.t).where(tables.stream.c.stream == bindparam("stream"))
+_KEYS = select(sql.count(_SLOT.claim_key.distinct())).where(
+    _SLOT.stream == bindparam("stream"), _SLOT.verdict == Verdict.SUPPORTED.value, _SLOT.t.is_not(None)
+)
 _REGISTERED = select(sql.count(_SLOT.prereg_sha256)).where(_SLOT.campaign == _OF)
 _ROUNDS = select(sql.count()).select_from(tables.round_row).where(_ROUND.campaign == _OF)
 _OF_ROUND = select(_SLOT.slot).where(_SLOT.campaign == _OF, _SLOT.round == _NUMBER).order_by(_SLOT.seq)
@@ -76,6 +83,13 @@ class BlockUse(NamedTuple):
     """
 
     tests: int
+    supports: int
+
+
+class StreamUse(NamedTuple):
+    """How far an error stream has come: levels spent in it, and distinct claim keys supported."""
+
+    t: int
     supports: int
 
 
@@ -127,6 +141,11 @@ def block_use(ledger: Ledger, block_id: str, *, unknown_to: tuple[str, int] | No
         return BlockUse(tests, elsewhere.scalar_one())
 
 
+def block_supports(ledger: Ledger, block_id: str) -> int:
+    """Return how many tests on a block spent a level and ended supported, over all campaigns."""
+    return int(_one(ledger, _SUPPORTS, block=block_id))
+
+
 def block_returned(ledger: Ledger, block_id: str) -> int:
     """Return how many supports on a block finished rounds have told of."""
     return int(_one(ledger, _RETURNED, block=block_id))
@@ -141,6 +160,14 @@ def block_seen_before(ledger: Ledger, block_id: str, campaign: str) -> bool:
     if opened is None:
         return bool(_one(ledger, _SEEN_EVER, block=block_id, of=campaign))
     return bool(_one(ledger, _SEEN_BEFORE, block=block_id, of=campaign, opened=opened))
+
+
+def stream_use(ledger: Ledger, stream: str) -> StreamUse:
+    """Return how far a stream has come, over all campaigns; ``(0, 0)`` if nothing was spent."""
+    of = {"stream": stream}
+    with ledger.read() as connection:
+        spent = connection.execute(_LEVELS, of).scalar() or 0
+        return StreamUse(spent, connection.execute(_KEYS, of).scalar_one())
 
 
 def registered_count(ledger: Ledger, campaign: str) -> int:

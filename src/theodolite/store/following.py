@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, select
 
@@ -48,14 +49,11 @@ _AT_ONCE = 500
 """Subjects in one statement; SQLite has a limit."""
 
 _HASH = select(entry_table.c.hash).where(entry_table.c.seq == bindparam("at"))
-_SLOTS: Select[Any] = (
-    select(
-        *(tables.hypothesis.c[name] for name in (*_SEEN, *_MORE)),
-        tables.hypothesis.c.t.label("level"),  # rows of SQLAlchemy have a method of the name t
-    )
-    .where(tables.hypothesis.c.last_seq > _AFTER)
-    .order_by(tables.hypothesis.c.seq)
-)
+# In the order of no index: in that of proposals, SQLite would go through all of them.
+_SLOTS: Select[Any] = select(
+    *(tables.hypothesis.c[name] for name in (*_SEEN, *_MORE)),
+    tables.hypothesis.c.t.label("level"),  # rows of SQLAlchemy have a method of the name t
+).where(tables.hypothesis.c.last_seq > _AFTER)
 _BITS = select(tables.round_bit).where(tables.round_bit.c.seq > _AFTER)
 _ROUNDS = select(tables.round_row.c.campaign, tables.round_row.c.round).where(tables.round_row.c.seq > _AFTER)
 _RETIRED = select(tables.block.c.block_id).where(tables.block.c.retired_in_round.is_not(None))
@@ -81,6 +79,7 @@ _OBJECTIONS = select(tables.review.c.subject, tables.review.c.objections).where(
     tables.review.c.subject.in_(_SUBJECTS), tables.review.c.stage == 2
 )
 
+_Item = TypeVar("_Item")
 _Slot = Row[Any]
 _Place = tuple[str, int, str]
 """Campaign, round and hypothesis: what a bit is about."""
@@ -118,6 +117,40 @@ class _Words:
         return self._sorted
 
 
+class _InOrder(Generic[_Item]):
+    """Items by number, and all of them in order; what comes last, as most do, is put behind the others."""
+
+    def __init__(self) -> None:
+        self._items: dict[int, _Item] = {}
+        self._all: tuple[_Item, ...] = ()
+        self._behind: list[_Item] = []
+        self._last = 0
+        self._mixed = False
+
+    def put(self, number: int, item: _Item) -> None:
+        self._items[number] = item
+        if number > self._last:
+            self._last = number
+            self._behind.append(item)
+        else:
+            self._mixed = True
+
+    def drop(self, number: int) -> None:
+        if self._items.pop(number, None) is not None:
+            self._mixed = True
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._items
+
+    def all(self) -> tuple[_Item, ...]:
+        if self._mixed:
+            self._all = tuple(self._items[number] for number in sorted(self._items))
+        elif self._behind:
+            self._all = (*self._all, *self._behind)
+        self._behind, self._mixed = [], False
+        return self._all
+
+
 @dataclass
 class _Own:
     """What only the agents of one campaign are told; looks and refusals are read up to ``read``, when they ask."""
@@ -129,7 +162,7 @@ class _Own:
     registered: Counter[str] = field(default_factory=Counter)
     supported: Counter[str] = field(default_factory=Counter)
     unspent: _Words = field(default_factory=_Words)
-    failures: dict[int, EarlyFailure] = field(default_factory=dict)
+    failures: _InOrder[EarlyFailure] = field(default_factory=lambda: _InOrder[EarlyFailure]())
     refusals: list[Refused] = field(default_factory=list)
     looks: list[SeenLook] = field(default_factory=list)
     read: int = 0
@@ -158,11 +191,9 @@ class Following:
         self._retired: frozenset[str] = frozenset()
         self._tried, self._keys = _Words(), _Words()
         self._own: defaultdict[str, _Own] = defaultdict(_Own)
-        self._bits: dict[int, Bit] = {}
+        self._bits = _InOrder[Bit]()
         self._waiting: set[int] = set()
-        self._released: dict[int, Released] = {}
-        self._all_bits: tuple[Bit, ...] | None = None
-        self._all_released: tuple[Released, ...] | None = None
+        self._released = _InOrder[Released]()
 
     def precedes(self, connection: Connection) -> bool:
         """Return whether the ledger goes on from where this was read up to."""
@@ -175,7 +206,7 @@ class Following:
         if head == self._head:
             return
         after = {"after": self._head.seq}
-        changed = connection.execute(_SLOTS, after).all()
+        changed = sorted(connection.execute(_SLOTS, after), key=attrgetter("seq"))
         for slot in changed:
             self._put(slot)
         for row in connection.execute(_BITS, after):
@@ -213,15 +244,11 @@ class Following:
             self._at[place].append(seq)
             self._tell(place)
         failures = self._own[slot.campaign].failures
-        failures.pop(seq, None)
+        failures.drop(seq)
         # The flag covers the whole slot: a failure after the statistic was computed says something about it.
         if slot.failure_code is not None and not slot.observed:
-            failures[seq] = EarlyFailure(
-                **_seen(slot),
-                phase=slot.failure_phase or "",
-                code=slot.failure_code,
-                reason=slot.failure_reason or "",
-            )
+            phase, reason = slot.failure_phase or "", slot.failure_reason or ""
+            failures.put(seq, EarlyFailure(**_seen(slot), phase=phase, code=slot.failure_code, reason=reason))
 
     def _count(self, slot: _Slot, times: int) -> None:
         own, family = self._own[slot.campaign], slot.family
@@ -243,14 +270,13 @@ class Following:
             return
         for seq in self._at.get(place, ()):
             if seq not in self._bits:
-                self._bits[seq] = bit = Bit(**_seen(self._slots[seq]), supported=self._told[place])
+                bit = Bit(**_seen(self._slots[seq]), supported=self._told[place])
+                self._bits.put(seq, bit)
                 self._own[bit.campaign].supported[bit.family] += bit.supported
-                self._all_bits = None
 
     def _wait(self, seq: int) -> None:
         """Take back what was released of a slot that has changed, and release it anew if it has a verdict."""
-        if self._released.pop(seq, None) is not None:
-            self._all_released = None
+        self._released.drop(seq)
         slot = self._slots[seq]
         if slot.verdict is not None and slot.prereg_sha256 is not None:
             self._waiting.add(seq)
@@ -280,7 +306,7 @@ class Following:
             for review in connection.execute(_OBJECTIONS, subjects)
         }
         for slot in slots:
-            self._released[slot.seq] = Released(
+            released = Released(
                 **_seen(slot),
                 block_id=slot.block_id,
                 verdict=Verdict(slot.verdict),
@@ -292,16 +318,12 @@ class Following:
                 next_step=slot.next_step,
                 objections=objections.get(slot.subject, ()),
             )
-        self._all_released = None
+            self._released.put(slot.seq, released)
 
     def view(self, connection: Connection, campaign: str) -> AgentView:
         """Return what agents of a campaign may know."""
         own = self._own[campaign]
         self._read_own(connection, campaign, own)
-        if self._all_bits is None:
-            self._all_bits = tuple(self._bits[seq] for seq in sorted(self._bits))
-        if self._all_released is None:
-            self._all_released = tuple(self._released[seq] for seq in sorted(self._released))
         tried = self._tried.all()
         more = [hypothesis_id for hypothesis_id in own.unspent.all() if hypothesis_id not in self._tried]
         # Each part was validated when it was made; doing so again would take longer than all the rest.
@@ -310,14 +332,14 @@ class Following:
             rounds_finished=own.rounds,
             slots_used=own.slots,
             families=tuple(own.uses()),
-            bits=self._all_bits,
+            bits=self._bits.all(),
             refusals=tuple(own.refusals),
-            failures=tuple(own.failures[seq] for seq in sorted(own.failures)),
+            failures=own.failures.all(),
             looks=tuple(_own_copy(look) for look in own.looks),
             tried_hypotheses=tuple(sorted((*tried, *more))) if more else tried,
             tried_keys=self._keys.all(),
             retired_blocks=tuple(sorted(self._retired)),
-            released=self._all_released,
+            released=self._released.all(),
             retire_after=_retire_after(connection, campaign),
         )
 

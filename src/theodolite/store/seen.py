@@ -147,9 +147,9 @@ class AgentView(Closed):
         """Families with ``retire_after`` tries or more in finished rounds of the campaign, and no support."""
         if self.retire_after is None:
             return frozenset()
-        most = self.retire_after
+        most, campaign = self.retire_after, self.campaign
         tries: defaultdict[str, list[bool]] = defaultdict(list)
         for bit in self.bits:
-            if bit.campaign == self.campaign:
+            if bit.campaign == campaign:
                 tries[bit.family].append(bit.supported)
         return frozenset(family for family, bits in tries.items() if len(bits) >= most and not any(bits))
