@@ -258,6 +258,8 @@ def main() -> None:
     names = sorted(set().union(*parts.values()), key=lambda part: -max(table[part] for table in parts.values()))
     for part in names:
         print(f"{part:24}" + "".join(f"{table[part]:34.2f}" for table in parts.values()))
+    # Wall time is that of a shared machine: with more load than cores, all of it grows, the empty ledger's too.
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores over the last minute")
     print(f"at most {LIMIT_MS} ms: {'met' if worst <= LIMIT_MS else 'MISSED'}, largest median {worst:.1f} ms")
     sys.exit(worst > LIMIT_MS)
 
