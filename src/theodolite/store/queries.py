@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from theodolite.claims import Verdict
 from theodolite.store import tables
@@ -28,11 +28,8 @@ from theodolite.store.rows import (
 )
 
 __all__ = [
-    "BlockTest",
     "StreamState",
-    "block_retired",
     "block_rows",
-    "block_tests",
     "campaign_rows",
     "gate_rows",
     "hypothesis_rows",
@@ -52,12 +49,6 @@ __all__ = [
 ]
 
 _Row = TypeVar("_Row")
-_SLOTS = tables.hypothesis.c
-_ON_BLOCK = (
-    select(_SLOTS.seq, _SLOTS.campaign, _SLOTS.round, _SLOTS.observed, _SLOTS.t, _SLOTS.verdict)
-    .where(_SLOTS.block_id == bindparam("block"))
-    .order_by(_SLOTS.seq)
-)
 
 
 class StreamState(NamedTuple):
@@ -65,29 +56,6 @@ class StreamState(NamedTuple):
 
     t: int
     supported_keys: frozenset[str]
-
-
-class BlockTest(NamedTuple):
-    """A test on a hold-out block, as far as the use of the block depends on it.
-
-    Attributes
-    ----------
-    seq, campaign, round
-        Which.
-    observed
-        Whether its statistic was computed.
-    spent
-        Whether it spent a level.
-    supported
-        Whether it ended supported.
-    """
-
-    seq: int
-    campaign: str
-    round: int
-    observed: bool
-    spent: bool
-    supported: bool
 
 
 def select_rows(
@@ -223,22 +191,6 @@ def round_bits(ledger: Ledger, campaign: str, round: int) -> dict[str, bool]:
 def block_rows(ledger: Ledger) -> list[BlockRow]:
     """Return the hold-out blocks."""
     return _all(ledger, tables.block, BlockRow)
-
-
-def block_retired(ledger: Ledger, block_id: str) -> bool:
-    """Return True if a finished round retired the block, in any campaign of the ledger."""
-    rows = _all(ledger, tables.block, BlockRow, block_id=block_id)
-    return bool(rows) and rows[0].retired_in_round is not None
-
-
-def block_tests(ledger: Ledger, block_id: str) -> list[BlockTest]:
-    """Return the tests on a block, in the order in which they were proposed."""
-    with ledger.read() as connection:
-        found = connection.execute(_ON_BLOCK, {"block": block_id}).all()
-    return [
-        BlockTest(seq, campaign, round, observed, index is not None, verdict == Verdict.SUPPORTED.value)
-        for seq, campaign, round, observed, index, verdict in found
-    ]
 
 
 def stream_rows(ledger: Ledger) -> list[StreamRow]:

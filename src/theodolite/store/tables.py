@@ -205,6 +205,11 @@ hypothesis = Table(
     Index("hypothesis_place", "campaign", "round", "slot"),
     Index("hypothesis_level", "stream", "t"),
     Index("hypothesis_made", "seq"),
+    Index("hypothesis_changed", "last_seq"),
+    # What is asked for every test, whatever their number, is read off an index alone.
+    Index("hypothesis_supported", "stream", "verdict", "t", "claim_key"),
+    Index("hypothesis_on_block", "block_id", "verdict", "t", "campaign", "round"),
+    Index("hypothesis_observed", "block_id", "observed", "seq", "campaign"),
 )
 
 refusal = Table(
@@ -277,6 +282,7 @@ review = Table(
     Column("cap", String, nullable=False),
     Column("objections", CanonicalJson, nullable=False),
     Column("controls", CanonicalJson),
+    Index("review_made", "seq"),
 )
 
 review_trial = Table(
@@ -296,6 +302,7 @@ review_trial = Table(
     Column("predicted_verdict", String, nullable=False),
     Column("confidence", Float),
     Column("verdict", String, nullable=False),
+    Index("review_trial_by", "reviewer", "defect"),
 )
 
 model_call = Table(
@@ -341,6 +348,7 @@ round_row = Table(
     Column("retired", Boolean, nullable=False),
     Column("stream_t", Integer, nullable=False),
     Column("supports", Integer, nullable=False),
+    Index("round_made", "seq"),
 )
 
 round_bit = Table(
@@ -351,6 +359,7 @@ round_bit = Table(
     Column("hypothesis_id", String, primary_key=True),
     _made(),
     Column("supported", Boolean, nullable=False),
+    Index("round_bit_made", "seq"),
 )
 
 block = Table(
