@@ -325,6 +325,8 @@ model_call = Table(
     Column("cost", Float, nullable=False),
     Column("priced", Boolean, nullable=False),
     Index("model_call_subject", "subject", "seq"),
+    Index("model_call_talk", "subject", "conversation", "seq"),
+    Index("model_call_outcome", "subject", "outcome", "seq"),
 )
 
 budget_mark = Table(
