@@ -4,12 +4,15 @@ Run ``python benchmarks/overhead.py``. It tells earlier campaigns to a ledger fi
 then runs real campaigns on it and on an empty one, through the graph and its checkpoints, in rounds of one slot and of
 eight. Whoever proposes asks ``agent_view`` once for every slot, as a language model does. Prints median and largest
 wall time a hypothesis, and where the time goes. What a process pays once, before its first hypothesis, is apart:
-opening the campaign, looking at the discovery split, and reading the ledger for the first view.
+opening the campaign, looking at the discovery split, and reading the ledger for the first view. The same campaign then
+runs with language models in both roles, whose server answers at once: six calls a hypothesis, with their contexts,
+rows and budgets, count as ours; what the server takes does not.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import sys
@@ -18,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,8 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from parts.clock import Clock
 from parts.history import tell
 
-from theodolite.agents import NODES, LintReviewer, loop, run_campaign
+from theodolite.agents import NODES, LintReviewer, ModelSettings, assemble, loop, run_campaign
+from theodolite.agents.llm import Reply
 from theodolite.calibration.planted_setting import PlantedWorld, SharedStructure, planted_setting
 from theodolite.calibration.plants import clean, seal_round
 from theodolite.claims import Author, Direction, Hypothesis
@@ -44,13 +49,14 @@ from theodolite.experiments import (
     registration,
     rounds,
 )
-from theodolite.store import Ledger, agent_view, hypothesis_rows, verify
+from theodolite.prompts import load_prompts
+from theodolite.store import CallStatus, Ledger, agent_view, hypothesis_rows, verify
 from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.ops import Ops
 
 HYPOTHESES, LIMIT_MS, SEED = 10_000, 100, 5
-ROUNDS = ((1, 24), (8, 3))
-"""Slots a round, and rounds."""
+ROUNDS = ((1, 24, False), (8, 3, False), (1, 12, True), (8, 3, True))
+"""Slots a round, rounds, and whether language models take part."""
 NOT_OURS = ("tools", "gates", "model calls")
 GATES = {
     rounds: ("judge", "settle", "settle_failure", "spends"),
@@ -111,6 +117,19 @@ class TimedReviewer(LintReviewer):
         self.review_record = clock.timed("model calls", super().review_record)  # type: ignore[method-assign]
 
 
+def proposal(run: CampaignRun, look: Look, reference: str) -> Hypothesis:
+    """Return the hypothesis that a reference stands out at the place of a look."""
+    return Hypothesis(
+        claim=run.setting.claim(look.tool, reference),
+        locus=look.params.locus(),
+        direction=Direction.GREATER,
+        tool=f"{look.tool.name}@{look.tool.version}",
+        rationale="the next that was not tried",
+        parents=(look.id,),
+        author=Author.EXECUTOR,
+    )
+
+
 class AskingExecutor:
     """Proposes one hypothesis at a time, each from a view of its own, and stops after so many."""
 
@@ -134,18 +153,39 @@ class AskingExecutor:
     def _next(run: CampaignRun, looks: Sequence[Look], closed: set[str]) -> list[Hypothesis]:
         for look in looks:
             for reference in look.effects:
-                chosen = Hypothesis(
-                    claim=run.setting.claim(look.tool, reference),
-                    locus=look.params.locus(),
-                    direction=Direction.GREATER,
-                    tool=f"{look.tool.name}@{look.tool.version}",
-                    rationale="the next that was not tried",
-                    parents=(look.id,),
-                    author=Author.EXECUTOR,
-                )
+                chosen = proposal(run, look, reference)
                 if chosen.id not in closed:
                     return [chosen]
         return []
+
+
+class InstantModels:
+    """A server that answers at once: one look and one claim a conversation, and a reviewer that finds nothing."""
+
+    def __init__(self, clock: Clock, claims: Sequence[tuple[dict[str, Any], str]]) -> None:
+        self.send = clock.timed("model calls", self._send)
+        self._claims = iter(claims)
+
+    def _send(self, call_id: str, body: dict[str, Any]) -> Reply:
+        offered = {tool["function"]["name"] for tool in body["tools"]}
+        if "review_plan" in offered:
+            said = {"likely_confound": "hubs", "predicted_verdict": "inconclusive", "confidence": 0.5, "controls": []}
+            return self._act("review_plan", objections=[], cap="none", **said)
+        if "review_record" in offered:
+            return self._act("review_record", objections=[], cap="none")
+        if body["messages"][-1]["role"] == "user" and len(body["messages"]) == 2:
+            return self._act("look_attention_regulation", layer=1, head=1)
+        place, reference = next(self._claims)
+        claim = {"place": place, "reference": reference, "direction": "greater", "rationale": "the next in the list"}
+        return self._act("claim_attention_regulation", **claim)
+
+    @staticmethod
+    def _act(name: str, **arguments: Any) -> Reply:
+        call = {"id": "1", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        usage = {"prompt_tokens": 2_000, "completion_tokens": 50}
+        choice = {"finish_reason": "tool_calls", "message": message}
+        return Reply(CallStatus.OK, 200, json.dumps({"choices": [choice], "usage": usage}))
 
 
 class MarkedRun(CampaignRun):
@@ -159,11 +199,16 @@ class MarkedRun(CampaignRun):
         return super().rounds_closed()
 
 
-def setting_of(world: PlantedWorld, folder: Path, name: str, slots: int, tests: int) -> Setting:
+def setting_of(
+    world: PlantedWorld, folder: Path, name: str, slots: int, tests: int, *, models: bool = False
+) -> Setting:
     """Return a campaign of the world on the error stream that its ledger holds already."""
     words = world.spec(terms(tests, slots)).model_dump() | {"name": name, "error": {"n_max": HYPOTHESES}}
+    if models:
+        words["agents"] = {"executor": "qwen", "reviewer": "llama"}
     spec = CampaignSpec.model_validate(words)
-    return planted_setting(world.activations, spec, Workspace.at(folder), shared=world.shared)
+    setting = planted_setting(world.activations, spec, Workspace.at(folder), shared=world.shared)
+    return replace(setting, prompts=load_prompts()) if models else setting
 
 
 def terms(tests: int, slots: int) -> Any:
@@ -174,16 +219,17 @@ def terms(tests: int, slots: int) -> Any:
 
 
 def measure(
-    world: PlantedWorld, folder: Path, slots: int, count: int, profile: Any = None
+    world: PlantedWorld, folder: Path, slots: int, count: int, profile: Any = None, *, models: bool = False
 ) -> tuple[list[float], Counter[str]]:
     """Run a campaign on the ledger of a folder; return milliseconds a hypothesis by round, and in all by part."""
     clock = Clock()
-    setting = setting_of(world, folder, f"rounds-of-{slots}", slots, slots * count)
+    name = f"{'models' if models else 'rounds'}-of-{slots}"
+    setting = setting_of(world, folder, name, slots, slots * count, models=models)
     with Ledger.open(folder / "ledger.sqlite", create=True) as ledger, instrumented(clock):
         run = MarkedRun(setting, ledger, TimedRunner(world.runner(setting), clock))
         run.clock = clock
         run.open()
-        list(run.explore())
+        looks = list(run.explore())
         started = time.perf_counter()
         agent_view(ledger, setting.campaign_id)
         first = 1000 * (time.perf_counter() - started)
@@ -191,7 +237,19 @@ def measure(
         sealed = clock.timed("sealed trials", seal_round)
         if profile is not None:
             profile.enable()
-        stopped = run_campaign(run, executor, TimedReviewer(clock), trials=sealed)
+        if models:
+            tried = set(agent_view(ledger, setting.campaign_id).tried_hypotheses)
+            claims = [
+                (look.params.model_dump(mode="json"), name)
+                for look in looks
+                for name in look.effects
+                if proposal(run, look, name).id not in tried
+            ]
+            wire = InstantModels(clock, claims)
+            team = assemble(run, settings=ModelSettings(base_url="http://localhost"), wire=wire)
+            stopped = run_campaign(run, team.executor, team.reviewer, trials=sealed, meter=team.meter)
+        else:
+            stopped = run_campaign(run, executor, TimedReviewer(clock), trials=sealed)
         if profile is not None:
             profile.disable()
         rows = Counter(row.round for row in hypothesis_rows(ledger, setting.campaign_id))
@@ -206,8 +264,9 @@ def measure(
     if kinds != {True: slots * count} or len(each) != count:
         raise SystemExit(f"{kinds} of {slots * count} hypotheses came to a verdict in {len(each)} rounds: {stopped}")
     print(
-        f"  rounds of {slots}: median {statistics.median(each):6.1f} ms, largest {max(each):6.1f} ms a hypothesis "
-        f"({slots * count} hypotheses); a process pays {first:.0f} ms once for its first view"
+        f"  rounds of {slots}{', with models' if models else ''}: median {statistics.median(each):6.1f} ms, "
+        f"largest {max(each):6.1f} ms a hypothesis ({slots * count} hypotheses); a process pays {first:.0f} ms once "
+        "for its first view"
     )
     return each, Counter({name: value / (slots * count) for name, value in total.items()})
 
@@ -238,13 +297,14 @@ def main() -> None:
         print(f"{found:,} hypotheses in {entries:,} entries, told in {time.perf_counter() - started:.0f} s")
         for folder, what in ((empty, "empty ledger"), (full, f"{found:,} hypotheses")):
             print(what)
-            for slots, count in ROUNDS:
+            for slots, count, models in ROUNDS:
                 profile = None
                 if options.profile and folder is full:
                     import cProfile
 
                     profile = cProfile.Profile()
-                each, parts[f"{what}, rounds of {slots}"] = measure(world, folder, slots, count, profile)
+                told_as = f"{what}, {'models' if models else 'rounds'} of {slots}"
+                each, parts[told_as] = measure(world, folder, slots, count, profile, models=models)
                 worst = max(worst, statistics.median(each)) if folder is full else worst
                 if profile is not None:
                     import pstats
