@@ -16,7 +16,7 @@ from theodolite.cli import (
     planning,
     reviewing,
     status,
-    tool_commands,
+    tool_checking,
 )
 from theodolite.cli.errors import Commands
 from theodolite.cli.exit_codes import epilog
@@ -58,7 +58,7 @@ app.command(short_help="Show what a campaign could find, and its cost.")(plannin
 app.command(short_help="Run a campaign file, or continue it.")(campaign_commands.run)
 app.command(short_help="Show how the campaigns of a workspace stand.")(status.status)
 app.add_typer(ledger_commands.app, name="ledger")
-app.add_typer(tool_commands.app, name="tools")
+app.add_typer(tool_checking.app, name="tools")
 app.add_typer(model_commands.app, name="models")
 app.add_typer(reviewing.app, name="reviewers")
 app.command(short_help="Measure error rates in worlds of known truth.")(calibrating.calibrate)

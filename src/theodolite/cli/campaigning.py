@@ -127,6 +127,7 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
     with waiting("Opening the ledger"):
         from theodolite.agents import LintReviewer, Planner, run_campaign
         from theodolite.calibration.plants import seal_round
+        from theodolite.calibration.toolcheck import check_tool
         from theodolite.experiments import CampaignRun, LocalRunner, StepError, Workspace
         from theodolite.store import Ledger
 
@@ -139,7 +140,7 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
         CampaignProgress() as progress,
         LocalRunner(setting.materials(), timeout_s=setting.spec.budget.job_timeout_s, log=place.worker_log) as runner,
     ):
-        run = CampaignRun(setting, ledger, runner, progress)
+        run = CampaignRun(setting, ledger, runner, progress, check=check_tool)
         stopped = run.stopped()
         try:
             reason = stopped or run_campaign(run, Planner(), LintReviewer(), trials=seal_round)

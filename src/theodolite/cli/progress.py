@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["CampaignProgress", "Counter", "EventLike", "counted", "waiting"]
 
 WORDS = {
+    "check the tools": "Checking plug-ins in worlds of known truth",
     "read the model": "Reading the model, trained and untrained",
     "explore": "Looking at the discovery genes",
     "choose": "Choosing hypotheses that have the power to be tested",

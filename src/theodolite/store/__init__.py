@@ -45,10 +45,11 @@ from theodolite.store.queries import (
     round_rows,
     stream_rows,
     stream_state,
+    tool_check_rows,
     trial_rows,
 )
 from theodolite.store.rebuild import rebuild
-from theodolite.store.records import RefusalCode, ReviewTrialRecord
+from theodolite.store.records import RefusalCode, ReviewTrialRecord, ToolCheckRecord
 from theodolite.store.rows import (
     BlockRow,
     CampaignRow,
@@ -62,6 +63,7 @@ from theodolite.store.rows import (
     ReviewRow,
     RoundRow,
     StreamRow,
+    ToolCheckRow,
     TrialRow,
 )
 from theodolite.store.verify import Problem, VerifyReport, verify
@@ -110,6 +112,8 @@ __all__ = [
     "StreamRow",
     "StreamState",
     "TimingRow",
+    "ToolCheckRecord",
+    "ToolCheckRow",
     "TrialRow",
     "VerifyReport",
     "agent_view",
@@ -135,6 +139,7 @@ __all__ = [
     "slot_id",
     "stream_rows",
     "stream_state",
+    "tool_check_rows",
     "trial_rows",
     "verify",
 ]

@@ -29,6 +29,7 @@ class EntryKind(StrEnum):
     VERDICT = "verdict"
     REJUDGEMENT = "rejudgement"
     REVIEW_TRIAL = "review_trial"
+    TOOL_CHECK = "tool_check"
     ROUND = "round"
     STOP = "stop"
 
@@ -47,7 +48,7 @@ SLOT_KINDS = frozenset(
         EntryKind.REJUDGEMENT,
     }
 )
-"""Kinds whose subject is a slot; the subject of every other kind is its campaign."""
+"""Kinds whose subject is a slot; that of a stream or of a check of a tool is its name, of any other its campaign."""
 
 _SLOT = re.compile(r"(?P<campaign>.+)/r\d{2,}\.s\d{3,}")
 
