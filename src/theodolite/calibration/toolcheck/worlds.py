@@ -45,8 +45,11 @@ _EDGES = {"PairScores": 150, "BipartiteScores": 260}
 _IN_VECTORS, _IN_ATTENTION = 1.5, 1.2
 """What a planted reference adds to gene vectors at the embedding, and again in each layer, and to logarithms of
 attention, where noise is of unit variance."""
-_HUB, _FAMILY, _MODULES = 0.5, 1.0, 2.0
-"""How strongly the model shows hubs, families and co-expression that have nothing to do with the reference."""
+_HUB, _MODULES = 0.5, 2.0
+"""How strongly the model shows hubs and co-expression that have nothing to do with the reference."""
+_FAMILY_IN_VECTORS, _FAMILY_IN_ATTENTION = 1.0, 0.3
+"""How alike the genes of a family are. Were attention between linked families much more alike, the null of whole
+families alone would bind, which an honest instrument passes just as often as the level says; it needs room below."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +250,7 @@ def _vectors(
     """Return gene vectors of every layer, (layers + 1, n, width), and of the read-out, (n, width)."""
     n, sites = len(genes.names), len(MODEL.sites)
     stays, moves = rng.normal(size=(n, _WIDTH)), rng.normal(size=(sites, n, _WIDTH))
-    alike = rng.normal(0.0, _FAMILY, (int(genes.family.max()) + 1, _WIDTH))[genes.family]
+    alike = rng.normal(0.0, _FAMILY_IN_VECTORS, (int(genes.family.max()) + 1, _WIDTH))[genes.family]
     # What a model knows grows from block to block; a gene's vector moves further the more is known of it.
     depth = 1.0 + np.minimum(np.arange(sites), MODEL.n_layers)
     vectors = (
@@ -266,7 +269,7 @@ def _attention(genes: _Genes, true: Floats, known: Bools, rng: Generator) -> NDA
     n, count = len(genes.names), int(genes.family.max()) + 1
     size = (MODEL.n_layers, MODEL.n_heads, n, n)
     both = (known | known.T).astype(np.float64)
-    alike = rng.normal(0.0, _FAMILY, (count, count))[genes.family][:, genes.family]
+    alike = rng.normal(0.0, _FAMILY_IN_ATTENTION, (count, count))[genes.family][:, genes.family]
     # Genes of a reference draw attention from all others, and more from each other.
     logarithm = (
         rng.normal(size=size)
