@@ -95,6 +95,15 @@ def test_tools_of_a_file_are_those_of_its_plugins_too(own: Callable[..., Path]) 
         load_campaign(own(tools=["own.second"]))
 
 
+def test_a_tool_whose_scores_nobody_judges_is_a_mistake_of_the_file(own: Callable[..., Path]) -> None:
+    file = own()
+    plugin = file.with_name("own_plugin.py")
+    text = plugin.read_text(encoding="utf-8").replace("import GeneScores", "import CellScores as GeneScores")
+    plugin.write_text(text, encoding="utf-8")
+    with pytest.raises(CampaignError, match="own.first returns CellScores, on which no claims are judged"):
+        load_campaign(file)
+
+
 def test_a_plugin_that_is_not_there_is_a_mistake_of_the_file(own: Callable[..., Path]) -> None:
     with pytest.raises(CampaignError, match=r"line \d+: plugins is .*absent.py.* does not exist") as caught:
         load_campaign(own(plugins=["absent.py"]))

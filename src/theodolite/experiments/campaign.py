@@ -121,9 +121,12 @@ class CampaignSpec(Closed):
 
         for name in names if "plugins" in info.data else ():
             try:
-                find_tool(name)
+                shape = find_tool(name).shape.shape
             except KeyError as error:
                 raise ValueError(error.args[0]) from None
+            if shape not in SesoiSpec.model_fields:
+                judged = ", ".join(SesoiSpec.model_fields)
+                raise ValueError(f"{name} returns {shape}, on which no claims are judged; there are nulls for {judged}")
         if len(set(names)) != len(names):
             raise ValueError(f"tools are listed twice in {list(names)!r}")
         return names
