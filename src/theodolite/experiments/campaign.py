@@ -111,7 +111,7 @@ class CampaignSpec(Closed):
         from theodolite.plugins import load_plugin
 
         for place in places:
-            load_plugin((info.context or {}).get("folder", Path()) / place)
+            load_plugin((info.context or {}).get("folder", Path()) / Path(place).expanduser())
         return places
 
     @field_validator("tools")
