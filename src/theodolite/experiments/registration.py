@@ -7,6 +7,7 @@ from functools import cached_property
 
 from theodolite.claims import Claim, Covariate, Hypothesis, LocusKind, Verdict
 from theodolite.data import DISCOVERY, Reference
+from theodolite.experiments.checking import unfit
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import (
@@ -214,6 +215,9 @@ class Registrar:
             return Refusal(
                 "mismatch", f"the tool is {hypothesis.tool!r}, this version has {instrument.name}@{instrument.version}"
             )
+        above = unfit(self._ledger, instrument)
+        if above is not None:
+            return Refusal("unfit_tool", above)
         reference = setting.references[hypothesis.claim.reference.name]
         if hypothesis.claim != setting.claim(instrument, hypothesis.claim.reference.name):
             return Refusal(

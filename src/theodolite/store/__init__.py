@@ -80,10 +80,11 @@ from theodolite.store.queries import (
     round_rows,
     stream_rows,
     stream_state,
+    tool_check_rows,
     trial_rows,
 )
 from theodolite.store.rebuild import rebuild
-from theodolite.store.records import RefusalCode, ReviewTrialRecord
+from theodolite.store.records import RefusalCode, ReviewTrialRecord, ToolCheckRecord
 from theodolite.store.rows import (
     BlockRow,
     CampaignRow,
@@ -97,6 +98,7 @@ from theodolite.store.rows import (
     ReviewRow,
     RoundRow,
     StreamRow,
+    ToolCheckRow,
     TrialRow,
 )
 from theodolite.store.verify import Problem, VerifyReport, verify
@@ -161,6 +163,8 @@ __all__ = [
     "StreamState",
     "StreamUse",
     "TimingRow",
+    "ToolCheckRecord",
+    "ToolCheckRow",
     "TrialRow",
     "TrialTally",
     "VerifyReport",
@@ -199,6 +203,7 @@ __all__ = [
     "stream_rows",
     "stream_state",
     "stream_use",
+    "tool_check_rows",
     "trial_rows",
     "trial_tallies",
     "trials_given",

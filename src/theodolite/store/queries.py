@@ -24,6 +24,7 @@ from theodolite.store.rows import (
     ReviewRow,
     RoundRow,
     StreamRow,
+    ToolCheckRow,
     TrialRow,
 )
 
@@ -45,6 +46,7 @@ __all__ = [
     "select_rows",
     "stream_rows",
     "stream_state",
+    "tool_check_rows",
     "trial_rows",
 ]
 
@@ -169,6 +171,11 @@ def trial_rows(ledger: Ledger, reviewer: str | None = None, *, subject: str | No
     """Return the sealed trials of one reviewer or of all, made in the course of one campaign or anywhere."""
     rows = _all(ledger, tables.review_trial, TrialRow, reviewer=reviewer, subject=subject)
     return [replace(row, predicted_verdict=Verdict(row.predicted_verdict)) for row in rows]
+
+
+def tool_check_rows(ledger: Ledger, tool: str | None = None, *, source_sha256: str | None = None) -> list[ToolCheckRow]:
+    """Return the checks of one instrument, of one source, or of all."""
+    return _all(ledger, tables.tool_check, ToolCheckRow, tool=tool, source_sha256=source_sha256)
 
 
 def round_rows(ledger: Ledger, campaign: str | None = None) -> list[RoundRow]:

@@ -33,6 +33,7 @@ __all__ = [
     "round_bit",
     "round_row",
     "stream",
+    "tool_check",
 ]
 
 PROJECTION_VERSION = "3"
@@ -338,6 +339,32 @@ budget_mark = Table(
     _made(),
     Column("limit", Float, nullable=False),
     Column("spent", Float),
+)
+
+tool_check = Table(
+    "tool_check",
+    PROJECTIONS,
+    Column("id", String, primary_key=True),
+    _made(),
+    Column("tool", String, nullable=False, index=True),
+    Column("version", String, nullable=False),
+    Column("source_sha256", String, nullable=False),
+    Column("shape", String, nullable=False),
+    Column("worlds", String, nullable=False),
+    Column("catalogue", String, nullable=False),
+    Column("places", Words, nullable=False),
+    Column("planted", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("power", Float, nullable=False),
+    Column("power_low", Float, nullable=False),
+    Column("empty", Integer, nullable=False),
+    Column("passed_empty", Integer, nullable=False),
+    Column("error", Float, nullable=False),
+    Column("error_low", Float, nullable=False),
+    Column("error_high", Float, nullable=False),
+    Column("unmeasured", Integer, nullable=False),
+    Column("level", Float, nullable=False),
+    Column("fit", Boolean, nullable=False),
 )
 
 round_row = Table(
