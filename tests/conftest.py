@@ -10,6 +10,7 @@ os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS
 os.environ.pop("OPENAI_API_KEY", None)
 os.environ.pop("OPENAI_BASE_URL", None)
 os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", LANGCHAIN_TRACING_V2="false")
+os.environ["THEODOLITE_MODEL_CALLS"] = "local"
 
 import importlib.util
 import sys
@@ -24,6 +25,8 @@ settings.register_profile("theodolite", derandomize=True, deadline=None)
 settings.load_profile("theodolite")
 
 CHECKOUT = Path(__file__).parents[1]
+# Last, so that it hides no library: test modules share the plain ones beside this file (`chat_server`, `players`).
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
