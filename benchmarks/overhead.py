@@ -55,7 +55,7 @@ from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.ops import Ops
 
 HYPOTHESES, LIMIT_MS, SEED = 10_000, 100, 5
-ROUNDS = ((1, 24, False), (8, 3, False), (1, 12, True), (8, 3, True))
+ROUNDS = ((1, 24, False), (8, 3, False), (1, 8, True), (8, 1, True))
 """Slots a round, rounds, and whether language models take part."""
 NOT_OURS = ("tools", "gates", "model calls")
 GATES = {

@@ -112,6 +112,10 @@ class Meter:
 
     def spent(self, budget: BudgetName) -> float:
         """Return how much of a budget is spent, over all sessions."""
+        self._follow()
+        return self._amount(budget)
+
+    def _amount(self, budget: BudgetName) -> float:
         run, ledger = self._run, self._run.ledger
         campaign = run.setting.campaign_id
         match budget:
@@ -120,30 +124,30 @@ class Meter:
                     ledger.ops.update_session(self._session, self._seconds())
                 return ledger.ops.seconds_run(campaign)
             case "tokens":
-                return float(self._follow().paid.tokens)
+                return float(self._counted.paid.tokens)
             case "money":
-                return self._follow().paid.cost
+                return self._counted.paid.cost
             case "experiments":
                 return float(run.registered())
             case "looks":
-                return float(self._follow().rows[EntryKind.LOOK])
+                return float(self._counted.rows[EntryKind.LOOK])
             case "repeats":
-                return float(self._follow().rows[EntryKind.REPEAT])
+                return float(self._counted.rows[EntryKind.REPEAT])
 
-    def _follow(self) -> _Counted:
-        """Return what was counted, with what was appended since the last time; it is asked before every call."""
+    def _follow(self) -> None:
+        """Count what was appended since the last time; done before every call."""
         ledger, campaign, counted = self._run.ledger, self._run.setting.campaign_id, self._counted
         head = ledger.head().seq
         if head > counted.seq:
             counted.paid += spending(ledger, campaign, counted.seq)
             counted.rows.update(entry_counts(ledger, campaign, counted.seq))
             counted.seq = head
-        return counted
 
     def check(self) -> tuple[StopReason, str] | None:
         """Write the marks that budgets have passed since, and return why the campaign must end, if it must."""
         if not self._metered:
             return None
+        self._follow()
         for budget in _NAMES:
             limit = self._run.setting.spec.limit(budget)
             if limit is not None:
@@ -180,7 +184,7 @@ class Meter:
         if budget == "wall_time" and self._time_marks is not None:
             share, spent = float(self._time_marks()), None
         else:
-            amount = self.spent(budget)
+            amount = self._amount(budget)
             share, spent = 100 * amount / limit, None if budget == "wall_time" else amount
         due = [percent for percent in WARN_AT if passed < percent <= share]
         if not due:
@@ -190,11 +194,11 @@ class Meter:
         identifier = entry_id(campaign, EntryKind.BUDGET, name=f"{budget}-{percent}")
         self._run.ledger.append_once(EntryKind.BUDGET, identifier, campaign, payload)
         self._passed[budget] = percent
-        self._warn(f"{percent} % of the budget of {_WORDS[budget]} is spent ({_amount(budget, limit)} in all).")
+        self._warn(f"{percent} % of the budget of {_WORDS[budget]} is spent ({_in_units(budget, limit)} in all).")
 
     def _words(self, budget: BudgetName) -> str:
         limit = self._run.setting.spec.limit(budget) or 0.0
-        return f"the budget of {_WORDS[budget]} is spent: {_amount(budget, limit)}"
+        return f"the budget of {_WORDS[budget]} is spent: {_in_units(budget, limit)}"
 
 
 _WORDS: dict[BudgetName, str] = {
@@ -207,7 +211,7 @@ _WORDS: dict[BudgetName, str] = {
 }
 
 
-def _amount(budget: BudgetName, limit: float) -> str:
+def _in_units(budget: BudgetName, limit: float) -> str:
     match budget:
         case "wall_time":
             return f"{limit:,.0f} s"

@@ -141,26 +141,23 @@ class Lean:
 def lean_view(view: AgentView, most: Mapping[str, int]) -> Lean:
     """Return what a view says of claims: supported, tried with their bit, refused with reasons; newest first.
 
-    Tried claims of a round that is not finished have no bit yet; those on a retired block have their verdict. Retired
-    families come first of what was tried.
+    Tried claims on a retired block have their verdict. Retired families come first of what was tried. Claims of a round
+    that is not finished have no bit yet; those of its own round an executor is told apart.
     """
-    known = {bit.hypothesis_id for bit in view.bits}
-    retired = [{"retired_tool": family} for family in sorted(view.retired_families)]
-    open_round = [{"hypothesis_id": name[:12]} for name in view.tried_hypotheses if name not in known]
-    first = [*retired, *open_round][: most["tried"]]
+    first = [{"retired_tool": family} for family in sorted(view.retired_families)][: most["tried"]]
     bits = list(islice(reversed(view.bits), most["tried"] - len(first)))
-    places = {_place(bit) for bit in bits}
-    released = {_place(item): item for item in view.released if _place(item) in places}
+    # What was released last is what was tried last, but for claims whose block is still open.
+    released = {_place(item): item for item in islice(reversed(view.released), 4 * most["tried"])}
     told = [{**_seen(bit), "supported": bit.supported, **_told(released.get(_place(bit)))} for bit in bits]
-    supported = [bit for bit in reversed(view.bits) if bit.supported]
+    supported = [bit for bit in view.bits if bit.supported]
     refused = [*reversed(view.refusals), *reversed(view.failures)]
     return Lean(
-        supported=[_seen(bit) for bit in supported[: most["supported"]]],
+        supported=[_seen(bit) for bit in islice(reversed(supported), most["supported"])],
         tried=[*first, *told],
         refused=[_explained(item) for item in refused[: most["refused"]]],
         totals={
             "supported": len(supported),
-            "tried": len(retired) + len(open_round) + len(view.bits),
+            "tried": len(view.retired_families) + len(view.bits),
             "refused": len(refused),
         },
     )

@@ -16,7 +16,7 @@ from theodolite.agents.llm.settings import ModelPrice, ModelSettings
 from theodolite.agents.llm.wire import CallsForbidden, scrubbed
 from theodolite.agents.loop import Trials, run_campaign
 from theodolite.agents.team import assemble
-from theodolite.canonical import canonical_json, digest
+from theodolite.canonical import canonical_json, sha256_bytes
 from theodolite.claims import Author
 from theodolite.experiments import CampaignRun, Event, Runner, Setting
 from theodolite.store import (
@@ -81,7 +81,7 @@ class RecordedWire:
         if entry is None:
             raise CallsForbidden(f"the ledger holds no call {call_id!r}, and a replay sends none")
         recorded = ModelCallRecord.model_validate(entry.payload)
-        asked = digest(json.loads(scrubbed(canonical_json(body), None)))
+        asked = sha256_bytes(scrubbed(canonical_json(body), None).encode())
         if recorded.request_sha256 != asked:
             raise ReplayError(
                 f"{call_id} was recorded with the request {recorded.request_sha256[:16]}, the replay makes "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -189,6 +190,7 @@ def action_schema(actions: Sequence[ActionDef]) -> dict[str, Any]:
     return options[0] if len(options) == 1 else {"anyOf": options}
 
 
+@lru_cache(maxsize=256)
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     """Return a model's schema as strict servers want it: closed, every field required, references written out."""
     schema = model.model_json_schema()

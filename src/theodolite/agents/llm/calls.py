@@ -13,7 +13,7 @@ from theodolite.agents.llm.replies import Charge, Completion, Reply, read_comple
 from theodolite.agents.llm.settings import ModelSettings
 from theodolite.agents.llm.usage import cost_of, estimated_tokens, request_tokens
 from theodolite.agents.llm.wire import Wire, scrubbed
-from theodolite.canonical import canonical_json, digest
+from theodolite.canonical import canonical_json, sha256_bytes
 from theodolite.experiments import StepError
 from theodolite.prompts import clean_text
 from theodolite.store import (
@@ -91,6 +91,7 @@ class Caller:
         secret = self.settings.key
         # Scrubbed before it is hashed, so that the hash can be checked against what is kept.
         text = scrubbed(canonical_json(body), secret.get_secret_value() if secret else None)
+        asked = sha256_bytes(text.encode())
         attempt = 1
         while True:
             name = call_name(conversation, turn, attempt)
@@ -100,9 +101,11 @@ class Caller:
             if entry is None:
                 self.before_call()
                 reply = self.wire.send(identifier, body)
-                entry = self._write(identifier, role, model, conversation, turn, attempt, rung, text, reply, context)
+                entry = self._write(
+                    identifier, role, model, conversation, turn, attempt, rung, body, text, reply, context
+                )
                 self._count(entry, reply.retry_after_s)
-            elif entry.payload["request_sha256"] != digest(json.loads(text)):
+            elif entry.payload["request_sha256"] != asked:
                 raise StepError(
                     f"{identifier} holds another request than this version makes; the campaign was begun by another "
                     "version of theodolite, which can continue it"
@@ -150,10 +153,10 @@ class Caller:
 
     def _write(
         self, identifier: str, role: Role, model: str, conversation: str, turn: int, attempt: int, rung: Rung,
-        text: str, reply: Reply, context: dict[str, Any] | None,
+        body: dict[str, Any], text: str, reply: Reply, context: dict[str, Any] | None,
     ) -> Entry:  # fmt: skip
         completion = _read(reply)
-        charge = reply.charged or self._charge(model, json.loads(text), reply, completion)
+        charge = reply.charged or self._charge(model, body, reply, completion)
         record = ModelCallRecord(
             conversation=conversation,
             turn=turn,
@@ -161,7 +164,7 @@ class Caller:
             role=role,
             model=model,
             rung=rung,
-            request_sha256=digest(json.loads(text)),
+            request_sha256=sha256_bytes(text.encode()),
             request=self.ledger.artefacts.put(text.encode()),
             response=None if reply.body is None else self.ledger.artefacts.put(reply.body.encode()),
             http_status=reply.http_status,
