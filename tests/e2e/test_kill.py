@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from killing import PATIENCE, command, finish, has_row, kill_at, kill_group
 
 from theodolite.experiments.replay import verify_decisions
 from theodolite.store import EntryKind, Ledger, diff, verify
 
 pytestmark = pytest.mark.slow
-
-PATIENCE = 300.0
-"""Seconds that a campaign of three hypotheses may take on a busy machine."""
 
 NODES = {
     "propose (looks)": EntryKind.LOOK,
@@ -34,56 +28,6 @@ NODES = {
     "steer": EntryKind.ROUND,
 }
 """The kind of row that is the first sign of a node at work."""
-
-
-def command(file: Path, folder: Path) -> subprocess.Popen[bytes]:
-    with (folder.parent / f"{folder.name}.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "theodolite", "run", str(file), "--workspace", str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def finish(file: Path, folder: Path) -> None:
-    process = command(file, folder)
-    try:
-        code = process.wait(timeout=PATIENCE)
-    finally:
-        _kill_group(process)
-    assert code == 0, (folder.parent / f"{folder.name}.log").read_text()[-4000:]
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def has_row(ledger: Path, kind: EntryKind) -> bool:
-    """Look into the file as another program would, without the classes that wrote it."""
-    if not ledger.is_file():
-        return False
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=1.0)) as connection:
-            query = "SELECT 1 FROM entry WHERE kind = ? LIMIT 1"
-            return connection.execute(query, (kind.value,)).fetchone() is not None
-    except sqlite3.OperationalError:
-        return False
-
-
-def kill_at(file: Path, folder: Path, kind: EntryKind) -> None:
-    process = command(file, folder)
-    until = time.monotonic() + PATIENCE
-    try:
-        while not has_row(folder / "ledger.sqlite", kind):
-            assert process.poll() is None, (folder.parent / f"{folder.name}.log").read_text()[-4000:]
-            assert time.monotonic() < until, f"no row of kind {kind.value}"
-            time.sleep(0.002)
-    finally:
-        _kill_group(process)
 
 
 BUDGET_OF_LATE_KILLS, BUDGET = 3, 2
@@ -148,6 +92,6 @@ def test_a_second_process_on_the_same_ledger_is_turned_away(campaign_file: Path,
         try:
             assert second.wait(timeout=PATIENCE) == 3
         finally:
-            _kill_group(second)
+            kill_group(second)
     finally:
-        _kill_group(first)
+        kill_group(first)

@@ -4,27 +4,46 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["messages", "print_json", "results", "say"]
 
+_UNSEEN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+"""Characters that move the cursor, turn the direction of text or cannot be seen; a line break is none of them."""
+
 
 def results() -> Console:
     """Return the console of standard output; without a terminal it prints plain text."""
-    from rich.console import Console
-
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    return _console(sys.stdout)
 
 
 def messages() -> Console:
     """Return the console of standard error."""
-    from rich.console import Console
+    return _console(sys.stderr)
 
-    return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+
+def _console(file: TextIO) -> Console:
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Plain(Console):
+        """Names and words come from files and models: none of them may steer the terminal or hide on it."""
+
+        def render(self, *given: Any, **named: Any) -> Iterable[Segment]:
+            for segment in super().render(*given, **named):
+                text, style, control = segment
+                yield segment if control else Segment(_UNSEEN.sub("\ufffd", text), style)
+
+    return Plain(file=file, highlight=False, markup=False, emoji=False)
 
 
 def say(text: str, style: str | None = None) -> None:
@@ -39,5 +58,6 @@ def _plain(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """Print plain data, dataclasses included, as JSON to standard output."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+    """Print plain data, dataclasses included, as JSON to standard output; what cannot be seen is escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+    sys.stdout.write(_UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text) + "\n")

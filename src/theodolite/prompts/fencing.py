@@ -9,11 +9,15 @@ from typing import Any
 
 __all__ = ["clean_text", "fence"]
 
-_MARKUP = re.compile(r"[<>&`\u007f-\u00a0\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_MARKUP = re.compile(
+    r"[<>&`\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u2060-\u206f\u3164"
+    r"\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Markup, and what Unicode lets a reader ignore: controls, joiners, fillers, selectors and tags."""
 
 
 def _escaped(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
+    return json.dumps(found[0])[1:-1] if ord(found[0]) > 127 else f"\\u{ord(found[0]):04x}"
 
 
 def fence(label: str, data: Any) -> str:

@@ -124,10 +124,17 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def strict_json(text: str) -> Any:
+def strict_json(text: str, *, mend: bool = False) -> Any:
     """Return what JSON text says: no NaN, no key twice, no lone surrogates, nothing behind the value, not too deep.
 
     The same text gives the same answer wherever it is read again: depth is counted, not left to the parser's stack.
+
+    Parameters
+    ----------
+    text
+        JSON.
+    mend
+        Put question marks in place of lone surrogates, for a whole body is not to be thrown away for one.
 
     Raises
     ------
@@ -139,7 +146,11 @@ def strict_json(text: str) -> Any:
         raise too_deep
     try:
         found = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_once)
-        json.dumps(found, ensure_ascii=False).encode("utf-8")
+        plain = json.dumps(found, ensure_ascii=False)
+        if mend:
+            found = json.loads(plain.encode("utf-8", errors="replace"))
+        else:
+            plain.encode("utf-8")
     except NotJson:
         raise
     except RecursionError:
@@ -154,7 +165,7 @@ def strict_json(text: str) -> Any:
 def read_completion(body: str) -> Completion:
     """Return the chat completion in a body; never raises."""
     try:
-        content = strict_json(body)
+        content = strict_json(body, mend=True)
     except NotJson as error:
         return Completion(CallStatus.BAD_BODY, detail=f"the body cannot be read: {error}")
     usage = _usage(content)
