@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
 from theodolite.agents.budgets import Meter
 from theodolite.agents.halting import CampaignPaused
+from theodolite.agents.people import approve_plans, approve_verdicts, pause_for_people
 from theodolite.claims import Hypothesis
 from theodolite.experiments import CampaignRun, Look
+from theodolite.experiments.approvals import withdrawn
 from theodolite.gates import StreamExhausted
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
@@ -128,7 +130,7 @@ def _register(state: RoundState, runtime: Any) -> dict[str, int]:
 def _review_plans(state: RoundState, runtime: Any) -> dict[str, int]:
     run: CampaignRun = runtime.context["run"]
     for slot, plan in run.plans(state["round"]).items():
-        if run.reviewed(1, state["round"], slot) is None:
+        if run.reviewed(1, state["round"], slot) is None and not withdrawn(run, state["round"], slot):
             run.review(state["round"], slot, runtime.context["reviewer"].review_plan(plan))
     return {}
 
@@ -172,10 +174,12 @@ def _steer(state: RoundState, runtime: Any) -> dict[str, int]:
 NODES = {
     "propose": _propose,
     "register": _register,
+    "approve_plans": approve_plans,
     "review_plans": _review_plans,
     "run_jobs": _run_jobs,
     "judge": _judge,
     "review_records": _review_records,
+    "approve_verdicts": approve_verdicts,
     "record": _record,
     "steer": _steer,
 }
@@ -261,7 +265,9 @@ def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
             config: Any = {"configurable": {"thread_id": thread}}
             start: Any = {"campaign": run.setting.campaign_id, "round": number, "slots": 0}
             resumed = bool(graph.get_state(config).next)
-            graph.invoke(None if resumed else start, config, context=context, durability="sync")
+            found = graph.invoke(None if resumed else start, config, context=context, durability="sync")
+            if found and found.get("__interrupt__"):
+                raise pause_for_people(run, found["__interrupt__"][0].value)
             saver.delete_thread(thread)
             if not run.plans(number):
                 reason = meter.check() or barren(run, context["executor"])

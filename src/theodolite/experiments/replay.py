@@ -11,6 +11,7 @@ from typing import Any
 
 from theodolite.canonical import canonical_json
 from theodolite.claims import ReviewerCap, Verdict
+from theodolite.experiments.approvals import ApprovalOf, asks_for
 from theodolite.experiments.controls import control_cap, measured_control
 from theodolite.experiments.dossiers import dossier_of, members_of
 from theodolite.experiments.journal import Members
@@ -29,7 +30,7 @@ from theodolite.gates import (
 from theodolite.judgements import Judgement, Review, Settlement
 from theodolite.measurements import MeasurementError
 from theodolite.plans import Plan
-from theodolite.store import ArtefactError, Entry, EntryKind, Ledger, Problem, TrialRow, trial_rows
+from theodolite.store import ApprovalRecord, ArtefactError, Entry, EntryKind, Ledger, Problem, TrialRow, trial_rows
 from theodolite.tools import closed_list_defect, tools
 
 __all__ = ["TOLERANCE", "verify_decisions"]
@@ -48,6 +49,7 @@ class _Slot:
         self.judgement: Judgement | None = None
         self.review: Review | None = None
         self.binding: list[ReviewerCap] = []
+        self.approved_of: set[str] = set()
         self.settled = False
         self.verdict: Entry | None = None
 
@@ -109,6 +111,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     slots: dict[str, _Slot] = {}
     stopped: dict[str, Entry] = {}
     references: dict[str, _References] = {}
+    asking: dict[str, str | None] = {}
     streams: dict[str, _Stream] = {}
     blocks: dict[str, list[_Tested]] = {}
     for entry in ledger.entries():
@@ -118,6 +121,8 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
 
         match entry.kind:
             case EntryKind.CAMPAIGN:
+                spec = entry.payload["spec"]
+                asking[entry.subject] = spec.get("approve") if isinstance(spec, dict) else None
                 try:
                     references[entry.subject] = _References(ledger.artefacts.get(str(entry.payload["artefact"])))
                 except ArtefactError as error:
@@ -131,6 +136,8 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                 slots[entry.subject] = _Slot(plan)
             case EntryKind.RESULT:
                 slots[entry.subject].result = entry
+                if _unapproved(asking, slots[entry.subject], "registration"):
+                    wrong("it ran, but no person had approved its registration")
             case EntryKind.FAILURE:
                 slots[entry.subject].failure = entry
             case EntryKind.RECORD_REVIEW:
@@ -141,6 +148,10 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                 if deep:
                     for difference in _control_again(ledger, slot, entry, references):
                         wrong(difference)
+            case EntryKind.APPROVAL:
+                said = ApprovalRecord.model_validate(entry.payload)
+                slots[entry.subject].approved_of.add(said.of)
+                slots[entry.subject].binding += [said.cap] if said.of == "verdict" else []
             case EntryKind.JUDGEMENT:
                 slot = slots[entry.subject]
                 slot.judgement = Judgement.model_validate(entry.payload["judgement"])
@@ -150,6 +161,8 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
             case EntryKind.VERDICT:
                 slot = slots[entry.subject]
                 slot.settled, slot.verdict = True, entry
+                if slot.judgement is not None and _unapproved(asking, slot, "verdict"):
+                    wrong("it is recorded, but no person had approved its verdict")
                 stream = slot.plan.level.stream
                 recorded = Settlement.model_validate(entry.payload["settlement"])
                 if recorded.catalogue not in CATALOGUES or recorded.decision != DECISION_VERSION:
@@ -196,6 +209,10 @@ def _open_list(plan: Plan) -> Iterator[str]:
         defect = closed_list_defect(known[plan.hypothesis.tool], plan.places)
         if defect is not None:
             yield defect
+
+
+def _unapproved(asking: dict[str, str | None], slot: _Slot, of: ApprovalOf) -> bool:
+    return asks_for(asking.get(slot.plan.campaign), of) and of not in slot.approved_of
 
 
 def _advised(trials: list[TrialRow], slot: _Slot, verdict: Entry) -> bool:

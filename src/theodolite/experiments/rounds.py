@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from theodolite.claims import Hypothesis, ReviewerCap
+from theodolite.experiments.approvals import approval_caps
 from theodolite.experiments.controls import Controls, control_cap
 from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.jobs import JobOutcome
@@ -215,8 +216,9 @@ class CampaignRun(Controls):
             )
 
     def _binding(self, round_number: int, slot: int) -> list[ReviewerCap]:
-        """Return the caps that bind whoever reviewed: of controls that were ordered."""
-        return [control_cap(entry.payload) for entry in self.controls(round_number, slot)]
+        """Return the caps that bind whoever reviewed: of controls that were ordered, and of people."""
+        people = approval_caps(self.ledger, self.setting.campaign_id, round_number, slot)
+        return [control_cap(entry.payload) for entry in self.controls(round_number, slot)] + people
 
     def _place(self, plan: Plan, *, observed: bool) -> Place:
         spent, supported = stream_state(self.ledger, plan.level.stream)
