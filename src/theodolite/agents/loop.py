@@ -16,6 +16,7 @@ from theodolite.agents.people import approve_plans, approve_verdicts, pause_for_
 from theodolite.claims import Hypothesis
 from theodolite.experiments import CampaignRun, Look
 from theodolite.experiments.approvals import withdrawn
+from theodolite.experiments.proposals import of_people_alone, proposals_wait, take_up_proposals
 from theodolite.gates import StreamExhausted
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
@@ -107,12 +108,15 @@ def _propose(state: RoundState, runtime: Any) -> dict[str, int]:
     # A round that has gone on to registration keeps its hypotheses; an unfinished proposal step is made again.
     if not run.proposals_complete(number):
         slots = min(run.setting.round_size, run.setting.spec.budget.experiments - run.registered())
-        free = range(1, slots + 1)
-        proposals: Iterable[Hypothesis] = (
-            executor.converse(run, number, free)
-            if isinstance(executor, Conversing)
-            else executor.propose(run, list(run.explore()), slots)
-        )
+        people = take_up_proposals(run, number, slots)
+        free = range(people.taken + 1, people.taken + 1 if people.alone else slots + 1)
+        proposals: Iterable[Hypothesis] = ()
+        if free:
+            proposals = (
+                executor.converse(run, number, free)
+                if isinstance(executor, Conversing)
+                else executor.propose(run, list(run.explore()), len(free))
+            )
         # Each is written before the next is asked for.
         for slot, hypothesis in zip(free, proposals, strict=False):
             run.propose(number, slot, hypothesis)
@@ -270,13 +274,15 @@ def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
                 raise pause_for_people(run, found["__interrupt__"][0].value)
             saver.delete_thread(thread)
             if not run.plans(number):
-                reason = meter.check() or barren(run, context["executor"])
+                reason = meter.check() or barren(run, number, context["executor"])
                 if reason is not None:
                     run.stop(*reason)
 
 
-def barren(run: CampaignRun, executor: Executor) -> tuple[StopReason, str] | None:
+def barren(run: CampaignRun, round_number: int, executor: Executor) -> tuple[StopReason, str] | None:
     """Return why a round that locked no plan is the last, None if the executor is to be asked again."""
+    if proposals_wait(run) or of_people_alone(run, round_number):
+        return None
     if not isinstance(executor, Conversing):
         return StopReason.NO_CANDIDATES, "nothing testable, powered and untried is left"
     empty = run.barren_rounds()

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from theodolite.canonical import canonical_json
-from theodolite.claims import ReviewerCap, Verdict
+from theodolite.claims import Author, ReviewerCap, Verdict
 from theodolite.experiments.approvals import ApprovalOf, asks_for
 from theodolite.experiments.controls import control_cap, measured_control
 from theodolite.experiments.dossiers import dossier_of, members_of
@@ -114,6 +114,8 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     asking: dict[str, str | None] = {}
     streams: dict[str, _Stream] = {}
     blocks: dict[str, list[_Tested]] = {}
+    judged: set[str] = set()
+    seen_by_people: dict[str, set[str]] = {}
     for entry in ledger.entries():
 
         def wrong(what: str, entry: Entry = entry) -> None:
@@ -127,12 +129,16 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                     references[entry.subject] = _References(ledger.artefacts.get(str(entry.payload["artefact"])))
                 except ArtefactError as error:
                     wrong(f"its references cannot be read: {error}")
+            case EntryKind.HYPOTHESIS if entry.payload["hypothesis"]["author"] == Author.PERSON.value:
+                seen_by_people[entry.subject] = set(judged)
             case EntryKind.REGISTRATION:
                 plan = Plan.model_validate(entry.payload["plan"])
                 if plan.sha256 != entry.payload["prereg_sha256"]:
                     wrong("the plan is not the one that its pre-registration hash names")
                 for defect in _open_list(plan):
                     wrong(defect)
+                if not plan.block.reused and plan.block.id in seen_by_people.get(entry.subject, ()):
+                    wrong("a person proposed it after a test on its block was judged, and it is not marked as reused")
                 slots[entry.subject] = _Slot(plan)
             case EntryKind.RESULT:
                 slots[entry.subject].result = entry
@@ -140,6 +146,8 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                     wrong("it ran, but no person had approved its registration")
             case EntryKind.FAILURE:
                 slots[entry.subject].failure = entry
+                if entry.payload["observed"]:
+                    judged.add(slots[entry.subject].plan.block.id)
             case EntryKind.RECORD_REVIEW:
                 slots[entry.subject].review = Review.model_validate(entry.payload)
             case EntryKind.CONTROL:
@@ -155,6 +163,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
             case EntryKind.JUDGEMENT:
                 slot = slots[entry.subject]
                 slot.judgement = Judgement.model_validate(entry.payload["judgement"])
+                judged.add(slot.plan.block.id)
                 if deep:
                     for difference in _rejudge(ledger, slot, references):
                         wrong(difference)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from theodolite.claims import Hypothesis, ReviewerCap
@@ -10,6 +11,7 @@ from theodolite.experiments.controls import Controls, control_cap
 from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.jobs import JobOutcome
 from theodolite.experiments.journal import Event
+from theodolite.experiments.proposals import block_of_round, of_people_alone
 from theodolite.experiments.registration import Refusal, Registrar, block_spent
 from theodolite.experiments.standing import cap_of, is_advisory
 from theodolite.experiments.wording import claim_text
@@ -25,8 +27,10 @@ __all__ = ["CampaignRun"]
 class CampaignRun(Controls):
     """A campaign on its ledger. Methods are called by the loop in the order of the design; all may be repeated."""
 
-    def propose(self, round_number: int, slot: int, hypothesis: Hypothesis) -> None:
-        """Write a hypothesis as a row, before anything is decided about it."""
+    def propose(
+        self, round_number: int, slot: int, hypothesis: Hypothesis, beside: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write a hypothesis as a row, before anything is decided about it; ``beside`` says whose it is."""
         named = hypothesis.claim.reference.name
         title = self.setting.references[named].title if named in self.setting.references else named
         self._put(
@@ -40,6 +44,7 @@ class CampaignRun(Controls):
                 "claim_text": claim_text(hypothesis.claim, hypothesis.locus, hypothesis.direction, title),
                 "round": round_number,
                 "slot": slot,
+                **(beside or {}),
             },
             round_number,
             slot,
@@ -61,7 +66,7 @@ class CampaignRun(Controls):
 
     def register(self, round_number: int) -> None:
         """Lock a plan or write a refusal for every slot of the round, in order."""
-        registrar = self.registrar()
+        registrar = self.registrar(round_number)
         slots = self.proposed(round_number)
         for done, (slot, hypothesis) in enumerate(sorted(slots.items())):
             self.notify(Event("register", done, len(slots), hypothesis.claim.reference.name))
@@ -267,12 +272,12 @@ class CampaignRun(Controls):
         )
 
     def barren_rounds(self) -> int:
-        """Return how many of the last closed rounds, one after the other, locked no plan."""
+        """Return how many of the last closed rounds, one after the other, locked no plan; rounds of people aside."""
         barren = 0
         for number in range(self.rounds_closed(), 0, -1):
             if self.plans(number):
                 break
-            barren += 1
+            barren += not of_people_alone(self, number)
         return barren
 
     def proposed_before(self, hypothesis_id: str, round_number: int, slot: int) -> bool:
@@ -310,9 +315,9 @@ class CampaignRun(Controls):
             self._spent.add(name)
         return blocks[-1], True
 
-    def registrar(self) -> Registrar:
-        """Return the registrar of the next round."""
-        block, reused = self._block()
+    def registrar(self, round_number: int | None = None) -> Registrar:
+        """Return the registrar of a round that has its proposals; of the next round of agents where none is given."""
+        block, reused = self._block() if round_number is None else block_of_round(self, round_number)
         return Registrar(self.setting, self.ledger, self.power, block, reused=reused)
 
     def stop(self, reason: StopReason | str, detail: str) -> None:
