@@ -14,7 +14,7 @@ HEAVY = {"torch", "scanpy", "langgraph", "pydantic", "numpy", "sqlalchemy", "pan
 COMMANDS = [
     "demo", "init", "plan", "run", "status", "doctor", "ledger list", "ledger show", "ledger verify", "ledger rebuild",
     "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "tools list", "tools describe", "models list",
-    "models train compact", "approve",
+    "models train compact", "approve", "propose",
 ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from theodolite.experiments import CampaignRun
 from theodolite.gates import StreamExhausted
 from theodolite.prompts import Prompts, clean_text, fence
 from theodolite.store import AgentView, agent_view
+from theodolite.store.agent_view import Released
 from theodolite.tools import Tool
 
 __all__ = ["executor_context", "lean_view"]
@@ -121,22 +122,28 @@ def _rows(run: CampaignRun, view: AgentView, round_number: int) -> dict[str, lis
 def lean_view(view: AgentView) -> dict[str, list[Any]]:
     """Return what a view says of claims, newest first: supported, tried with their bit, refused with reasons.
 
-    Tried claims of a round that is not finished have no bit yet. Retired families come first of what was tried.
+    Tried claims of a round that is not finished have no bit yet; those on a retired block have their verdict. Retired
+    families come first of what was tried.
     """
     supported = [_seen(bit) for bit in reversed(view.bits) if bit.supported]
     known = {bit.hypothesis_id for bit in view.bits}
+    released = {(item.campaign, item.round, item.slot): item for item in view.released}
     retired = [{"retired_tool": family} for family in sorted(view.retired_families)]
     open_round = [{"hypothesis_id": name[:12]} for name in view.tried_hypotheses if name not in known]
-    tried = [{**_seen(bit), "supported": bit.supported} for bit in reversed(view.bits)]
-    refused = [
-        {**_seen(item), "code": item.code, "reason": clean_text(item.reason, _LONGEST_REASON)}
-        for item in reversed(view.refusals)
+    tried = [
+        {**_seen(bit), "supported": bit.supported, **_told(released.get((bit.campaign, bit.round, bit.slot)))}
+        for bit in reversed(view.bits)
     ]
-    broken = [
-        {**_seen(item), "code": item.code, "reason": clean_text(item.reason, _LONGEST_REASON)}
-        for item in reversed(view.failures)
-    ]
-    return {"supported": supported, "tried": [*retired, *open_round, *tried], "refused": [*refused, *broken]}
+    refused = [_explained(item) for item in (*reversed(view.refusals), *reversed(view.failures))]
+    return {"supported": supported, "tried": [*retired, *open_round, *tried], "refused": refused}
+
+
+def _told(item: Released | None) -> dict[str, Any]:
+    return {} if item is None else {"verdict": item.verdict.value, "first_unmet": item.first_unmet}
+
+
+def _explained(item: Any) -> dict[str, Any]:
+    return {**_seen(item), "code": item.code, "reason": clean_text(item.reason, _LONGEST_REASON)}
 
 
 def _seen(item: Any) -> dict[str, str]:

@@ -14,7 +14,7 @@ from theodolite.agents.budgets import Meter
 from theodolite.agents.halting import CampaignPaused
 from theodolite.agents.people import approve_plans, approve_verdicts, pause_for_people
 from theodolite.claims import Hypothesis
-from theodolite.experiments import CampaignRun, Look
+from theodolite.experiments import CampaignRun, Event, Look
 from theodolite.experiments.approvals import withdrawn
 from theodolite.experiments.proposals import of_people_alone, proposals_wait, take_up_proposals
 from theodolite.gates import StreamExhausted
@@ -133,7 +133,9 @@ def _register(state: RoundState, runtime: Any) -> dict[str, int]:
 
 def _review_plans(state: RoundState, runtime: Any) -> dict[str, int]:
     run: CampaignRun = runtime.context["run"]
-    for slot, plan in run.plans(state["round"]).items():
+    plans = run.plans(state["round"])
+    for done, (slot, plan) in enumerate(plans.items()):
+        run.notify(Event("review plans", done, len(plans), plan.claim_text))
         if run.reviewed(1, state["round"], slot) is None and not withdrawn(run, state["round"], slot):
             run.review(state["round"], slot, runtime.context["reviewer"].review_plan(plan))
     return {}
@@ -152,7 +154,9 @@ def _judge(state: RoundState, runtime: Any) -> dict[str, int]:
 def _review_records(state: RoundState, runtime: Any) -> dict[str, int]:
     run: CampaignRun = runtime.context["run"]
     number = state["round"]
-    for slot, plan in run.plans(number).items():
+    plans = run.plans(number)
+    for done, (slot, plan) in enumerate(plans.items()):
+        run.notify(Event("review records", done, len(plans), plan.claim_text))
         first = run.reviewed(1, number, slot)
         judgement = run.judgement(number, slot)
         prereg = run.result_prereg(number, slot)

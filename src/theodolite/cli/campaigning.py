@@ -119,7 +119,7 @@ def describe_setting(setting: Setting) -> None:
     if spec.agents is not None:
         table.add_row("agents", f"executor {spec.agents.executor}, reviewer {spec.agents.reviewer}")
     results().print(table)
-    warning = same_family(spec)
+    warning = same_family(spec.agents)
     if warning is not None:
         results().print(f"Warning: {warning}", style="bold yellow", soft_wrap=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
@@ -274,9 +274,12 @@ def _section(path: tuple[str | int, ...]) -> type[BaseModel]:
     for part in path:
         field = model.model_fields.get(str(part))
         annotation = getattr(field, "annotation", None)
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        # A section that may be left out is annotated as itself or None.
+        inside = [item for item in (annotation, *get_args(annotation)) if isinstance(item, type)]
+        section = next((item for item in inside if issubclass(item, BaseModel)), None)
+        if section is None:
             break
-        model = annotation
+        model = section
     return model
 
 
@@ -294,7 +297,7 @@ def _explain(error: Any, node: yaml.Node | None, path: Path) -> str:
         case "extra_forbidden":
             keys = list(_section(location[:-1]).model_fields)
             close = difflib.get_close_matches(str(location[-1]), keys, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f"; did you mean {close[0]!r}?" if close else "."
             return f"{where} is no key of a campaign{hint} Allowed here: {', '.join(keys)}."
         case "missing":
             return f"{where} is missing; a campaign needs a name, such as `name: my-campaign`."

@@ -44,6 +44,7 @@ from theodolite.store.errors import (
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
 from theodolite.store.ledger import Ledger
 from theodolite.store.ops import InboxItem, JobRow, JobState, LeaseRow, SessionRow, TimingRow
+from theodolite.store.payloads import Payload
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import (
     BlockTest,
@@ -129,6 +130,7 @@ __all__ = [
     "ModelCallRecord",
     "ModelCallRow",
     "NullRow",
+    "Payload",
     "Problem",
     "ReferenceRow",
     "RefusalCode",

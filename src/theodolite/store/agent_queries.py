@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from theodolite.store import tables
 from theodolite.store.agent_records import CallStatus
@@ -98,9 +98,9 @@ def spending(ledger: Ledger, subject: str) -> Spending:
         func.count(),
         func.coalesce(func.sum(column.tokens_in), 0),
         func.coalesce(func.sum(column.tokens_out), 0),
-        func.coalesce(func.sum(column.estimated), 0),
+        func.coalesce(func.sum(case((column.estimated, 1), else_=0)), 0),
         func.coalesce(func.sum(column.cost), 0.0),
-        func.coalesce(func.sum(~column.priced), 0),
+        func.coalesce(func.sum(case((column.priced, 0), else_=1)), 0),
     ).where(column.subject == subject)
     with ledger.read() as connection:
         calls, given, made, estimated, cost, unpriced = connection.execute(query).one()

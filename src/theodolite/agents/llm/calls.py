@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from theodolite.agents.halting import CampaignPaused
 from theodolite.agents.llm.breaker import CircuitBreaker
-from theodolite.agents.llm.replies import Completion, Reply, read_completion
+from theodolite.agents.llm.replies import Charge, Completion, Reply, read_completion
 from theodolite.agents.llm.settings import ModelSettings
 from theodolite.agents.llm.usage import cost_of, estimated_tokens, request_tokens
 from theodolite.agents.llm.wire import Wire, scrubbed
@@ -152,8 +152,7 @@ class Caller:
         text: str, reply: Reply, context: dict[str, Any] | None,
     ) -> Entry:  # fmt: skip
         completion = _read(reply)
-        tokens_in, tokens_out, estimated = _usage(json.loads(text), reply, completion)
-        price = self.settings.prices.get(model)
+        charge = reply.charged or self._charge(model, json.loads(text), reply, completion)
         record = ModelCallRecord(
             conversation=conversation,
             turn=turn,
@@ -167,15 +166,27 @@ class Caller:
             http_status=reply.http_status,
             status=completion.status,
             detail=(reply.detail or completion.detail)[:500],
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            estimated=estimated,
-            cost=cost_of(tokens_in, tokens_out, price),
-            priced=price is not None,
+            tokens_in=charge.tokens_in,
+            tokens_out=charge.tokens_out,
+            estimated=charge.estimated,
+            cost=charge.cost,
+            priced=charge.priced,
             prompts_sha256=self.prompts_sha256,
             context=context,
         )
         return self.ledger.append(EntryKind.MODEL_CALL, identifier, self.subject, record.model_dump(mode="json"))
+
+    def _charge(self, model: str, body: dict[str, Any], reply: Reply, completion: Completion) -> Charge:
+        """Return what a call costs: as the server counts, or estimated where it does not say."""
+        price = self.settings.prices.get(model)
+        estimated = completion.usage is None and completion.status in _CHARGED
+        if completion.usage is not None:
+            given, made = completion.usage
+        elif estimated:
+            given, made = request_tokens(body), estimated_tokens(reply.body or "")
+        else:
+            given, made = 0, 0
+        return Charge(given, made, estimated, cost_of(given, made, price), price is not None)
 
     def _completion(self, entry: Entry) -> Completion:
         response = entry.payload["response"]
@@ -188,12 +199,3 @@ def _read(reply: Reply) -> Completion:
     if reply.body is None:
         return Completion(reply.status, detail=reply.detail)
     return read_completion(reply.body)
-
-
-def _usage(body: dict[str, Any], reply: Reply, completion: Completion) -> tuple[int, int, bool]:
-    """Return tokens in, tokens out, and whether they are estimated."""
-    if completion.usage is not None:
-        return *completion.usage, False
-    if completion.status not in _CHARGED:
-        return 0, 0, False
-    return request_tokens(body), estimated_tokens(reply.body or ""), True

@@ -9,13 +9,24 @@ from typing import Any, NoReturn
 
 from theodolite.store import CallStatus
 
-__all__ = ["Completion", "NotJson", "Reply", "ToolCall", "read_completion", "strict_json"]
+__all__ = ["Charge", "Completion", "NotJson", "Reply", "ToolCall", "read_completion", "strict_json"]
 
 _DEEPEST = 100
 
 
 class NotJson(ValueError):
     """Text that is no JSON of the strict kind."""
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What a call cost: tokens in and out, whether they are estimated, US dollars, whether the model has a price."""
+
+    tokens_in: int
+    tokens_out: int
+    estimated: bool
+    cost: float
+    priced: bool
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,8 @@ class Reply:
         In words, where it did not end well.
     retry_after_s
         What the server asked to wait; None where it did not say.
+    charged
+        What the call was recorded to cost, in a replay; None where that is to be worked out.
     """
 
     status: CallStatus
@@ -39,6 +52,7 @@ class Reply:
     body: str | None = None
     detail: str = ""
     retry_after_s: float | None = None
+    charged: Charge | None = None
 
 
 @dataclass(frozen=True)
