@@ -10,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from theodolite.agents import CampaignPaused
+from theodolite.agents import CampaignPaused, Planner, replay_campaign
+from theodolite.calibration.plants import seal_round
 from theodolite.canonical import canonical_json
 from theodolite.claims import ReviewerCap, Verdict
+from theodolite.experiments import prepare
 from theodolite.experiments.approvals import HandedApproval, awaited
 from theodolite.experiments.previews import verdicts_if_approved
 from theodolite.experiments.replay import verify_decisions
@@ -104,6 +106,29 @@ def test_a_plan_that_is_withdrawn_on_an_untouched_block_spends_nothing(small_wor
     sound(tmp_path)
 
 
+def test_a_plan_that_is_withdrawn_after_a_judged_round_on_its_block_spends_its_level(
+    small_world: Any, tmp_path: Path
+) -> None:
+    """Else a person who had seen the block could choose, by withdrawing the rest, what the stream is made of."""
+    spec = small_world.spec(budget={"experiments": 2}, round_size=1, approve="registrations", sesoi={"GeneScores": 0.3})
+    for _ in range(5):
+        try:
+            small_world.run_in_process(tmp_path, spec, executor=Decoys())
+        except CampaignPaused:
+            say(tmp_path, lambda item: item.round == 1)
+    first, second = small_world.rows(tmp_path)
+    assert first.block_id == second.block_id
+    assert (second.verdict, second.stream, second.t) == ("error", "main", 2)
+    sound(tmp_path)
+
+
+class Decoys(Planner):
+    """Proposes what is not there, so that no support retires the block."""
+
+    def _candidates(self, run: Any, looks: Any) -> Any:
+        return (item for item in super()._candidates(run, looks) if "decoy" in item.reference)
+
+
 def test_a_verdict_that_is_not_approved_is_inconclusive_at_most(small_world: Any, tmp_path: Path) -> None:
     spec = small_world.spec(budget={"experiments": 2}, approve="verdicts")
     waited = pauses(small_world, tmp_path, spec, approved=lambda item: item.slot != 1)
@@ -181,3 +206,38 @@ def test_what_ran_without_its_approval_is_reported(small_world: Any, tmp_path: P
         "it ran, but no person had approved its registration",
         "it is recorded, but no person had approved its verdict",
     ]
+
+
+def test_a_campaign_with_approvals_replays_to_its_head(small_world: Any, tmp_path: Path) -> None:
+    spec = small_world.spec(budget={"experiments": 3}, approve="both")
+    pauses(small_world, tmp_path / "told", spec, approved=lambda item: (item.of, item.slot) != ("registration", 2))
+    with Ledger.open(tmp_path / "told" / "ledger.sqlite", read_only=True) as told:
+        setting = prepare(spec, small_world.workspace(tmp_path / "again"))
+        replayed = replay_campaign(setting, told, tmp_path / "again", small_world.runner(setting), trials=seal_round)
+    assert replayed.differences == ()
+    assert replayed.same_head
+
+
+@pytest.mark.parametrize("kind", [EntryKind.APPROVAL, EntryKind.FAILURE])
+def test_an_approval_is_written_once_whatever_row_the_campaign_died_after(
+    small_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies_after: Any, kind: EntryKind
+) -> None:
+    spec = small_world.spec(budget={"experiments": 2}, approve="registrations")
+
+    def answers(item: Any) -> bool:
+        return item.slot != 1
+
+    pauses(small_world, tmp_path / "whole", spec, answers)
+    with pytest.raises(CampaignPaused):
+        small_world.run_in_process(tmp_path / "cut", spec)
+    say(tmp_path / "cut", answers)
+    dies_after(kind, 1)
+    with pytest.raises(BaseException, match="killed"):
+        small_world.run_in_process(tmp_path / "cut", spec)
+    monkeypatch.undo()
+    small_world.run_in_process(tmp_path / "cut", spec)
+    with (
+        Ledger.open(tmp_path / "cut" / "ledger.sqlite", read_only=True) as cut,
+        Ledger.open(tmp_path / "whole" / "ledger.sqlite", read_only=True) as whole,
+    ):
+        assert diff(cut, whole) == []

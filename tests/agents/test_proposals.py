@@ -15,7 +15,7 @@ from theodolite.experiments import CampaignRun, Look, Setting
 from theodolite.experiments.proposals import HandedProposal
 from theodolite.experiments.replay import verify_decisions
 from theodolite.plans import Plan
-from theodolite.store import EntryKind, HypothesisRow, Ledger, diff, verify
+from theodolite.store import EntryKind, HypothesisRow, Ledger, agent_view, diff, hypothesis_rows, verify
 from theodolite.tools import get_tool
 
 
@@ -119,6 +119,12 @@ def test_a_person_gets_an_untouched_block_while_there_is_one(small_world: Any, t
         ("person", "block-2", True),
     ]
     sound(tmp_path)
+    # block-1 is open, and the person could have seen what was found on it: agents are told nothing of the claims.
+    with Ledger.open(tmp_path / "ledger.sqlite", read_only=True) as ledger:
+        rows = hypothesis_rows(ledger)
+        view = agent_view(ledger, rows[0].campaign)
+    assert not {row.hypothesis_id for row in of_people(rows)} & set(view.tried_hypotheses)
+    assert {bit.round for bit in view.bits} == {row.round for row in rows if row.author == "planner"}
 
 
 def test_a_person_who_gets_a_block_that_was_judged_is_found_by_verify(small_world: Any, tmp_path: Path) -> None:

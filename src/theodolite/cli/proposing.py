@@ -248,7 +248,10 @@ def _show(setting: Setting, ledger: Ledger, chosen: Hypothesis, number: int, per
             f"stream {setting.spec.error.stream}/reused, and what comes of it carries [reused hold-out]."
         )
     else:
-        console.print(f"It is tested on {block}, on which nothing was judged so far.")
+        console.print(
+            f"As things stand it is tested on {block}, on which nothing was judged; should that change before a round "
+            "takes it up, then on another such block, or marked [reused hold-out]."
+        )
     lease = ledger.ops.lease()
     when = (
         f"{lease.name!r} (process {lease.pid}) takes it up when its next round begins, unless it was killed"

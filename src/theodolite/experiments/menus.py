@@ -115,9 +115,13 @@ def _locus(setting: Setting, tool: Tool, place: str) -> Locus:
         raise ProposalError(str(error)) from error
     except (ValidationError, ValueError, TypeError) as error:
         fields = ", ".join(tool.params.model_fields)
+        said = str(error)
+        if isinstance(error, ValidationError):
+            found = error.errors(include_url=False)[0]
+            said = f"{'.'.join(map(str, found['loc']))}: {found['msg']}, got {found['input']!r}"
         raise ProposalError(
-            f"the place {place!r} is no JSON of the parameters of {tool.name} ({fields}); see `theodolite tools "
-            f"describe {tool.name}`, or give words such as {next(iter(places_of(setting, tool)))!r}"
+            f"the place {place!r} does not give the parameters of {tool.name} ({fields}) as JSON: {said}; or give it "
+            f"in words such as {next(iter(places_of(setting, tool)))!r}"
         ) from error
 
 

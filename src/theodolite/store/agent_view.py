@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from theodolite.claims import Verdict
+from theodolite.claims import Author, Verdict
 from theodolite.records import Closed
 from theodolite.store import tables
 from theodolite.store.ledger import Ledger
@@ -173,11 +173,11 @@ def agent_view(ledger: Ledger, campaign: str) -> AgentView:
     Everything is in the order of the entries, so that equal chains give byte-identical views.
     """
     with ledger.read() as connection:
-        rows = select_rows(connection, tables.hypothesis, HypothesisRow)
+        retired = _retired_blocks(connection)
+        rows = _told(select_rows(connection, tables.hypothesis, HypothesisRow), retired)
         own = [row for row in rows if row.campaign == campaign]
         registered = [row for row in rows if row.prereg_sha256 is not None]
         bits = _bits(connection, registered)
-        retired = _retired_blocks(connection)
         return AgentView(
             campaign=campaign,
             rounds_finished=len(
@@ -204,6 +204,21 @@ def agent_view(ledger: Ledger, campaign: str) -> AgentView:
             released=_released(connection, registered, retired),
             retire_after=_retire_after(connection, campaign),
         )
+
+
+def _told(rows: list[HypothesisRow], retired: set[str]) -> list[HypothesisRow]:
+    """Leave out what a person proposed after a test was judged on a block that is still open.
+
+    The person could have seen what that test found. An agent that knew of the claim could take the idea back to the
+    block; once it is retired, everything about it is told anyway.
+    """
+    judged = [row for row in rows if row.observed and row.block_id not in retired]
+
+    def informed(row: HypothesisRow) -> bool:
+        place = (row.campaign, row.round)
+        return any(test.seq < row.seq and (test.campaign, test.round) != place for test in judged)
+
+    return [row for row in rows if row.author != Author.PERSON.value or not informed(row)]
 
 
 def _retire_after(connection: Connection, campaign: str) -> int | None:
@@ -248,7 +263,11 @@ def _families(campaign: str, own: list[HypothesisRow], bits: tuple[Bit, ...]) ->
 def _refusals(connection: Connection, campaign: str, own: list[HypothesisRow]) -> tuple[Refused, ...]:
     slots = {row.subject: row for row in own}
     refusals = select_rows(connection, tables.refusal, RefusalRow, tables.refusal.c.campaign == campaign)
-    return tuple(Refused(**_seen(slots[item.subject]), code=item.code, reason=item.reason) for item in refusals)
+    return tuple(
+        Refused(**_seen(slots[item.subject]), code=item.code, reason=item.reason)
+        for item in refusals
+        if item.subject in slots
+    )
 
 
 def _failures(own: list[HypothesisRow]) -> tuple[EarlyFailure, ...]:
