@@ -10,9 +10,11 @@ os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS
 os.environ.pop("OPENAI_API_KEY", None)
 os.environ.pop("OPENAI_BASE_URL", None)
 os.environ.update(HF_HUB_OFFLINE="1", LANGSMITH_TRACING="false", LANGCHAIN_TRACING_V2="false")
+os.environ["THEODOLITE_MODEL_CALLS"] = "local"
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ settings.register_profile("theodolite", derandomize=True, deadline=None)
 settings.load_profile("theodolite")
 
 CHECKOUT = Path(__file__).parents[1]
+# Last, so that it hides no library: test modules share the plain ones beside this file (`chat_server`, `players`).
+sys.path.append(str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")
@@ -105,3 +109,23 @@ def example_plan() -> Any:
         catalogue="1",
         decision="1",
     )
+
+
+@pytest.fixture
+def fresh_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a test load plug-ins of its own: what it registers and imports is forgotten after it."""
+    from theodolite import plugins
+    from theodolite.data import offered as references
+    from theodolite.models import offered as models
+    from theodolite.tools import registry
+
+    built_in = {name: tool for name, tool in registry._REGISTRY.items() if tool.built_in}
+    monkeypatch.setattr(registry, "_REGISTRY", built_in)
+    monkeypatch.setattr(references, "_OFFERED", {})
+    monkeypatch.setattr(models, "_OFFERED", {})
+    loaded: dict[Path, Any] = {}
+    monkeypatch.setattr(plugins, "_LOADED", loaded)
+    yield
+    for plugin in loaded.values():
+        for name in [name for name in sys.modules if name.partition(".")[0] == plugin.name]:
+            del sys.modules[name]

@@ -176,40 +176,53 @@ def test_over_a_whole_campaign_verdicts_are_only_lowered(
         assert verify_decisions(ledger, deep=True) == []
 
 
-def test_ordered_controls_are_run_judged_by_code_and_bind(small_world: Any, models: Any, tmp_path: Path) -> None:
-    ordered = FAIR | {"controls": ["untrained_again", "shuffled_input"]}
-    spec = small_world.spec("controls", agents=AGENTS, tools=["geometry.axis_separation"], budget={"experiments": 2})
-    with small_world.opened(tmp_path, spec) as run:
-        wire = models.Wired(answers(models, {"objections": [], "cap": "none"}, plan=ordered))
-        team = assemble(run, settings=models.settings(), wire=wire)
-        run_campaign(run, team.executor, team.reviewer, meter=team.meter)
+@pytest.fixture
+def ordered(small_world: Any, models: Any) -> Any:
+    """Run a campaign of one instrument whose reviewer orders the same controls on every plan."""
+
+    def run(folder: Path, tool: str, *controls: str) -> None:
+        plan = FAIR | {"controls": list(controls)}
+        spec = small_world.spec("controls", agents=AGENTS, tools=[tool], budget={"experiments": 2})
+        with small_world.opened(folder, spec) as campaign:
+            wire = models.Wired(answers(models, {"objections": [], "cap": "none"}, plan=plan))
+            team = assemble(campaign, settings=models.settings(), wire=wire)
+            run_campaign(campaign, team.executor, team.reviewer, meter=team.meter)
+
+    return run
+
+
+def test_ordered_controls_are_run_judged_by_code_and_bind(ordered: Any, tmp_path: Path) -> None:
+    # The cells of this world are shuffled within genes as they are: attention is no other on cells shuffled again.
+    ordered(tmp_path, "attention.edges", "untrained_again", "shuffled_input")
     with Ledger.open(tmp_path / "ledger.sqlite", read_only=True) as ledger:
         rows = hypothesis_rows(ledger)
         controls = list(ledger.entries(kind=EntryKind.CONTROL))
         assert len(controls) == 2 * len(rows)
         assert {entry.payload["variant"] for entry in controls} == {"untrained(3)", "shuffled_input(0)"}
-        # In this world the embedding holds the programs, so cells shuffled within genes change nothing: the model beats
-        # an untrained one and not itself on shuffled cells.
-        passed = {
-            entry.payload["control"]: entry.payload["passed"] for entry in controls if rows[0].subject in entry.id
-        }
-        assert passed == {"untrained_again": True, "shuffled_input": False}
+        mine = [entry.payload for entry in controls if entry.subject == rows[0].subject]
+        assert {item["control"]: item["passed"] for item in mine} == {"untrained_again": True, "shuffled_input": False}
         assert rows[0].machine_verdict == "supported"
         assert rows[0].verdict == "inconclusive"
         reviewed = next(gate for gate in gate_rows(ledger, rows[0].subject) if gate.gate == "G13")
         assert reviewed.passed is False
-        assert [review.controls for review in review_rows(ledger, rows[0].subject)][0] == ordered["controls"]
+        assert review_rows(ledger, rows[0].subject)[0].controls == ["untrained_again", "shuffled_input"]
         assert verify(ledger).ok
         assert verify_decisions(ledger, deep=True) == []
 
 
-def test_a_control_that_was_rewritten_is_found(small_world: Any, models: Any, tmp_path: Path, retold: Any) -> None:
-    ordered = FAIR | {"controls": ["shuffled_input"]}
-    spec = small_world.spec("controls", agents=AGENTS, tools=["geometry.axis_separation"], budget={"experiments": 2})
-    with small_world.opened(tmp_path / "told", spec) as run:
-        wire = models.Wired(answers(models, {"objections": [], "cap": "none"}, plan=ordered))
-        team = assemble(run, settings=models.settings(), wire=wire)
-        run_campaign(run, team.executor, team.reviewer, meter=team.meter)
+def test_a_control_that_changes_nothing_is_no_control(ordered: Any, tmp_path: Path) -> None:
+    # The embedding, averaged over cells, is the same whatever order the values of a gene come in.
+    ordered(tmp_path, "geometry.axis_separation", "shuffled_input")
+    with Ledger.open(tmp_path / "ledger.sqlite", read_only=True) as ledger:
+        controls = [entry.payload for entry in ledger.entries(kind=EntryKind.CONTROL)]
+        assert [item["passed"] for item in controls] == [None, None]
+        assert "leaves what is read" in controls[0]["sentence"]
+        assert {row.verdict for row in hypothesis_rows(ledger)} == {"supported"}
+        assert verify_decisions(ledger, deep=True) == []
+
+
+def test_a_control_that_was_rewritten_is_found(ordered: Any, tmp_path: Path, retold: Any) -> None:
+    ordered(tmp_path / "told", "attention.edges", "shuffled_input")
 
     def forged(entry: Any, payload: dict[str, Any]) -> None:
         if entry.kind is EntryKind.CONTROL:

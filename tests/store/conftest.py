@@ -429,6 +429,35 @@ class Story:
         approval = {"prereg_sha256": prereg, "of": "registration", "approved": True, "person": "Ada", "reason": ""}
         self.add(EntryKind.APPROVAL, round, slot, approval, name="registration")
 
+    def check(self, name: str = "own.first-1", **changes) -> None:
+        self.ledger.append(
+            EntryKind.TOOL_CHECK,
+            f"tool_check/{name}",
+            "own.first@1",
+            {
+                "tool": "own.first",
+                "version": "1",
+                "source_sha256": digest("source"),
+                "shape": "GeneScores",
+                "worlds": "1",
+                "catalogue": "2",
+                "places": ["layer 0", "layer 1"],
+                "planted": 40,
+                "found": 38,
+                "power": 0.95,
+                "power_low": 0.85,
+                "empty": 200,
+                "passed_empty": 6,
+                "error": 0.03,
+                "error_low": 0.013,
+                "error_high": 0.06,
+                "unmeasured": 0,
+                "level": 0.05,
+                "fit": True,
+                **changes,
+            },
+        )
+
     def end_round(self, round: int, bits: dict[str, bool], *, retired: bool | None = None) -> None:
         self.campaign_level(
             EntryKind.ROUND,
@@ -492,6 +521,7 @@ class Told:
         story.trial()
         story.talk()
         story.order(1, 1, Outcome(locus=1))
+        story.check()
         story.rejudge(1, 1, Outcome(locus=1))
         story.round(
             2,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from theodolite.experiments import CampaignRun
 from theodolite.store import (
     WARN_AT,
     BudgetName,
     EntryKind,
+    Spending,
     StopReason,
     budget_marks,
+    entry_counts,
     entry_id,
     spending,
 )
@@ -41,6 +45,15 @@ class BudgetSpent(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+@dataclass
+class _Counted:
+    """What the chain holds of a campaign up to a row."""
+
+    seq: int = 0
+    paid: Spending = field(default_factory=lambda: Spending(0, 0, 0, 0, 0.0, 0))
+    rows: Counter[EntryKind] = field(default_factory=Counter)
 
 
 class Meter:
@@ -75,6 +88,7 @@ class Meter:
         self._session: int | None = None
         self._since = 0.0
         self._marks: dict[BudgetName, int] | None = None
+        self._counted = _Counted()
 
     def begin(self) -> None:
         """Start the clock of a session."""
@@ -106,15 +120,25 @@ class Meter:
                     ledger.ops.update_session(self._session, self._seconds())
                 return ledger.ops.seconds_run(campaign)
             case "tokens":
-                return float(spending(ledger, campaign).tokens)
+                return float(self._follow().paid.tokens)
             case "money":
-                return spending(ledger, campaign).cost
+                return self._follow().paid.cost
             case "experiments":
                 return float(run.registered())
             case "looks":
-                return float(ledger.count_of(EntryKind.LOOK, campaign))
+                return float(self._follow().rows[EntryKind.LOOK])
             case "repeats":
-                return float(ledger.count_of(EntryKind.REPEAT, campaign))
+                return float(self._follow().rows[EntryKind.REPEAT])
+
+    def _follow(self) -> _Counted:
+        """Return what was counted, with what was appended since the last time; it is asked before every call."""
+        ledger, campaign, counted = self._run.ledger, self._run.setting.campaign_id, self._counted
+        head = ledger.head().seq
+        if head > counted.seq:
+            counted.paid += spending(ledger, campaign, counted.seq)
+            counted.rows.update(entry_counts(ledger, campaign, counted.seq))
+            counted.seq = head
+        return counted
 
     def check(self) -> tuple[StopReason, str] | None:
         """Write the marks that budgets have passed since, and return why the campaign must end, if it must."""

@@ -20,7 +20,7 @@ from theodolite.cli import (
     replaying,
     reviewing,
     status,
-    tool_commands,
+    tool_checking,
 )
 from theodolite.cli.errors import Commands
 from theodolite.cli.exit_codes import epilog
@@ -65,7 +65,7 @@ app.command(short_help="Show or approve what waits for people.")(approving.appro
 app.command(short_help="Run a recorded campaign again, offline.")(replaying.replay)
 app.command(short_help="Show how the campaigns of a workspace stand.")(status.status)
 app.add_typer(ledger_commands.app, name="ledger")
-app.add_typer(tool_commands.app, name="tools")
+app.add_typer(tool_checking.app, name="tools")
 app.add_typer(model_commands.app, name="models")
 app.add_typer(prompt_commands.app, name="prompts")
 app.add_typer(reviewing.app, name="reviewers")

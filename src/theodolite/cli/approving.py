@@ -142,6 +142,15 @@ def _plan(ledger: Ledger, item: Awaited) -> Plan:
     return Plan.model_validate(entry.payload["plan"])
 
 
+def _author(ledger: Ledger, item: Awaited) -> str:
+    from theodolite.store import EntryKind, entry_id
+
+    entry = ledger.get(entry_id(item.campaign, EntryKind.HYPOTHESIS, item.round, item.slot))
+    assert entry is not None
+    person = entry.payload.get("person")
+    return f"{person} (a person)" if person else f"the {entry.payload['hypothesis']['author']}"
+
+
 def _plain(ledger: Ledger, item: Awaited) -> dict[str, object]:
     settlement = _settlement(ledger, item)
     return {
@@ -168,7 +177,7 @@ def _show(ledger: Ledger, waiting: list[Awaited]) -> None:
         console.print(f"{item.subject}: {what}", style="bold", soft_wrap=True)
         console.print(Padding(item.claim_text, (0, 0, 0, 2)))
         by = plan.hypothesis
-        console.print(Padding(f"proposed by the {by.author.value} with {by.tool}: {by.rationale}", (0, 0, 0, 2)))
+        console.print(Padding(f"proposed by {_author(ledger, item)} with {by.tool}: {by.rationale}", (0, 0, 0, 2)))
         reused = " (used before)" if plan.block.reused else ""
         console.print(
             f"  on {plan.block.id.rpartition('/')[2]}{reused}; {plan.reference_in_block} members in "

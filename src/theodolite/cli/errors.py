@@ -36,6 +36,7 @@ CODE_OF: dict[str, ExitCode] = {
     "theodolite.models.facts.ModelNotFoundError": ExitCode.BAD_INPUT,
     "theodolite.prompts.PromptError": ExitCode.BAD_INPUT,
     "theodolite.models.training_settings.TrainingError": ExitCode.BAD_INPUT,
+    "theodolite.plugins.PluginError": ExitCode.BAD_INPUT,
     "theodolite.store.errors.ArtefactError": ExitCode.LEDGER,
     "theodolite.store.errors.LedgerBusy": ExitCode.LEDGER,
     "theodolite.store.errors.LedgerExists": ExitCode.LEDGER,

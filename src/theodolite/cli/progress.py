@@ -17,6 +17,7 @@ __all__ = ["CampaignProgress", "Counter", "EventLike", "counted", "waiting"]
 
 WORDS = {
     "count": "Counting co-expression",
+    "check the tools": "Checking plug-ins in worlds of known truth",
     "read the model": "Reading the model, trained and untrained",
     "place the baselines": "Finding where each baseline does best",
     "explore": "Looking at the discovery genes",

@@ -110,7 +110,7 @@ def _new_ledger(setting: Setting) -> Ledger:
 
 
 def _refuse_late(setting: Setting, ledger: Ledger | None) -> None:
-    from theodolite.store import EntryKind, entry_id
+    from theodolite.store import EntryKind, entry_id, registered_count
 
     if ledger is None:
         return
@@ -120,8 +120,7 @@ def _refuse_late(setting: Setting, ledger: Ledger | None) -> None:
     if stop is not None:
         raise UserError(f"campaign {campaign} is complete ({stop.payload['reason']}) and takes nothing up; {another}")
     budget = setting.spec.budget.experiments
-    registered = sum(1 for _ in ledger.entries(kind=EntryKind.REGISTRATION, prefix=f"{campaign}/"))
-    if registered >= budget:
+    if registered_count(ledger, campaign) >= budget:
         raise UserError(f"all {budget} experiments of campaign {campaign} are registered; {another}")
 
 

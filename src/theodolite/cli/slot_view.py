@@ -51,6 +51,12 @@ def print_life(life: SlotLife) -> None:
             f"  null {null.null.replace('_', ' ')}: {null.exceedances:,} of {null.draws:,} draws did as well, "
             f"p {number(null.p)}"
         )
+    if life.controls:
+        _heading("Controls that the reviewer ordered")
+        for control in life.controls:
+            mark, style = _MARK[control["passed"]]
+            console.print(f"  {control['control'].replace('_', ' ')} ({control['variant']}): {mark}", style=style)
+            console.print(Padding(control["sentence"], (0, 0, 0, 4)))
     for review in life.reviews:
         _heading(f"Review of the {'plan' if review.stage == 1 else 'record'} by {review.reviewer}")
         console.print(Padding(f"likeliest confound: {review.likely_confound}", (0, 0, 0, 2)))

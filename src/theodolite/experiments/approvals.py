@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from theodolite.claims import ReviewerCap, Sha256
 from theodolite.plans import Plan
 from theodolite.records import Closed
-from theodolite.store import ApprovalRecord, EntryKind, InboxItem, Ledger, block_tests, entry_id, slot_id
+from theodolite.store import ApprovalRecord, EntryKind, InboxItem, Ledger, block_observed, entry_id, slot_id
 
 if TYPE_CHECKING:
     from theodolite.experiments.rounds import CampaignRun
@@ -146,7 +146,7 @@ def withdraw(run: CampaignRun, round_number: int, slot: int, plan: Plan) -> None
     identifier = entry_id(run.setting.campaign_id, EntryKind.FAILURE, round_number, slot)
     if run.ledger.has(identifier):
         return
-    seen = any(test.observed for test in block_tests(run.ledger, plan.block.id))
+    seen = block_observed(run.ledger, plan.block.id)
     spent = "its level is spent, for tests on its block had been judged" if seen else "nothing was spent"
     # The person's own words stay in the row of the approval: a failure is told to agents.
     payload = {

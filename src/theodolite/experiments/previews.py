@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from theodolite.experiments.approvals import approval_caps
 from theodolite.experiments.controls import VARIANT_OF, control_cap
-from theodolite.experiments.standing import cap_of, is_advisory
+from theodolite.experiments.standing import cap_of, is_advisory_now
 from theodolite.gates import Place, StreamExhausted, settle, spends
 from theodolite.judgements import Judgement, Review, Settlement
 from theodolite.plans import Plan
-from theodolite.store import Entry, EntryKind, Ledger, block_tests, entry_id, stream_state, trial_rows
+from theodolite.store import Entry, EntryKind, Ledger, block_use, entry_id, stream_state
 
 __all__ = ["verdicts_if_approved"]
 
@@ -26,7 +26,6 @@ def verdicts_if_approved(ledger: Ledger, campaign: str, round_number: int) -> di
     campaign, round_number
         Which round.
     """
-    trials = trial_rows(ledger)
     found: dict[int, Settlement] = {}
     spent_here, won_here = 0, set[str]()
     for entry in ledger.entries(kind=EntryKind.REGISTRATION, prefix=f"{campaign}/r{round_number:02d}."):
@@ -38,21 +37,19 @@ def verdicts_if_approved(ledger: Ledger, campaign: str, round_number: int) -> di
             continue
         judgement = Judgement.model_validate(judged.payload["judgement"])
         spent, keys = stream_state(ledger, plan.level.stream)
-        tested = [test for test in block_tests(ledger, plan.block.id) if test.spent]
+        tests, supports = block_use(ledger, plan.block.id, unknown_to=(plan.campaign, plan.round))
         place = Place(
             t=spent + spent_here + 1 if spends(judgement) else None,
             supports_before=len(keys | won_here),
-            block_tests=len(tested) + spent_here + 1,
-            block_supports=sum(
-                test.supported and (test.campaign, test.round) != (plan.campaign, plan.round) for test in tested
-            ),
+            block_tests=tests + spent_here + 1,
+            block_supports=supports,
         )
         reviewed = _entry(ledger, plan, EntryKind.RECORD_REVIEW)
         second = None if reviewed is None else Review.model_validate(reviewed.payload)
         controls = (_entry(ledger, plan, EntryKind.CONTROL, name) for name in VARIANT_OF)
         held = cap_of(
             second,
-            advisory=second is not None and is_advisory(trials, second.reviewer),
+            advisory=second is not None and is_advisory_now(ledger, second.reviewer),
             binding=[
                 *(control_cap(row.payload) for row in controls if row is not None),
                 *approval_caps(ledger, campaign, round_number, plan.slot),

@@ -16,7 +16,7 @@ from theodolite.claims import Author, Hypothesis
 from theodolite.experiments.registration import block_spent
 from theodolite.experiments.setting import Setting
 from theodolite.records import Closed
-from theodolite.store import EntryKind, InboxItem, Ledger, block_tests
+from theodolite.store import EntryKind, InboxItem, Ledger, block_observed
 
 if TYPE_CHECKING:
     from theodolite.experiments.rounds import CampaignRun
@@ -103,7 +103,7 @@ class Intake:
 
 def untouched(setting: Setting, ledger: Ledger, block: str) -> bool:
     """Return whether no test on a block was judged, in any campaign of the ledger."""
-    return not any(test.observed for test in block_tests(ledger, setting.split.block_id(block)))
+    return not block_observed(ledger, setting.split.block_id(block))
 
 
 def block_in_use(setting: Setting, ledger: Ledger) -> tuple[str, bool]:

@@ -40,6 +40,7 @@ class SlotLife:
 
     ``found_at`` is where a claim about any place stands out most; None where it names its place or was not tested.
     ``person`` is who proposed it, where a person did; ``approvals`` is what people said of the plan and the verdict.
+    ``controls`` holds the records of controls that a reviewer ordered.
     """
 
     hypothesis: HypothesisRow
@@ -53,6 +54,7 @@ class SlotLife:
     found_at: str | None = None
     person: str | None = None
     approvals: tuple[ApprovalRecord, ...] = ()
+    controls: tuple[dict[str, Any], ...] = ()
 
 
 def find_subject(ledger: Ledger, name: str) -> list[str]:
@@ -98,4 +100,5 @@ def slot_life(ledger: Ledger, subject: str) -> SlotLife:
         approvals=tuple(
             ApprovalRecord.model_validate(entry.payload) for entry in entries if entry.kind is EntryKind.APPROVAL
         ),
+        controls=tuple(entry.payload for entry in entries if entry.kind is EntryKind.CONTROL),
     )

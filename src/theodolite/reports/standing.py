@@ -19,6 +19,7 @@ from theodolite.store import (
     block_rows,
     budget_marks,
     campaign_rows,
+    entry_counts,
     hypothesis_rows,
     model_call_rows,
     round_rows,
@@ -199,7 +200,7 @@ def _agents(ledger: Ledger, row: Any) -> AgentsStanding | None:
         spending=spending(ledger, campaign),
         outcomes=dict(sorted(Counter(call.outcome for call in model_call_rows(ledger, campaign)).items())),
         malformed=dict(sorted(unusable.items())),
-        repeats=ledger.count_of(EntryKind.REPEAT, campaign),
+        repeats=entry_counts(ledger, campaign).get(EntryKind.REPEAT, 0),
         wishes=wishes,
         marks=tuple(Mark(mark.budget, mark.percent, mark.limit, mark.spent) for mark in highest.values()),
     )

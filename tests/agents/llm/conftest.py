@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
+from talks import Talk
 
 from theodolite.agents.llm import (
     ActionDef,
@@ -20,7 +22,7 @@ from theodolite.agents.llm import (
     Reply,
 )
 from theodolite.prompts import load_prompts
-from theodolite.store import CallStatus, Ledger
+from theodolite.store import CallStatus, Ledger, verify
 
 CAMPAIGN = "talk-00000000"
 
@@ -115,3 +117,12 @@ def replies() -> Any:
             return Reply(status, code, None, detail)
 
     return Replies
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Iterator[Callable[..., Talk]]:
+    """Return a conversation with a real server that plays what a test says."""
+    ledger = Ledger.create(tmp_path / "ledger.sqlite")
+    with ledger:
+        yield lambda *answers, **settings: Talk(ledger, list(answers), **settings)
+        assert verify(ledger).ok

@@ -78,10 +78,10 @@ def test_a_hung_call_is_charged_by_estimate(stage: Any, actions: Any, replies: A
 def test_secrets_are_in_no_row_and_no_artefact(
     stage: Any, actions: Any, replies: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "my-house-key-42")
+    monkeypatch.setenv("OPENAI_API_KEY", "my-house-key-4242")
     scene = stage(replies.look(1))
     talk = scene.conversation()
-    talk.say("Somebody pasted my-house-key-42 and sk-proj-abcdefghijklmnopqrstuvwxyz into a label.")
+    talk.say("Somebody pasted my-house-key-4242 and sk-proj-abcdefghijklmnopqrstuvwxyz into a label.")
     talk.act(actions)
     (entry,) = scene.ledger.entries(kind=EntryKind.MODEL_CALL)
     kept = scene.ledger.artefacts.get(entry.payload["request"]).decode()

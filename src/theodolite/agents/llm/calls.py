@@ -15,6 +15,7 @@ from theodolite.agents.llm.usage import cost_of, estimated_tokens, request_token
 from theodolite.agents.llm.wire import Wire, scrubbed
 from theodolite.canonical import canonical_json, digest
 from theodolite.experiments import StepError
+from theodolite.prompts import clean_text
 from theodolite.store import (
     CallStatus,
     Entry,
@@ -165,7 +166,8 @@ class Caller:
             response=None if reply.body is None else self.ledger.artefacts.put(reply.body.encode()),
             http_status=reply.http_status,
             status=completion.status,
-            detail=(reply.detail or completion.detail)[:500],
+            # A server's words go into a hashed row and to terminals.
+            detail=clean_text(reply.detail or completion.detail, 500),
             tokens_in=charge.tokens_in,
             tokens_out=charge.tokens_out,
             estimated=charge.estimated,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -12,6 +14,10 @@ from theodolite.store import CallStatus
 __all__ = ["Charge", "Completion", "NotJson", "Reply", "ToolCall", "read_completion", "strict_json"]
 
 _DEEPEST = 100
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
+_MOST_TOKENS = 10**9
+"""More than any call can have used; beyond it, a sum could outgrow the ledger's integers."""
 
 
 class NotJson(ValueError):
@@ -102,21 +108,42 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _finite(text: str) -> float:
+    found = float(text)
+    if not math.isfinite(found):
+        raise NotJson(f"{text[:40]} is too large a number")
+    return found
+
+
+def _depth(text: str) -> int:
+    """Return how deep brackets are nested in JSON text, those within strings left out."""
+    deepest = depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
 def strict_json(text: str) -> Any:
-    """Return what JSON text says: no NaN, no key twice, no lone surrogates, nothing behind the value.
+    """Return what JSON text says: no NaN, no key twice, no lone surrogates, nothing behind the value, not too deep.
+
+    The same text gives the same answer wherever it is read again: depth is counted, not left to the parser's stack.
 
     Raises
     ------
     NotJson
         Saying what is wrong and where.
     """
+    too_deep = NotJson(f"it is nested more than {_DEEPEST} levels deep")
+    if _depth(text) > _DEEPEST:
+        raise too_deep
     try:
-        found = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_once)
+        found = json.loads(text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_once)
         json.dumps(found, ensure_ascii=False).encode("utf-8")
     except NotJson:
         raise
     except RecursionError:
-        raise NotJson(f"it is nested more than {_DEEPEST} levels deep") from None
+        raise too_deep from None
     except UnicodeEncodeError:
         raise NotJson("it holds half a character (a lone surrogate)") from None
     except ValueError as error:  # JSONDecodeError, and integers of thousands of digits
@@ -184,6 +211,6 @@ def _usage(content: Any) -> tuple[int, int] | None:
     if not isinstance(usage, Mapping):
         return None
     counts = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    # A flag is no count, and a negative one would give budget back.
-    given = [count for count in counts if isinstance(count, int) and not isinstance(count, bool) and count >= 0]
+    # A flag is no count, a negative one would give budget back, and one beyond belief would end the campaign.
+    given = [count for count in counts if type(count) is int and 0 <= count <= _MOST_TOKENS]
     return (given[0], given[1]) if len(given) == 2 else None

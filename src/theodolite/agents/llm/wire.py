@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
+import threading
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -21,6 +24,10 @@ _HOSTED = "https://api.openai.com/v1"
 _KEYS = re.compile(r"\b(?:sk|pk|rk|gsk|hf|xai|AIza)[-_][A-Za-z0-9_\-]{16,}")
 _UNAUTHORISED = (401, 403)
 _LONGEST_DETAIL = 500
+_LONGEST_ERROR = 64_000
+"""Bytes that are read of an answer that is an error."""
+_SHORTEST_SECRET = 16
+"""A shorter key is the word that a local server wants, and may stand in any answer: it is no secret."""
 
 
 class CallsForbidden(RuntimeError):
@@ -37,7 +44,7 @@ class Wire(Protocol):
 
 def scrubbed(text: str, secret: str | None) -> str:
     """Return text without a secret and without anything that looks like the key of a known service."""
-    if secret:
+    if secret and len(secret) >= _SHORTEST_SECRET:
         text = text.replace(secret, "[secret]")
     return _KEYS.sub("[secret]", text)
 
@@ -75,7 +82,12 @@ class OpenAIWire:
         key = settings.key
         timeout = httpx2.Timeout(settings.timeout_s, connect=settings.connect_timeout_s)
         # A proxy of the environment would carry calls for this machine elsewhere.
-        client = httpx2.Client(timeout=timeout, trust_env=not _is_local(self._address), follow_redirects=False)
+        client = httpx2.Client(
+            timeout=timeout,
+            trust_env=not _is_local(self._address),
+            follow_redirects=False,
+            event_hooks={"response": [self._shorten]},
+        )
         return OpenAI(
             api_key=key.get_secret_value() if key else "none",
             base_url=self._address,
@@ -85,14 +97,36 @@ class OpenAIWire:
 
     def send(self, call_id: str, body: dict[str, Any]) -> Reply:
         """Send a request once; see :class:`Wire`."""
+        client = self._client = self._client or self._open()
+        found: list[Reply | Exception] = []
+
+        def exchange() -> None:
+            try:
+                found.append(self._exchange(client, body))
+            except Exception as error:  # noqa: BLE001 - raised again below, in the thread that asked
+                found.append(error)
+
+        # In a thread, for the library's deadlines are a read's: a server that drips headers would meet them for ever.
+        thread = threading.Thread(target=exchange, name=f"call {call_id}", daemon=True)
+        thread.start()
+        thread.join(self._settings.connect_timeout_s + self._settings.timeout_s)
+        if not found:
+            self._client = None
+            with contextlib.suppress(Exception):
+                client.close()
+            return Reply(CallStatus.TIMEOUT, detail=f"no answer within {self._settings.timeout_s:g} s")
+        if isinstance(found[0], Exception):
+            raise found[0]
+        return found[0]
+
+    def _exchange(self, client: OpenAI, body: dict[str, Any]) -> Reply:
         import httpx2
         import openai
 
-        self._client = self._client or self._open()
         key = self._settings.key
         secret = key.get_secret_value() if key else None
         try:
-            with self._client.chat.completions.with_streaming_response.create(**body) as response:
+            with client.chat.completions.with_streaming_response.create(**body) as response:
                 content, whole = self._read(response)
                 status = response.http_response.status_code
         except openai.APITimeoutError:
@@ -110,6 +144,11 @@ class OpenAIWire:
             return Reply(CallStatus.OK, status, text)
         return Reply(CallStatus.TIMEOUT if whole == "late" else CallStatus.BAD_BODY, status, None, _CUT[whole])
 
+    def _shorten(self, response: Any) -> None:
+        """Let an error's body end early, for its status says what matters: it may be huge, or never end."""
+        if response.status_code >= 300:
+            response.stream = _shortened(response.stream, self._settings.timeout_s)
+
     def _read(self, response: Any) -> tuple[bytes, str | None]:
         """Return the body, and why it is not whole; a server that drips bytes is held to the deadline too."""
         until = time.monotonic() + self._settings.timeout_s
@@ -121,6 +160,25 @@ class OpenAIWire:
             if time.monotonic() > until:
                 return b"", "late"
         return bytes(found), None
+
+
+def _shortened(stream: Any, timeout_s: float) -> Any:
+    import httpx2
+
+    class Shortened(httpx2.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            until, left = time.monotonic() + timeout_s, _LONGEST_ERROR
+            with contextlib.suppress(httpx2.TransportError):
+                for piece in stream:
+                    yield piece[:left]
+                    left -= len(piece)
+                    if left <= 0 or time.monotonic() > until:
+                        return
+
+        def close(self) -> None:
+            stream.close()
+
+    return Shortened()
 
 
 _CUT = {"large": "the answer is larger than models.largest_answer allows", "late": "the answer did not end in time"}

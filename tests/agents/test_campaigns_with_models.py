@@ -1,0 +1,158 @@
+"""Whole campaigns with models good, bad and hostile: whoever plays, nothing is raised, credited twice or overspent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_server import ChatServer, Player
+from players import EXECUTOR, EXECUTORS, REVIEWER, REVIEWERS, cast
+
+from theodolite.agents import assemble, run_campaign
+from theodolite.agents.llm import ModelPrice, ModelSettings
+from theodolite.claims import Verdict
+from theodolite.experiments.replay import verify_decisions
+from theodolite.store import (
+    EntryKind,
+    HypothesisRow,
+    Ledger,
+    StopReason,
+    budget_marks,
+    hypothesis_rows,
+    model_call_rows,
+    spending,
+    stream_rows,
+    stream_state,
+    verify,
+)
+
+MODELS = {"executor": EXECUTOR, "reviewer": REVIEWER}
+
+
+@dataclass
+class Played:
+    """A campaign that was played to its end."""
+
+    folder: Path
+    campaign: str
+    reason: str
+    server: ChatServer
+
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger.open(self.folder / "ledger.sqlite", read_only=True)
+
+
+@pytest.fixture(scope="module")
+def play(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Played]:
+    """Play a campaign of the small world, once for each set of players and changes of the file."""
+    known: dict[str, Played] = {}
+
+    def start(
+        executor: Player, reviewer: Player, *, experiments: int = 3, trials: Any = None, **changes: Any
+    ) -> Played:
+        budget = {"experiments": experiments, **changes.pop("budget", {})}
+        key = repr((executor, reviewer, budget, trials, changes))
+        if key not in known:
+            folder = tmp_path_factory.mktemp("played")
+            spec = small_world.spec(budget=budget, **{"agents": {**MODELS, "looks_a_claim": 3}, **changes})
+            with ChatServer(cast(executor, reviewer)) as server, small_world.opened(folder, spec) as run:
+                settings = ModelSettings(
+                    base_url=server.url,
+                    backoff_s=0,
+                    cool_down_s=0,
+                    timeout_s=60,
+                    prices={name: ModelPrice(input=1, output=2) for name in MODELS.values()},
+                )
+                team = assemble(run, settings=settings)
+                reason = run_campaign(run, team.executor, team.reviewer, trials=trials, meter=team.meter)
+            known[key] = Played(folder, run.setting.campaign_id, reason, server)
+        return known[key]
+
+    return start
+
+
+def check_every_promise(played: Played) -> list[HypothesisRow]:
+    """Check what must hold whoever played; return the hypotheses."""
+    with played.ledger as ledger:
+        assert verify(ledger).problems == ()
+        assert verify_decisions(ledger, deep=True) == []
+        rows = hypothesis_rows(ledger)
+        reason, _, detail = played.reason.partition(": ")
+        assert StopReason(reason).final, detail
+        for row in rows:
+            if row.machine_verdict is not None and row.verdict is not None:
+                assert row.verdict.rank <= row.machine_verdict.rank, f"{row.subject} was raised"
+                assert row.verdict in (row.machine_verdict, Verdict.INCONCLUSIVE, Verdict.INVALID)
+        check_credit(ledger, rows)
+        check_budgets(ledger, played.campaign)
+        check_calls(ledger, played)
+        # Controls that were ordered on a plan with a result are rows, and no more than two a plan.
+        ordered = Counter(entry.subject for entry in ledger.entries(kind=EntryKind.CONTROL))
+        assert all(number <= 2 for number in ordered.values())
+        for subject, _ in ordered.items():
+            (plan_review,) = ledger.entries(kind=EntryKind.PLAN_REVIEW, subject=subject)
+            assert set(controls_of(ledger, subject)) == set(plan_review.payload["controls"])
+    return rows
+
+
+def controls_of(ledger: Ledger, subject: str) -> list[str]:
+    return [str(entry.payload["control"]) for entry in ledger.entries(kind=EntryKind.CONTROL, subject=subject)]
+
+
+def check_credit(ledger: Ledger, rows: list[HypothesisRow]) -> None:
+    """A stream counts the distinct claims that are supported, and no hypothesis is supported twice."""
+    supported = [row for row in rows if row.verdict is Verdict.SUPPORTED]
+    assert len({row.hypothesis_id for row in supported}) == len(supported)
+    for stream in stream_rows(ledger):
+        keys = {row.claim_key for row in supported if row.stream == stream.stream}
+        assert set(stream_state(ledger, stream.stream)[1]) == keys
+
+
+def check_budgets(ledger: Ledger, campaign: str) -> None:
+    """No budget is exceeded by more than the call, or the action, that passed it."""
+    (entry,) = ledger.entries(kind=EntryKind.CAMPAIGN)
+    budget = entry.payload["spec"]["budget"]
+    calls = model_call_rows(ledger, campaign)
+    registered = ledger.count(EntryKind.REGISTRATION)
+    assert registered <= budget["experiments"]
+    dearest = max((call.tokens_in + call.tokens_out for call in calls), default=0)
+    assert spending(ledger, campaign).tokens <= (budget.get("tokens") or 150_000 * budget["experiments"]) + dearest
+    if budget.get("money") is not None:
+        most = max((call.cost for call in calls), default=0.0)
+        assert spending(ledger, campaign).cost <= float(budget["money"]) + most
+    assert ledger.count_of(EntryKind.LOOK, campaign) <= (budget.get("looks") or 20 * budget["experiments"])
+    assert ledger.count_of(EntryKind.REPEAT, campaign) <= (budget.get("repeats") or 20) + 1
+    for mark in budget_marks(ledger, campaign):
+        assert mark.spent is not None
+        assert mark.spent >= mark.limit * mark.percent / 100
+
+
+def check_calls(ledger: Ledger, played: Played) -> None:
+    """Every request that the server saw is a row, once, in the order in which it came; nothing unknown was called."""
+    calls = model_call_rows(ledger)
+    assert len(calls) == len(played.server.asked)
+    assert len({call.id for call in calls}) == len(calls)
+    assert {call.subject for call in calls} <= {played.campaign}
+    assert not {entry.kind for entry in ledger.entries()} - set(EntryKind)
+    authors = {entry.payload["hypothesis"]["author"] for entry in ledger.entries(kind=EntryKind.HYPOTHESIS)}
+    assert authors <= {"executor"}
+
+
+PAIRS = [
+    ("capable", "fair"),
+    ("sloppy", "hostile"),
+    ("lazy", "rubber stamp"),
+    ("p-hacker", "rubber stamp"),
+    ("forger", "forger"),
+    ("injected", "ordering"),
+]
+
+
+@pytest.mark.parametrize(("executor", "reviewer"), PAIRS, ids=[" and ".join(pair) for pair in PAIRS])
+def test_whoever_plays_every_promise_holds(play: Callable[..., Played], executor: str, reviewer: str) -> None:
+    check_every_promise(play(EXECUTORS[executor], REVIEWERS[reviewer]))
