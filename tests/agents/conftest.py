@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -64,6 +65,30 @@ def retold() -> Callable[..., None]:
                 target.append(entry.kind, entry.id, entry.subject, payload)
 
     return copy_changed
+
+
+class Killed(BaseException):
+    """Stands for the death of the process: nothing catches it."""
+
+
+@pytest.fixture
+def dies_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[EntryKind, int], None]:
+    """Let a campaign die right after the nth row of a kind was committed, until ``monkeypatch.undo()``."""
+
+    def arm(kind: EntryKind, nth: int) -> None:
+        append, seen = Ledger._append, Counter[EntryKind]()
+
+        def append_and_die(ledger: Ledger, written: EntryKind, identifier: str, *rest: Any, once: bool) -> Any:
+            new = not ledger.has(identifier)
+            entry = append(ledger, written, identifier, *rest, once=once)
+            seen[entry.kind] += new
+            if new and entry.kind is kind and seen[kind] == nth:
+                raise Killed("killed")
+            return entry
+
+        monkeypatch.setattr(Ledger, "_append", append_and_die)
+
+    return arm
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from theodolite.agents.team import assemble
 from theodolite.canonical import canonical_json, sha256_bytes
 from theodolite.claims import Author
 from theodolite.experiments import CampaignRun, Event, Runner, Setting
+from theodolite.experiments.proposals import PERSONS_CONVERSATION
 from theodolite.store import (
     CallStatus,
     Difference,
@@ -122,6 +123,8 @@ class _Following(Ledger):
         if entry.seq < self.first or entry.kind in _NOT_REDONE:
             return False
         if entry.kind is EntryKind.HYPOTHESIS and entry.payload["hypothesis"]["author"] == Author.PERSON.value:
+            return False
+        if str(entry.payload.get("conversation", "")).endswith(PERSONS_CONVERSATION):
             return False
         return _of(entry, self.campaign) or entry.kind is EntryKind.STREAM
 

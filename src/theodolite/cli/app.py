@@ -8,6 +8,7 @@ import typer
 
 from theodolite import __version__
 from theodolite.cli import (
+    approving,
     calibrating,
     campaign_commands,
     doctor,
@@ -15,6 +16,7 @@ from theodolite.cli import (
     model_commands,
     planning,
     prompt_commands,
+    proposing,
     replaying,
     reviewing,
     status,
@@ -58,6 +60,8 @@ app.command(short_help="Run a small unattended campaign on packaged cells.")(cam
 app.command(short_help="Write a commented campaign file.")(campaign_commands.init)
 app.command(short_help="Show what a campaign could find, and its cost.")(planning.plan)
 app.command(short_help="Run a campaign file, or continue it.")(campaign_commands.run)
+app.command(short_help="Hand in a claim of your own.")(proposing.propose)
+app.command(short_help="Show or approve what waits for people.")(approving.approve)
 app.command(short_help="Run a recorded campaign again, offline.")(replaying.replay)
 app.command(short_help="Show how the campaigns of a workspace stand.")(status.status)
 app.add_typer(ledger_commands.app, name="ledger")

@@ -15,6 +15,7 @@ from theodolite.cli.workspaces import find_ledger
 
 if TYPE_CHECKING:
     from theodolite.reports import AgentsStanding, CampaignStanding, Standing
+    from theodolite.reports.waiting import Waiting
     from theodolite.store import LeaseRow
 
 __all__ = ["status"]
@@ -29,14 +30,17 @@ def status(
     """Show how the campaigns of a workspace stand: rounds, slots, error stream, hold-out blocks, last entries."""
     path = find_ledger(workspace)
     from theodolite.reports import standing
+    from theodolite.reports.waiting import waiting
     from theodolite.store import Ledger
 
     with Ledger.open(path, read_only=True) as ledger:
         found = standing(ledger)
+        waits = waiting(ledger)
     if as_json:
-        print_json(found)
+        print_json({**vars(found), "waiting": waits})
     else:
         _print(found)
+        _print_waiting(waits)
 
 
 def _print(found: Standing) -> None:
@@ -114,3 +118,24 @@ def _print_agents(agents: AgentsStanding) -> None:
         console.print(f"  {mark.percent} % or more of the budget of {mark.budget.replace('_', ' ')} is spent")
     for wish in agents.wishes:
         console.print(f"  the executor misses a {wish}", soft_wrap=True, markup=False)
+
+
+def _print_waiting(waits: Waiting) -> None:
+    console = results()
+    if not (waits.proposals or waits.approvals or waits.unrecorded):
+        return
+    console.print("\nPeople", style="bold")
+    for item in waits.proposals:
+        late = "; never taken up, for the campaign is complete" if item.late else ""
+        console.print(
+            f"  proposal {item.number} of {item.person} for {item.campaign}: {item.claim_text}{late}", soft_wrap=True
+        )
+    for campaign, awaited in waits.by_campaign.items():
+        answered = sum(item.handed_in is not None for item in awaited)
+        slots = ", ".join(f"{item.of} {item.subject.rpartition('/')[2]}" for item in awaited)
+        console.print(f"  {campaign} waits for approval: {slots} ({answered} answered)", soft_wrap=True)
+    for campaign, spent in waits.unrecorded.items():
+        console.print(
+            f"  {campaign}: questions of people cost {spent.tokens:,} tokens, ${spent.cost:,.4f}, not in the chain yet",
+            soft_wrap=True,
+        )

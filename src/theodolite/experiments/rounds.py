@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, partial
 from typing import Any
 
 from theodolite.claims import Hypothesis, ReviewerCap
+from theodolite.experiments.approvals import approval_caps
 from theodolite.experiments.controls import Controls, control_cap
 from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.jobs import JobOutcome
 from theodolite.experiments.journal import Event
+from theodolite.experiments.proposals import block_of_round, of_people_alone
 from theodolite.experiments.registration import Refusal, Registrar, block_spent
 from theodolite.experiments.standing import cap_of, is_advisory_now
 from theodolite.experiments.wording import claim_text
@@ -36,8 +39,10 @@ __all__ = ["CampaignRun"]
 class CampaignRun(Controls):
     """A campaign on its ledger. Methods are called by the loop in the order of the design; all may be repeated."""
 
-    def propose(self, round_number: int, slot: int, hypothesis: Hypothesis) -> None:
-        """Write a hypothesis as a row, before anything is decided about it."""
+    def propose(
+        self, round_number: int, slot: int, hypothesis: Hypothesis, beside: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write a hypothesis as a row, before anything is decided about it; ``beside`` says whose it is."""
         named = hypothesis.claim.reference.name
         title = self.setting.references[named].title if named in self.setting.references else named
         self._put(
@@ -51,6 +56,7 @@ class CampaignRun(Controls):
                 "claim_text": claim_text(hypothesis.claim, hypothesis.locus, hypothesis.direction, title),
                 "round": round_number,
                 "slot": slot,
+                **(beside or {}),
             },
             round_number,
             slot,
@@ -72,7 +78,7 @@ class CampaignRun(Controls):
 
     def register(self, round_number: int) -> None:
         """Lock a plan or write a refusal for every slot of the round, in order."""
-        registrar = self.registrar()
+        registrar = self.registrar(round_number)
         slots = self.proposed(round_number)
         earlier = 0
         for done, (slot, hypothesis) in enumerate(sorted(slots.items())):
@@ -231,8 +237,9 @@ class CampaignRun(Controls):
             )
 
     def _binding(self, round_number: int, slot: int) -> list[ReviewerCap]:
-        """Return the caps that bind whoever reviewed: of controls that were ordered."""
-        return [control_cap(entry.payload) for entry in self.controls(round_number, slot)]
+        """Return the caps that bind whoever reviewed: of controls that were ordered, and of people."""
+        people = approval_caps(self.ledger, self.setting.campaign_id, round_number, slot)
+        return [control_cap(entry.payload) for entry in self.controls(round_number, slot)] + people
 
     def _place(self, plan: Plan, *, observed: bool) -> Place:
         spent, supported = stream_use(self.ledger, plan.level.stream)
@@ -279,12 +286,12 @@ class CampaignRun(Controls):
         )
 
     def barren_rounds(self) -> int:
-        """Return how many of the last closed rounds, one after the other, locked no plan."""
+        """Return how many of the last closed rounds, one after the other, locked no plan; rounds of people aside."""
         barren = 0
         for number in range(self.rounds_closed(), 0, -1):
             if self.plans(number):
                 break
-            barren += 1
+            barren += not of_people_alone(self, number)
         return barren
 
     def proposed_before(self, hypothesis_id: str, round_number: int, slot: int) -> bool:
@@ -321,9 +328,9 @@ class CampaignRun(Controls):
             self._spent.add(name)
         return blocks[-1], True
 
-    def registrar(self) -> Registrar:
-        """Return the registrar of the next round."""
-        block, reused = self._block()
+    def registrar(self, round_number: int | None = None) -> Registrar:
+        """Return the registrar of a round that has its proposals; of the next round of agents where none is given."""
+        block, reused = self._block() if round_number is None else block_of_round(self, round_number)
         return Registrar(self.setting, self.ledger, self.power, block, reused=reused)
 
     def stop(self, reason: StopReason | str, detail: str) -> None:

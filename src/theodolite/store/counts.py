@@ -17,6 +17,7 @@ __all__ = [
     "BlockUse",
     "StreamUse",
     "TrialTally",
+    "block_observed",
     "block_retired",
     "block_returned",
     "block_seen_before",
@@ -55,6 +56,7 @@ _RETURNED = (
 _OPENED = select(tables.campaign.c.seq).where(tables.campaign.c.campaign == _OF)
 _SEEN = exists().where(_SLOT.block_id == _BLOCK, _SLOT.observed.is_(True), _SLOT.campaign != _OF)
 _SEEN_EVER, _SEEN_BEFORE = select(_SEEN), select(_SEEN.where(_SLOT.seq < bindparam("opened")))
+_OBSERVED = select(exists().where(_SLOT.block_id == _BLOCK, _SLOT.observed.is_(True)))
 _LEVELS = select(tables.stream.c.t).where(tables.stream.c.stream == bindparam("stream"))
 _KEYS = select(sql.count(_SLOT.claim_key.distinct())).where(
     _SLOT.stream == bindparam("stream"), _SLOT.verdict == Verdict.SUPPORTED.value, _SLOT.t.is_not(None)
@@ -160,6 +162,11 @@ def block_seen_before(ledger: Ledger, block_id: str, campaign: str) -> bool:
     if opened is None:
         return bool(_one(ledger, _SEEN_EVER, block=block_id, of=campaign))
     return bool(_one(ledger, _SEEN_BEFORE, block=block_id, of=campaign, opened=opened))
+
+
+def block_observed(ledger: Ledger, block_id: str) -> bool:
+    """Return whether the statistic of any test on a block was computed, in any campaign of the ledger."""
+    return bool(_one(ledger, _OBSERVED, block=block_id))
 
 
 def stream_use(ledger: Ledger, stream: str) -> StreamUse:

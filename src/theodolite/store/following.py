@@ -16,10 +16,11 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, select
 
-from theodolite.claims import Verdict
+from theodolite.claims import Author, Verdict
 from theodolite.store import tables
 from theodolite.store.appending import last_head
 from theodolite.store.chain import GENESIS, Head
+from theodolite.store.informed import informed, without
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.schema import entry_table
 from theodolite.store.seen import (
@@ -41,7 +42,7 @@ __all__ = ["Following"]
 _SEEN = tuple(Seen.model_fields)
 _MORE = (
     "seq", "subject", "status", "prereg_sha256", "block_id", "failure_phase", "failure_code", "failure_reason",
-    "observed", "effect", "p", "verdict", "tags", "first_unmet", "next_step",
+    "observed", "author", "effect", "p", "verdict", "tags", "first_unmet", "next_step",
 )  # fmt: skip
 _AFTER: BindParameter[int] = bindparam("after")
 _OF: BindParameter[str] = bindparam("of")
@@ -194,6 +195,7 @@ class Following:
         self._bits = _InOrder[Bit]()
         self._waiting: set[int] = set()
         self._released = _InOrder[Released]()
+        self._people: set[int] = set()
 
     def precedes(self, connection: Connection) -> bool:
         """Return whether the ledger goes on from where this was read up to."""
@@ -238,6 +240,8 @@ class Following:
         if before is not None:
             self._count(before, -1)
         self._slots[seq] = slot
+        if slot.author == Author.PERSON.value:
+            self._people.add(seq)
         self._named[slot.subject] = seq
         place = slot.campaign, slot.round, slot.hypothesis_id
         if slot.prereg_sha256 is not None and (before is None or before.prereg_sha256 is None):
@@ -327,7 +331,7 @@ class Following:
         tried = self._tried.all()
         more = [hypothesis_id for hypothesis_id in own.unspent.all() if hypothesis_id not in self._tried]
         # Each part was validated when it was made; doing so again would take longer than all the rest.
-        return AgentView.model_construct(
+        view = AgentView.model_construct(
             campaign=campaign,
             rounds_finished=own.rounds,
             slots_used=own.slots,
@@ -342,6 +346,10 @@ class Following:
             released=self._released.all(),
             retire_after=_retire_after(connection, campaign),
         )
+        if not self._people:
+            return view
+        hidden = informed(self._people, self._slots, self._retired)
+        return without(view, self._slots, hidden) if hidden else view
 
     def _read_own(self, connection: Connection, campaign: str, own: _Own) -> None:
         if own.read == self._head.seq:
