@@ -142,7 +142,7 @@ def test_a_kill_during_a_model_call(whole: Whole, folder: Path, number: int, che
 
 
 def _results(folder: Path) -> int:
-    return sum(1 for _ in (folder / "results").glob("*")) if (folder / "results").is_dir() else 0
+    return sum(1 for _ in (folder / "cache" / "results").glob("*"))
 
 
 @pytest.mark.parametrize("checkpoints", ["kept", "deleted"])

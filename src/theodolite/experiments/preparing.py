@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from theodolite.claims import Named
 from theodolite.data import (
     Reference,
     UnitTable,
@@ -44,7 +47,7 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
     Raises
     ------
     CampaignError
-        If model and cells do not fit together or nothing can be tested.
+        If model and cells do not fit together, nothing can be tested, or a name is none that a claim can bear.
     """
     model = find_facts(spec.place(spec.model))
     cells = load_cells(spec.cells, spec.place(spec.cells.source))
@@ -55,11 +58,15 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
             f"(such as {', '.join(missing[:3])}; these have {', '.join(cells.genes[:3])}); "
             "give human gene symbols, from another var column by `cells: {gene_column: ...}` where need be"
         )
+    _check_name("model", model.name, "rename its folder")
+    _check_name("cells", cells.name, "rename the file")
     families = load_families(_file(spec, "families", PACKAGED))
     if references is None:
         references = _references(spec)
     sets = tuple(references)
     both = (*sets, *(member_pairs(reference) for reference in sets if reference.kind == "set"))
+    for reference in both:
+        _check_name("reference", reference.id, "give it another id; its title may be anything")
     units = UnitTable.of(cells, families)
     split = make_split(units, spec.split.seed, k=choose_k(both, units, spec.split.seed))
     setting = Setting(
@@ -85,6 +92,16 @@ def _references(spec: CampaignSpec) -> tuple[Reference, ...]:
         return load_programs()
     named = find_references(spec.references, look=not Path(spec.place(spec.references)).is_file())
     return named or load_programs(_file(spec, "references", PROGRAMS))
+
+
+def _check_name(what: str, name: str, remedy: str) -> None:
+    try:
+        Named(name=name, sha256="0" * 64)
+    except ValidationError:
+        raise CampaignError(
+            f"the {what} is called {name!r}; a claim bears names of 1 to 80 letters, digits and the signs _ . : + -, "
+            f"beginning with a letter or digit: {remedy}"
+        ) from None
 
 
 def _file(spec: CampaignSpec, key: str, packaged: str) -> Path | None:
