@@ -165,3 +165,11 @@ class Models:
 @pytest.fixture(scope="session")
 def models() -> type[Models]:
     return Models
+
+
+@pytest.fixture(scope="session")
+def play(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Play a whole campaign with two players; equal ones are played once a session (see ``stage.py``)."""
+    from stage import Stage
+
+    return Stage(small_world, lambda: tmp_path_factory.mktemp("played"))

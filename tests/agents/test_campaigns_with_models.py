@@ -2,148 +2,44 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from chat_server import ChatServer, Player
-from players import EXECUTOR, EXECUTORS, REVIEWER, REVIEWERS, cast
+from chat_server import Answer, Asked, said
+from players import (
+    EXECUTOR,
+    EXECUTORS,
+    REVIEWER,
+    REVIEWERS,
+    capable,
+    dreamer,
+    fair,
+    forger,
+    forging_reviewer,
+    hostile,
+    lazy,
+    ordering,
+    p_hacker,
+    rubber_stamp,
+    sloppy,
+    wishful,
+)
+from stage import Played, check_every_promise, rows_of
 
-from theodolite.agents import assemble, run_campaign
-from theodolite.agents.llm import ModelPrice, ModelSettings
+from theodolite.agents import LintReviewer
+from theodolite.calibration.plants import seal_round
 from theodolite.claims import Verdict
-from theodolite.experiments.replay import verify_decisions
 from theodolite.store import (
     EntryKind,
-    HypothesisRow,
-    Ledger,
-    StopReason,
-    budget_marks,
-    entry_counts,
+    SlotStatus,
     hypothesis_rows,
     model_call_rows,
-    spending,
+    refusal_rows,
     stream_rows,
     stream_state,
-    verify,
+    trial_rows,
 )
-
-MODELS = {"executor": EXECUTOR, "reviewer": REVIEWER}
-
-
-@dataclass
-class Played:
-    """A campaign that was played to its end."""
-
-    folder: Path
-    campaign: str
-    reason: str
-    server: ChatServer
-
-    @property
-    def ledger(self) -> Ledger:
-        return Ledger.open(self.folder / "ledger.sqlite", read_only=True)
-
-
-@pytest.fixture(scope="module")
-def play(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Played]:
-    """Play a campaign of the small world, once for each set of players and changes of the file."""
-    known: dict[str, Played] = {}
-
-    def start(
-        executor: Player, reviewer: Player, *, experiments: int = 3, trials: Any = None, **changes: Any
-    ) -> Played:
-        budget = {"experiments": experiments, **changes.pop("budget", {})}
-        key = repr((executor, reviewer, budget, trials, changes))
-        if key not in known:
-            folder = tmp_path_factory.mktemp("played")
-            spec = small_world.spec(budget=budget, **{"agents": {**MODELS, "looks_a_claim": 3}, **changes})
-            with ChatServer(cast(executor, reviewer)) as server, small_world.opened(folder, spec) as run:
-                settings = ModelSettings(
-                    base_url=server.url,
-                    backoff_s=0,
-                    cool_down_s=0,
-                    timeout_s=60,
-                    prices={name: ModelPrice(input=1, output=2) for name in MODELS.values()},
-                )
-                team = assemble(run, settings=settings)
-                reason = run_campaign(run, team.executor, team.reviewer, trials=trials, meter=team.meter)
-            known[key] = Played(folder, run.setting.campaign_id, reason, server)
-        return known[key]
-
-    return start
-
-
-def check_every_promise(played: Played) -> list[HypothesisRow]:
-    """Check what must hold whoever played; return the hypotheses."""
-    with played.ledger as ledger:
-        assert verify(ledger).problems == ()
-        assert verify_decisions(ledger, deep=True) == []
-        rows = hypothesis_rows(ledger)
-        reason, _, detail = played.reason.partition(": ")
-        assert StopReason(reason).final, detail
-        for row in rows:
-            if row.machine_verdict is not None and row.verdict is not None:
-                assert row.verdict.rank <= row.machine_verdict.rank, f"{row.subject} was raised"
-                assert row.verdict in (row.machine_verdict, Verdict.INCONCLUSIVE, Verdict.INVALID)
-        check_credit(ledger, rows)
-        check_budgets(ledger, played.campaign)
-        check_calls(ledger, played)
-        # Controls that were ordered on a plan with a result are rows, and no more than two a plan.
-        ordered = Counter(entry.subject for entry in ledger.entries(kind=EntryKind.CONTROL))
-        assert all(number <= 2 for number in ordered.values())
-        for subject, _ in ordered.items():
-            (plan_review,) = ledger.entries(kind=EntryKind.PLAN_REVIEW, subject=subject)
-            assert set(controls_of(ledger, subject)) == set(plan_review.payload["controls"])
-    return rows
-
-
-def controls_of(ledger: Ledger, subject: str) -> list[str]:
-    return [str(entry.payload["control"]) for entry in ledger.entries(kind=EntryKind.CONTROL, subject=subject)]
-
-
-def check_credit(ledger: Ledger, rows: list[HypothesisRow]) -> None:
-    """A stream counts the distinct claims that are supported, and no hypothesis is supported twice."""
-    supported = [row for row in rows if row.verdict is Verdict.SUPPORTED]
-    assert len({row.hypothesis_id for row in supported}) == len(supported)
-    for stream in stream_rows(ledger):
-        keys = {row.claim_key for row in supported if row.stream == stream.stream}
-        assert set(stream_state(ledger, stream.stream)[1]) == keys
-
-
-def check_budgets(ledger: Ledger, campaign: str) -> None:
-    """No budget is exceeded by more than the call, or the action, that passed it."""
-    (entry,) = ledger.entries(kind=EntryKind.CAMPAIGN)
-    budget = entry.payload["spec"]["budget"]
-    calls = model_call_rows(ledger, campaign)
-    registered = ledger.count(EntryKind.REGISTRATION)
-    assert registered <= budget["experiments"]
-    dearest = max((call.tokens_in + call.tokens_out for call in calls), default=0)
-    assert spending(ledger, campaign).tokens <= (budget.get("tokens") or 150_000 * budget["experiments"]) + dearest
-    if budget.get("money") is not None:
-        most = max((call.cost for call in calls), default=0.0)
-        assert spending(ledger, campaign).cost <= float(budget["money"]) + most
-    rows = entry_counts(ledger, campaign)
-    assert rows.get(EntryKind.LOOK, 0) <= (budget.get("looks") or 20 * budget["experiments"])
-    assert rows.get(EntryKind.REPEAT, 0) <= (budget.get("repeats") or 20) + 1
-    for mark in budget_marks(ledger, campaign):
-        assert mark.spent is not None
-        assert mark.spent >= mark.limit * mark.percent / 100
-
-
-def check_calls(ledger: Ledger, played: Played) -> None:
-    """Every request that the server saw is a row, once, in the order in which it came; nothing unknown was called."""
-    calls = model_call_rows(ledger)
-    assert len(calls) == len(played.server.asked)
-    assert len({call.id for call in calls}) == len(calls)
-    assert {call.subject for call in calls} <= {played.campaign}
-    assert not {entry.kind for entry in ledger.entries()} - set(EntryKind)
-    authors = {entry.payload["hypothesis"]["author"] for entry in ledger.entries(kind=EntryKind.HYPOTHESIS)}
-    assert authors <= {"executor"}
-
 
 PAIRS = [
     ("capable", "fair"),
@@ -152,9 +48,155 @@ PAIRS = [
     ("p-hacker", "rubber stamp"),
     ("forger", "forger"),
     ("injected", "ordering"),
+    ("wishful", "fair"),
+    ("dreamer", "fair"),
 ]
 
 
 @pytest.mark.parametrize(("executor", "reviewer"), PAIRS, ids=[" and ".join(pair) for pair in PAIRS])
 def test_whoever_plays_every_promise_holds(play: Callable[..., Played], executor: str, reviewer: str) -> None:
     check_every_promise(play(EXECUTORS[executor], REVIEWERS[reviewer]))
+
+
+def test_a_capable_model_finds_what_is_there_and_nothing_else(play: Callable[..., Played], small_world: Any) -> None:
+    played = play(capable, fair)
+    assert played.reason == "budget: all 3 experiments are registered"
+    supported = {row.reference.removesuffix("_pairs") for row in rows_of(played) if row.verdict is Verdict.SUPPORTED}
+    assert supported == small_world.real
+
+
+def test_a_lazy_model_is_tested_once_and_repeats_are_counted(play: Callable[..., Played]) -> None:
+    played = play(lazy, rubber_stamp)
+    assert played.reason.startswith("no_progress: ")
+    with played.ledger as ledger:
+        assert ledger.count(EntryKind.REGISTRATION) == 1
+        refused = refusal_rows(ledger)
+        assert {row.code for row in refused} == {"duplicate"}
+        assert ledger.count(EntryKind.REPEAT) == len(refused) == len(hypothesis_rows(ledger)) - 1
+
+
+def test_variants_of_a_claim_are_credited_once(play: Callable[..., Played]) -> None:
+    played = play(p_hacker, rubber_stamp, experiments=3, alias=True)
+    rows = check_every_promise(played)
+    # Another name, another direction and other words are the same hypothesis; another layer is another one.
+    refused = [row for row in rows if row.status is SlotStatus.REFUSED]
+    assert {"alias_1", "program_1"} <= {row.reference for row in refused}
+    assert {row.direction for row in refused} >= {"greater", "less"}
+    supported = [row for row in rows if row.verdict is Verdict.SUPPORTED]
+    assert len(supported) >= 2
+    assert len({row.claim_key for row in supported}) == 1
+    with played.ledger as ledger:
+        assert all(len(stream_state(ledger, stream.stream)[1]) <= 1 for stream in stream_rows(ledger))
+
+
+def test_a_sloppy_model_costs_turns_and_some_conversations_only(play: Callable[..., Played]) -> None:
+    played = play(sloppy, hostile)
+    with played.ledger as ledger:
+        calls = model_call_rows(ledger, played.campaign)
+        for entry in ledger.entries(kind=EntryKind.MALFORMED):
+            assert len(entry.payload["problems"]) <= 3
+        repaired = sum(
+            "validator" in message["content"] for one in played.server.asked for message in one.messages[-1:]
+        )
+        assert repaired > 0
+        assert len(calls) < 60
+
+
+def test_a_hostile_reviewer_lowers_everything_and_raises_nothing(play: Callable[..., Played]) -> None:
+    rows = rows_of(play(sloppy, hostile))
+    assert {row.cap for row in rows if row.verdict is not None} == {"invalid"}
+    assert Verdict.SUPPORTED not in {row.verdict for row in rows}
+
+
+def test_forged_words_are_words(play: Callable[..., Played]) -> None:
+    played = play(forger, forging_reviewer)
+    with played.ledger as ledger:
+        for row in hypothesis_rows(ledger):
+            assert row.rationale.isprintable()
+            assert "decoy" not in row.reference or row.verdict is not Verdict.SUPPORTED
+        known = {row.subject for row in hypothesis_rows(ledger) if row.prereg_sha256 is not None}
+        assert {entry.subject for entry in ledger.entries(kind=EntryKind.VERDICT)} == known
+        reviews = [*ledger.entries(kind=EntryKind.PLAN_REVIEW), *ledger.entries(kind=EntryKind.RECORD_REVIEW)]
+        assert {entry.payload["cap"] for entry in reviews} <= {"none", "inconclusive", "invalid"}
+        stated = {entry.payload["confidence"] for entry in reviews} - {None}
+        assert all(0 < float(number) < 1 for number in stated)
+        # What was forged was tried, and answered by the validator.
+        turned_down = [text for entry in told_by_validator(played) for text in entry]
+        assert any("record_verdict" in text or "there is no action" in text for text in turned_down)
+
+
+def told_by_validator(played: Played) -> Iterator[list[str]]:
+    for asked in played.server.asked:
+        yield asked.told("validator")
+
+
+def test_controls_that_were_ordered_are_rows_and_only_lower(play: Callable[..., Played]) -> None:
+    played = play(EXECUTORS["injected"], ordering)
+    with played.ledger as ledger:
+        rows = {row.subject: row for row in hypothesis_rows(ledger)}
+        ordered = list(ledger.entries(kind=EntryKind.CONTROL))
+        assert len(ordered) == 2 * ledger.count(EntryKind.RESULT) > 0
+        for entry in ordered:
+            if entry.payload["passed"] is False:
+                verdict = rows[entry.subject].verdict
+                assert verdict is not None
+                assert verdict.rank <= Verdict.INCONCLUSIVE.rank
+
+
+def test_wishes_are_rows_and_nothing_follows_from_them(play: Callable[..., Played]) -> None:
+    played = play(wishful, fair)
+    with played.ledger as ledger:
+        wishes = list(ledger.entries(kind=EntryKind.WISH))
+        assert wishes
+        assert all(entry.payload["name"].isprintable() for entry in wishes)
+        # The second wish in the same words is a repeat, and so is the second look at the same place.
+        assert ledger.count(EntryKind.REPEAT) >= 2 * len(wishes)
+
+
+def test_a_model_that_never_claims_leaves_rows_that_say_so(play: Callable[..., Played]) -> None:
+    played = play(dreamer, fair)
+    reason = played.reason.partition(":")[0]
+    assert reason in ("no_candidates", "repeats")
+    with played.ledger as ledger:
+        assert ledger.count(EntryKind.HYPOTHESIS) == 0
+        assert ledger.count(EntryKind.LOOK) == 1
+        assert ledger.count(EntryKind.REPEAT) > 3
+
+
+def test_a_model_that_never_makes_sense_ends_the_campaign(play: Callable[..., Played]) -> None:
+    played = play(gibberish, gibberish)
+    assert played.reason.startswith("no_candidates: ")
+    with played.ledger as ledger:
+        codes = [entry.payload["code"] for entry in ledger.entries(kind=EntryKind.MALFORMED)]
+        # Two conversations in each of three rounds, of three turns each.
+        assert codes == ["invalid"] * 6
+        assert len(model_call_rows(ledger)) == 18
+
+
+def test_a_reviewer_that_never_makes_sense_leaves_the_lints(play: Callable[..., Played]) -> None:
+    played = play(lazy, gibberish)
+    check_every_promise(played)
+    with played.ledger as ledger:
+        (row,) = ledger.entries(kind=EntryKind.PLAN_REVIEW)
+        assert row.payload["reviewer"] == LintReviewer().name
+        assert ledger.count(EntryKind.MALFORMED) == 1
+
+
+def gibberish(asked: Asked) -> Answer:
+    return said("flurb")
+
+
+# --- sealed trials -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", REVIEWERS)
+def test_a_model_that_reviews_is_measured_on_sealed_items(play: Callable[..., Played], name: str) -> None:
+    played = play(lazy, REVIEWERS[name], trials=seal_round)
+    check_every_promise(played)
+    with played.ledger as ledger:
+        trials = trial_rows(ledger)
+        assert trials
+        if name in ("fair", "hostile", "rubber stamp"):
+            assert all(EXECUTOR not in row.reviewer and REVIEWER in row.reviewer for row in trials)
+        if name == "hostile":
+            assert all(row.cap == "invalid" for row in trials)
