@@ -14,6 +14,7 @@ os.environ["THEODOLITE_MODEL_CALLS"] = "local"
 
 import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,23 @@ def example_plan() -> Any:
         catalogue="1",
         decision="1",
     )
+
+
+@pytest.fixture
+def fresh_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let a test load plug-ins of its own: what it registers and imports is forgotten after it."""
+    from theodolite import plugins
+    from theodolite.data import offered as references
+    from theodolite.models import offered as models
+    from theodolite.tools import registry
+
+    built_in = {name: tool for name, tool in registry._REGISTRY.items() if tool.built_in}
+    monkeypatch.setattr(registry, "_REGISTRY", built_in)
+    monkeypatch.setattr(references, "_OFFERED", {})
+    monkeypatch.setattr(models, "_OFFERED", {})
+    loaded: dict[Path, Any] = {}
+    monkeypatch.setattr(plugins, "_LOADED", loaded)
+    yield
+    for plugin in loaded.values():
+        for name in [name for name in sys.modules if name.partition(".")[0] == plugin.name]:
+            del sys.modules[name]

@@ -24,6 +24,7 @@ from theodolite.store import (
     Ledger,
     StopReason,
     budget_marks,
+    entry_counts,
     hypothesis_rows,
     model_call_rows,
     spending,
@@ -146,8 +147,9 @@ def check_budgets(ledger: Ledger, campaign: str) -> None:
     if budget.get("money") is not None:
         most = max((call.cost for call in calls), default=0.0)
         assert spending(ledger, campaign).cost <= float(budget["money"]) + most
-    assert ledger.count_of(EntryKind.LOOK, campaign) <= (budget.get("looks") or 20 * budget["experiments"])
-    assert ledger.count_of(EntryKind.REPEAT, campaign) <= (budget.get("repeats") or 20) + 1
+    rows = entry_counts(ledger, campaign)
+    assert rows.get(EntryKind.LOOK, 0) <= (budget.get("looks") or 20 * budget["experiments"])
+    assert rows.get(EntryKind.REPEAT, 0) <= (budget.get("repeats") or 20) + 1
     for mark in budget_marks(ledger, campaign):
         assert mark.spent is not None
         assert mark.spent >= mark.limit * mark.percent / 100

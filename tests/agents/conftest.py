@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from theodolite.agents.llm import ModelSettings, Reply
 from theodolite.experiments import CampaignRun
 from theodolite.judgements import Judgement
 from theodolite.plans import Plan
-from theodolite.store import Entry, EntryKind, Ledger
+from theodolite.store import CallStatus, Entry, EntryKind, Ledger
 
 
 @pytest.fixture
@@ -64,6 +67,30 @@ def retold() -> Callable[..., None]:
     return copy_changed
 
 
+class Killed(BaseException):
+    """Stands for the death of the process: nothing catches it."""
+
+
+@pytest.fixture
+def dies_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[EntryKind, int], None]:
+    """Let a campaign die right after the nth row of a kind was committed, until ``monkeypatch.undo()``."""
+
+    def arm(kind: EntryKind, nth: int) -> None:
+        append, seen = Ledger._append, Counter[EntryKind]()
+
+        def append_and_die(ledger: Ledger, written: EntryKind, identifier: str, *rest: Any, once: bool) -> Any:
+            new = not ledger.has(identifier)
+            entry = append(ledger, written, identifier, *rest, once=once)
+            seen[entry.kind] += new
+            if new and entry.kind is kind and seen[kind] == nth:
+                raise Killed("killed")
+            return entry
+
+        monkeypatch.setattr(Ledger, "_append", append_and_die)
+
+    return arm
+
+
 @pytest.fixture(scope="session")
 def judged(small_world: Any) -> list[tuple[Plan, Judgement]]:
     """Return every plan of the finished campaigns with its judgement."""
@@ -79,6 +106,65 @@ def judged(small_world: Any) -> list[tuple[Plan, Judgement]]:
                 for entry in ledger.entries(kind=EntryKind.JUDGEMENT)
             ]
     return found
+
+
+class Models:
+    """Language models without a server: a wire whose answers are a function of the request."""
+
+    class Wired:
+        """Answers by a function of the request, and remembers what was asked."""
+
+        def __init__(self, answer: Callable[[dict[str, Any]], Reply]) -> None:
+            self.answer = answer
+            self.asked: list[dict[str, Any]] = []
+
+        def send(self, call_id: str, body: dict[str, Any]) -> Reply:
+            self.asked.append(json.loads(json.dumps(body)))
+            return self.answer(body)
+
+    @staticmethod
+    def acting(name: str, /, **arguments: Any) -> Reply:
+        """Return a completion that calls one function."""
+        call = {"id": "1", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments)}}
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        usage = {"prompt_tokens": 100, "completion_tokens": 20}
+        body = {"choices": [{"finish_reason": "tool_calls", "message": message}], "usage": usage}
+        return Reply(CallStatus.OK, 200, json.dumps(body))
+
+    @staticmethod
+    def saying(text: str) -> Reply:
+        """Return a completion of plain text."""
+        body = {"choices": [{"finish_reason": "stop", "message": {"content": text}}], "usage": None}
+        return Reply(CallStatus.OK, 200, json.dumps(body))
+
+    @staticmethod
+    def told(body: dict[str, Any], label: str) -> Any:
+        """Return the data that a request holds under a label, from its last message that has it."""
+        for message in reversed(body["messages"]):
+            lines = str(message["content"]).split("\n")
+            if f"<data of={label!r}>" in lines:
+                return json.loads(lines[lines.index(f"<data of={label!r}>") + 1])
+        raise KeyError(label)
+
+    @staticmethod
+    def offered(body: dict[str, Any]) -> list[str]:
+        """Return the names of the functions that a request offers."""
+        return [tool["function"]["name"] for tool in body.get("tools", ())]
+
+    @staticmethod
+    def turns(body: dict[str, Any]) -> int:
+        """Return how many answers of the model a request holds."""
+        return sum(message["role"] == "assistant" for message in body["messages"])
+
+    @staticmethod
+    def settings(**given: Any) -> ModelSettings:
+        """Return settings of an own server that nobody waits for."""
+        return ModelSettings(**({"base_url": "http://localhost:1", "backoff_s": 0, "cool_down_s": 0} | given))
+
+
+@pytest.fixture(scope="session")
+def models() -> type[Models]:
+    return Models
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ PHASES = [
     EntryKind.VERDICT,
     EntryKind.ROUND,
 ]
-"""What each node of a round writes, in the order of ``NODES``."""
+"""What each node of a round writes, in the order of ``NODES``, but for the two that wait for people."""
 
 
 def kinds(folder: Path) -> list[EntryKind]:
@@ -32,7 +32,7 @@ def kinds(folder: Path) -> list[EntryKind]:
 
 
 def test_every_phase_of_a_round_is_over_before_the_next_begins(small_world: Any) -> None:
-    assert len(PHASES) == len(NODES)
+    assert len(PHASES) == len([name for name in NODES if not name.startswith("approve_")])
     written = kinds(small_world.finished(2))
     rounds: list[list[EntryKind]] = [[]]
     for kind in written:

@@ -13,8 +13,9 @@ from theodolite.cli.exit_codes import MEANINGS, ExitCode
 HEAVY = {"torch", "scanpy", "langgraph", "pydantic", "numpy", "sqlalchemy", "pandas"}
 COMMANDS = [
     "demo", "init", "plan", "run", "status", "doctor", "ledger list", "ledger show", "ledger verify", "ledger rebuild",
-    "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "tools list", "tools describe", "models list",
-    "models train compact",
+    "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "tools list", "tools describe", "tools check",
+    "tools new", "models list",
+    "models train compact", "approve", "propose",
 ]  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def test_every_command_has_help(cli, words):
     assert found.stdout.split("\n")[0].startswith("Usage: ") and f" {words} " in found.stdout.split("\n")[0]
 
 
-READING = ["plan", "status", "ledger list", "ledger show", "ledger verify", "ledger diff", "ledger audit",
+READING = ["plan", "status", "approve", "ledger list", "ledger show", "ledger verify", "ledger diff", "ledger audit",
            "ledger rejudge", "tools list",
            "tools describe", "models list", "doctor"]  # fmt: skip
 

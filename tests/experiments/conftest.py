@@ -99,3 +99,36 @@ def go_round() -> Callable[..., None]:
         run.close_round(number)
 
     return go
+
+
+@pytest.fixture
+def recorded_as() -> Callable[..., Any]:
+    """Make a check that says of every instrument that so many of 200 empty worlds passed, without running any."""
+    from theodolite.calibration.bounds import clopper_pearson_lower
+    from theodolite.store import ToolCheckRecord
+
+    def making(passed: int) -> Callable[[Any], ToolCheckRecord]:
+        low = clopper_pearson_lower(passed, 200)
+        return lambda tool: ToolCheckRecord(
+            tool=tool.name,
+            version=tool.version,
+            source_sha256=tool.source_sha256,
+            shape=tool.shape.shape,
+            worlds="a test's",
+            catalogue="2",
+            places=("layer 0",),
+            planted=40,
+            found=40,
+            power=1.0,
+            power_low=0.92,
+            empty=200,
+            passed_empty=passed,
+            error=passed / 200,
+            error_low=low,
+            error_high=1.0,
+            unmeasured=0,
+            level=0.05,
+            fit=low <= 0.05,
+        )
+
+    return making

@@ -193,7 +193,7 @@ def test_every_step_may_be_repeated(open_campaign: Open, strongest: Make, make_h
             earlier()
         assert run.ledger.head() == head
     assert run.stopped() == "budget: all spent"
-    run.stop("another", "reason")
+    run.stop("tokens", "reason")
     assert run.stopped() == "budget: all spent"
 
 

@@ -171,12 +171,12 @@ class PatientAfterOneTimeOut(LocalRunner):
 
 def test_a_job_that_outlives_its_time_is_killed_with_its_children_and_the_campaign_goes_on(
     setting: Any, small_world: Any, trouble: Path, strongest: Callable[..., Hypothesis],
-    make_hypothesis: Callable[..., Hypothesis], go_round: Callable[..., None],
+    make_hypothesis: Callable[..., Hypothesis], go_round: Callable[..., None], recorded_as: Callable[..., Any],
 ) -> None:  # fmt: skip
     place = {"kind": "layer", "layer": 0}
     patient = PatientAfterOneTimeOut(setting.materials(), timeout_s=PATIENCE, log=setting.workspace.worker_log)
     with Ledger.open(setting.workspace.ledger, create=True) as ledger, patient as runner:
-        run = CampaignRun(setting, ledger, runner)
+        run = CampaignRun(setting, ledger, runner, check=recorded_as(0))
         run.open()
         sound = strongest(run, "program_1")
         slow = make_hypothesis(run, "program_1", tool="odd.sleeps", locus=place, direction=Direction.GREATER)

@@ -372,6 +372,92 @@ class Story:
             name=name,
         )
 
+    def talk(self) -> None:
+        """What the agents and people of a campaign leave behind: a call, a silence, a repeat, a wish, a budget."""
+        request = self.ledger.artefacts.put(b'{"messages":[]}')
+        talk, turn = "r01.c01-executor", "r01.c01-executor.t01"
+        call = {
+            "conversation": talk,
+            "turn": 1,
+            "attempt": 1,
+            "role": "executor",
+            "model": "some-model",
+            "rung": "tools",
+            "request_sha256": digest("request"),
+            "request": request,
+            "response": None,
+            "http_status": 500,
+            "status": "server_error",
+            "detail": "500: no",
+            "tokens_in": 0,
+            "tokens_out": 0,
+            "estimated": False,
+            "cost": 0.0,
+            "priced": True,
+            "prompts_sha256": digest("prompts"),
+            "context": {"view": "agent_view"},
+        }
+        self.campaign_level(EntryKind.MODEL_CALL, call, name=f"{turn}.a01")
+        silence = {"conversation": talk, "role": "executor", "model": "some-model", "code": "refused", "calls": [turn]}
+        self.campaign_level(EntryKind.MALFORMED, {**silence, "problems": ["no"]}, name=talk)
+        repeat = {"conversation": talk, "turn": 1, "action": "look_axis", "signature": digest("again")}
+        self.campaign_level(EntryKind.REPEAT, repeat, name=turn)
+        wish = {"conversation": talk, "what": "tool", "name": "circuits", "reason": "to follow an edge"}
+        self.campaign_level(EntryKind.WISH, wish, name=turn)
+        budget = {"budget": "tokens", "limit": 100.0, "percent": 65, "spent": 70.0}
+        self.campaign_level(EntryKind.BUDGET, budget, name="tokens-65")
+
+    def order(self, round: int, slot: int, outcome: Outcome) -> None:
+        """A control that a reviewer ordered and that failed, and a person who approves of the plan all the same."""
+        prereg = self.plan(outcome, round, slot).sha256
+        control = {
+            "prereg_sha256": prereg,
+            "control": "shuffled_input",
+            "variant": "shuffled_input(0)",
+            "jobs": {},
+            "measurements": {},
+            "status": "timeout",
+            "reason": "no answer",
+            "baseline": None,
+            "gain": None,
+            "low": None,
+            "threshold": 0.03,
+            "passed": None,
+            "sentence": "The control could not be measured.",
+        }
+        self.add(EntryKind.CONTROL, round, slot, control, name="shuffled_input")
+        approval = {"prereg_sha256": prereg, "of": "registration", "approved": True, "person": "Ada", "reason": ""}
+        self.add(EntryKind.APPROVAL, round, slot, approval, name="registration")
+
+    def check(self, name: str = "own.first-1", **changes) -> None:
+        self.ledger.append(
+            EntryKind.TOOL_CHECK,
+            f"tool_check/{name}",
+            "own.first@1",
+            {
+                "tool": "own.first",
+                "version": "1",
+                "source_sha256": digest("source"),
+                "shape": "GeneScores",
+                "worlds": "1",
+                "catalogue": "2",
+                "places": ["layer 0", "layer 1"],
+                "planted": 40,
+                "found": 38,
+                "power": 0.95,
+                "power_low": 0.85,
+                "empty": 200,
+                "passed_empty": 6,
+                "error": 0.03,
+                "error_low": 0.013,
+                "error_high": 0.06,
+                "unmeasured": 0,
+                "level": 0.05,
+                "fit": True,
+                **changes,
+            },
+        )
+
     def end_round(self, round: int, bits: dict[str, bool], *, retired: bool | None = None) -> None:
         self.campaign_level(
             EntryKind.ROUND,
@@ -433,6 +519,9 @@ class Told:
             ],
         )
         story.trial()
+        story.talk()
+        story.order(1, 1, Outcome(locus=1))
+        story.check()
         story.rejudge(1, 1, Outcome(locus=1))
         story.round(
             2,

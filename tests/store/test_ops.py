@@ -34,3 +34,16 @@ def test_timings_are_kept_in_order_and_leave_the_chain_alone(ledger):
     ledger.ops.record_timings("c/r01.s003", {})
     assert len(ledger.ops.timings()) == 4
     assert ledger.head() == before
+
+
+def test_what_people_hand_in_waits_until_it_is_taken_up(ledger):
+    before = ledger.head()
+    first = ledger.ops.hand_in("c", "proposal", "Ada", "{}")
+    ledger.ops.hand_in("c", "approval", "Ada", "{}")
+    ledger.ops.hand_in("d", "proposal", "Bob", "{}")
+    assert [(item.number, item.person) for item in ledger.ops.inbox("c", "proposal")] == [(first, "Ada")]
+    assert [item.campaign for item in ledger.ops.inbox(None)] == ["c", "c", "d"]
+    ledger.ops.take_in(first)
+    assert ledger.ops.inbox("c", "proposal") == []
+    assert len(ledger.ops.inbox("c", waiting=False)) == 2
+    assert ledger.head() == before

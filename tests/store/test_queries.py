@@ -192,6 +192,7 @@ def test_records_and_tables_have_the_same_columns():
         "review_trial": row_records.TrialRow,
         "round": row_records.RoundRow,
         "stream": row_records.StreamRow,
+        "tool_check": row_records.ToolCheckRow,
     }
     for table, record in records.items():
         fields = {field.name for field in dataclasses.fields(record)}

@@ -9,8 +9,9 @@ from theodolite.agents.llm import CallsForbidden, ModelSettings, SettingsError
 from theodolite.agents.loop import NODES, Conversing, Executor, Reviewer, Surveying, run_campaign
 from theodolite.agents.model_reviewer import ModelReviewer
 from theodolite.agents.planner import Planner
+from theodolite.agents.replaying import Replayed, ReplayError, replay_campaign
 from theodolite.agents.reviewer import LintReviewer
-from theodolite.agents.team import Team, assemble, same_family
+from theodolite.agents.team import Team, assemble, outside_reviewer, same_family
 
 __all__ = [
     "NODES",
@@ -26,12 +27,16 @@ __all__ = [
     "ModelReviewer",
     "ModelSettings",
     "Planner",
+    "ReplayError",
+    "Replayed",
     "Reviewer",
     "SettingsError",
     "Surveying",
     "Team",
     "assemble",
     "halt_on_signals",
+    "outside_reviewer",
+    "replay_campaign",
     "run_campaign",
     "same_family",
 ]

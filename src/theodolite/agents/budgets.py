@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from theodolite.experiments import CampaignRun
 from theodolite.store import (
     WARN_AT,
     BudgetName,
     EntryKind,
+    Spending,
     StopReason,
     budget_marks,
+    entry_counts,
     entry_id,
     spending,
 )
@@ -41,6 +45,15 @@ class BudgetSpent(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+
+
+@dataclass
+class _Counted:
+    """What the chain holds of a campaign up to a row."""
+
+    seq: int = 0
+    paid: Spending = field(default_factory=lambda: Spending(0, 0, 0, 0, 0.0, 0))
+    rows: Counter[EntryKind] = field(default_factory=Counter)
 
 
 class Meter:
@@ -75,6 +88,7 @@ class Meter:
         self._session: int | None = None
         self._since = 0.0
         self._marks: dict[BudgetName, int] | None = None
+        self._counted = _Counted()
 
     def begin(self) -> None:
         """Start the clock of a session."""
@@ -98,6 +112,10 @@ class Meter:
 
     def spent(self, budget: BudgetName) -> float:
         """Return how much of a budget is spent, over all sessions."""
+        self._follow()
+        return self._amount(budget)
+
+    def _amount(self, budget: BudgetName) -> float:
         run, ledger = self._run, self._run.ledger
         campaign = run.setting.campaign_id
         match budget:
@@ -106,20 +124,30 @@ class Meter:
                     ledger.ops.update_session(self._session, self._seconds())
                 return ledger.ops.seconds_run(campaign)
             case "tokens":
-                return float(spending(ledger, campaign).tokens)
+                return float(self._counted.paid.tokens)
             case "money":
-                return spending(ledger, campaign).cost
+                return self._counted.paid.cost
             case "experiments":
                 return float(run.registered())
             case "looks":
-                return float(ledger.count_of(EntryKind.LOOK, campaign))
+                return float(self._counted.rows[EntryKind.LOOK])
             case "repeats":
-                return float(ledger.count_of(EntryKind.REPEAT, campaign))
+                return float(self._counted.rows[EntryKind.REPEAT])
+
+    def _follow(self) -> None:
+        """Count what was appended since the last time; done before every call."""
+        ledger, campaign, counted = self._run.ledger, self._run.setting.campaign_id, self._counted
+        head = ledger.head().seq
+        if head > counted.seq:
+            counted.paid += spending(ledger, campaign, counted.seq)
+            counted.rows.update(entry_counts(ledger, campaign, counted.seq))
+            counted.seq = head
 
     def check(self) -> tuple[StopReason, str] | None:
         """Write the marks that budgets have passed since, and return why the campaign must end, if it must."""
         if not self._metered:
             return None
+        self._follow()
         for budget in _NAMES:
             limit = self._run.setting.spec.limit(budget)
             if limit is not None:
@@ -156,7 +184,7 @@ class Meter:
         if budget == "wall_time" and self._time_marks is not None:
             share, spent = float(self._time_marks()), None
         else:
-            amount = self.spent(budget)
+            amount = self._amount(budget)
             share, spent = 100 * amount / limit, None if budget == "wall_time" else amount
         due = [percent for percent in WARN_AT if passed < percent <= share]
         if not due:
@@ -166,11 +194,11 @@ class Meter:
         identifier = entry_id(campaign, EntryKind.BUDGET, name=f"{budget}-{percent}")
         self._run.ledger.append_once(EntryKind.BUDGET, identifier, campaign, payload)
         self._passed[budget] = percent
-        self._warn(f"{percent} % of the budget of {_WORDS[budget]} is spent ({_amount(budget, limit)} in all).")
+        self._warn(f"{percent} % of the budget of {_WORDS[budget]} is spent ({_in_units(budget, limit)} in all).")
 
     def _words(self, budget: BudgetName) -> str:
         limit = self._run.setting.spec.limit(budget) or 0.0
-        return f"the budget of {_WORDS[budget]} is spent: {_amount(budget, limit)}"
+        return f"the budget of {_WORDS[budget]} is spent: {_in_units(budget, limit)}"
 
 
 _WORDS: dict[BudgetName, str] = {
@@ -183,7 +211,7 @@ _WORDS: dict[BudgetName, str] = {
 }
 
 
-def _amount(budget: BudgetName, limit: float) -> str:
+def _in_units(budget: BudgetName, limit: float) -> str:
     match budget:
         case "wall_time":
             return f"{limit:,.0f} s"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from theodolite.agents.llm.usage import estimated_tokens
@@ -12,9 +14,10 @@ from theodolite.experiments import CampaignRun
 from theodolite.gates import StreamExhausted
 from theodolite.prompts import Prompts, clean_text, fence
 from theodolite.store import AgentView, agent_view
+from theodolite.store.agent_view import Released
 from theodolite.tools import Tool
 
-__all__ = ["executor_context", "lean_view"]
+__all__ = ["Lean", "executor_context", "lean_view"]
 
 _SECTIONS: Final = ("supported", "tried", "refused", "looked")
 """Sections that grow with the campaign, newest first; they are cut in turn until the context fits."""
@@ -58,8 +61,15 @@ def executor_context(
         The query: the view, its limits, how much of each section is shown and left out, and the hash of the message.
     """
     view = agent_view(run.ledger, run.setting.campaign_id)
-    rows = _rows(run, view, round_number)
-    shown = {name: min(len(rows[name]), _MOST[name]) for name in _SECTIONS}
+    lean = lean_view(view, _MOST)
+    totals = {**lean.totals, "looked": len(view.looks)}
+    rows = {
+        "supported": lean.supported,
+        "tried": lean.tried,
+        "refused": lean.refused,
+        "looked": _looked(view, _MOST["looked"]),
+    }
+    shown = {name: len(rows[name]) for name in _SECTIONS}
     fixed = {
         "conversation": conversation,
         "round": round_number,
@@ -67,11 +77,11 @@ def executor_context(
         "looks_left": "without limit" if left.get("looks") is None else int(left["looks"] or 0),
         "setting": fence("model and tools", _setting(run)),
         "references": fence("references", _references(run)),
-        "round_so_far": fence("proposals of this round", rows["round_so_far"]),
+        "round_so_far": fence("proposals of this round", _proposed(run, round_number)),
         "budgets": fence("what is left", {**left, "next_level": _next_level(run)}),
     }
     while True:
-        sections = {name: fence(_LABELS[name], _cut(rows[name], shown[name])) for name in _SECTIONS}
+        sections = {name: fence(_LABELS[name], _cut(rows[name], shown[name], totals[name])) for name in _SECTIONS}
         text = prompts.render("context", **fixed, **sections)
         tokens = estimated_tokens(text)
         longest = max(_SECTIONS, key=lambda name: shown[name])
@@ -86,7 +96,7 @@ def executor_context(
         "tokens": tokens,
         "looks": looks,
         "shown": shown,
-        "left_out": {name: len(rows[name]) - shown[name] for name in _SECTIONS},
+        "left_out": {name: totals[name] - shown[name] for name in _SECTIONS},
         "sha256": digest(text),
     }
     return text, query
@@ -100,43 +110,69 @@ _LABELS: Final[Mapping[str, str]] = {
 }
 
 
-def _cut(rows: Sequence[Any], most: int) -> dict[str, Any]:
-    return {"shown": list(rows[:most]), "left_out": len(rows) - min(most, len(rows))}
+def _cut(rows: Sequence[Any], most: int, total: int) -> dict[str, Any]:
+    return {"shown": list(rows[:most]), "left_out": total - min(most, len(rows))}
 
 
-def _rows(run: CampaignRun, view: AgentView, round_number: int) -> dict[str, list[Any]]:
-    return {
-        **lean_view(view),
-        "looked": [
-            {"look": look.id.rpartition("/")[2], "tool": look.tool, "at": look.params, "strongest": _strongest(look)}
-            for look in reversed(view.looks)
-        ],
-        "round_so_far": [
-            {"claim": item.claim.reference.name, "tool": item.tool, "at": str(item.locus)}
-            for item in run.proposed(round_number).values()
-        ],
-    }
+def _looked(view: AgentView, most: int) -> list[Any]:
+    return [
+        {"look": look.id.rpartition("/")[2], "tool": look.tool, "at": look.params, "strongest": _strongest(look)}
+        for look in islice(reversed(view.looks), most)
+    ]
 
 
-def lean_view(view: AgentView) -> dict[str, list[Any]]:
-    """Return what a view says of claims, newest first: supported, tried with their bit, refused with reasons.
+def _proposed(run: CampaignRun, round_number: int) -> list[Any]:
+    return [
+        {"claim": item.claim.reference.name, "tool": item.tool, "at": str(item.locus)}
+        for item in run.proposed(round_number).values()
+    ]
 
-    Tried claims of a round that is not finished have no bit yet. Retired families come first of what was tried.
+
+@dataclass(frozen=True)
+class Lean:
+    """What a view says of claims, newest first and no more than so many; ``totals`` says how many there are of each."""
+
+    supported: list[Any]
+    tried: list[Any]
+    refused: list[Any]
+    totals: dict[str, int]
+
+
+def lean_view(view: AgentView, most: Mapping[str, int]) -> Lean:
+    """Return what a view says of claims: supported, tried with their bit, refused with reasons; newest first.
+
+    Tried claims on a retired block have their verdict. Retired families come first of what was tried. Claims of a round
+    that is not finished have no bit yet; those of its own round an executor is told apart.
     """
-    supported = [_seen(bit) for bit in reversed(view.bits) if bit.supported]
-    known = {bit.hypothesis_id for bit in view.bits}
-    retired = [{"retired_tool": family} for family in sorted(view.retired_families)]
-    open_round = [{"hypothesis_id": name[:12]} for name in view.tried_hypotheses if name not in known]
-    tried = [{**_seen(bit), "supported": bit.supported} for bit in reversed(view.bits)]
-    refused = [
-        {**_seen(item), "code": item.code, "reason": clean_text(item.reason, _LONGEST_REASON)}
-        for item in reversed(view.refusals)
-    ]
-    broken = [
-        {**_seen(item), "code": item.code, "reason": clean_text(item.reason, _LONGEST_REASON)}
-        for item in reversed(view.failures)
-    ]
-    return {"supported": supported, "tried": [*retired, *open_round, *tried], "refused": [*refused, *broken]}
+    first = [{"retired_tool": family} for family in sorted(view.retired_families)][: most["tried"]]
+    bits = list(islice(reversed(view.bits), most["tried"] - len(first)))
+    # What was released last is what was tried last, but for claims whose block is still open.
+    released = {_place(item): item for item in islice(reversed(view.released), 4 * most["tried"])}
+    told = [{**_seen(bit), "supported": bit.supported, **_told(released.get(_place(bit)))} for bit in bits]
+    supported = [bit for bit in view.bits if bit.supported]
+    refused = [*reversed(view.refusals), *reversed(view.failures)]
+    return Lean(
+        supported=[_seen(bit) for bit in islice(reversed(supported), most["supported"])],
+        tried=[*first, *told],
+        refused=[_explained(item) for item in refused[: most["refused"]]],
+        totals={
+            "supported": len(supported),
+            "tried": len(view.retired_families) + len(view.bits),
+            "refused": len(refused),
+        },
+    )
+
+
+def _place(item: Any) -> tuple[str, int, int]:
+    return item.campaign, item.round, item.slot
+
+
+def _told(item: Released | None) -> dict[str, Any]:
+    return {} if item is None else {"verdict": item.verdict.value, "first_unmet": item.first_unmet}
+
+
+def _explained(item: Any) -> dict[str, Any]:
+    return {**_seen(item), "code": item.code, "reason": clean_text(item.reason, _LONGEST_REASON)}
 
 
 def _seen(item: Any) -> dict[str, str]:

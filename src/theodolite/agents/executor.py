@@ -25,7 +25,9 @@ _FAILURES: Final = 2
 _SPARE_TURNS: Final = 4
 """Turns beyond the looks of a conversation: for repeats, for what it asks for, and for the claim."""
 _SHOWN: Final = 12
-_BUDGETS: Final[tuple[BudgetName, ...]] = ("experiments", "looks", "tokens", "money", "repeats")
+_BUDGETS: Final[tuple[BudgetName, ...]] = ("experiments", "looks", "repeats")
+"""What it is told of. Tokens and money are spent by the reviewer as well, on records of the hold-out block: what is
+left of them would tell how those came out."""
 
 
 class ModelExecutor:

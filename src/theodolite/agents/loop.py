@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
 from theodolite.agents.budgets import Meter
 from theodolite.agents.halting import CampaignPaused
+from theodolite.agents.people import approve_plans, approve_verdicts, pause_for_people
 from theodolite.claims import Hypothesis
-from theodolite.experiments import CampaignRun, Look
+from theodolite.experiments import CampaignRun, Event, Look
+from theodolite.experiments.approvals import withdrawn
+from theodolite.experiments.proposals import of_people_alone, proposals_wait, take_up_proposals
 from theodolite.gates import StreamExhausted
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
@@ -105,12 +108,15 @@ def _propose(state: RoundState, runtime: Any) -> dict[str, int]:
     # A round that has gone on to registration keeps its hypotheses; an unfinished proposal step is made again.
     if not run.proposals_complete(number):
         slots = min(run.setting.round_size, run.setting.spec.budget.experiments - run.registered())
-        free = range(1, slots + 1)
-        proposals: Iterable[Hypothesis] = (
-            executor.converse(run, number, free)
-            if isinstance(executor, Conversing)
-            else executor.propose(run, list(run.explore()), slots)
-        )
+        people = take_up_proposals(run, number, slots)
+        free = range(people.taken + 1, people.taken + 1 if people.alone else slots + 1)
+        proposals: Iterable[Hypothesis] = ()
+        if free:
+            proposals = (
+                executor.converse(run, number, free)
+                if isinstance(executor, Conversing)
+                else executor.propose(run, list(run.explore()), len(free))
+            )
         # Each is written before the next is asked for.
         for slot, hypothesis in zip(free, proposals, strict=False):
             run.propose(number, slot, hypothesis)
@@ -127,8 +133,10 @@ def _register(state: RoundState, runtime: Any) -> dict[str, int]:
 
 def _review_plans(state: RoundState, runtime: Any) -> dict[str, int]:
     run: CampaignRun = runtime.context["run"]
-    for slot, plan in run.plans(state["round"]).items():
-        if run.reviewed(1, state["round"], slot) is None:
+    plans = run.plans(state["round"])
+    for done, (slot, plan) in enumerate(plans.items()):
+        run.notify(Event("review plans", done, len(plans), plan.claim_text))
+        if run.reviewed(1, state["round"], slot) is None and not withdrawn(run, state["round"], slot):
             run.review(state["round"], slot, runtime.context["reviewer"].review_plan(plan))
     return {}
 
@@ -146,7 +154,9 @@ def _judge(state: RoundState, runtime: Any) -> dict[str, int]:
 def _review_records(state: RoundState, runtime: Any) -> dict[str, int]:
     run: CampaignRun = runtime.context["run"]
     number = state["round"]
-    for slot, plan in run.plans(number).items():
+    plans = run.plans(number)
+    for done, (slot, plan) in enumerate(plans.items()):
+        run.notify(Event("review records", done, len(plans), plan.claim_text))
         first = run.reviewed(1, number, slot)
         judgement = run.judgement(number, slot)
         prereg = run.result_prereg(number, slot)
@@ -172,10 +182,12 @@ def _steer(state: RoundState, runtime: Any) -> dict[str, int]:
 NODES = {
     "propose": _propose,
     "register": _register,
+    "approve_plans": approve_plans,
     "review_plans": _review_plans,
     "run_jobs": _run_jobs,
     "judge": _judge,
     "review_records": _review_records,
+    "approve_verdicts": approve_verdicts,
     "record": _record,
     "steer": _steer,
 }
@@ -250,6 +262,8 @@ def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
 
     with SqliteSaver.from_conn_string(str(run.setting.workspace.checkpoints)) as saver:
         graph = _graph(saver)
+        # Checkpoints are expendable: none is worth waiting for the disk, as SQLite would after every node.
+        saver.conn.execute("PRAGMA synchronous=NORMAL")
         while run.stopped() is None:
             number = run.rounds_closed() + 1
             # A round that was begun is finished whatever is spent: its levels are owed.
@@ -261,16 +275,20 @@ def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
             config: Any = {"configurable": {"thread_id": thread}}
             start: Any = {"campaign": run.setting.campaign_id, "round": number, "slots": 0}
             resumed = bool(graph.get_state(config).next)
-            graph.invoke(None if resumed else start, config, context=context, durability="sync")
+            found = graph.invoke(None if resumed else start, config, context=context, durability="sync")
+            if found and found.get("__interrupt__"):
+                raise pause_for_people(run, found["__interrupt__"][0].value)
             saver.delete_thread(thread)
             if not run.plans(number):
-                reason = meter.check() or barren(run, context["executor"])
+                reason = meter.check() or barren(run, number, context["executor"])
                 if reason is not None:
                     run.stop(*reason)
 
 
-def barren(run: CampaignRun, executor: Executor) -> tuple[StopReason, str] | None:
+def barren(run: CampaignRun, round_number: int, executor: Executor) -> tuple[StopReason, str] | None:
     """Return why a round that locked no plan is the last, None if the executor is to be asked again."""
+    if proposals_wait(run) or of_people_alone(run, round_number):
+        return None
     if not isinstance(executor, Conversing):
         return StopReason.NO_CANDIDATES, "nothing testable, powered and untried is left"
     empty = run.barren_rounds()

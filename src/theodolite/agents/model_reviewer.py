@@ -25,7 +25,7 @@ __all__ = ["CODES", "CONTROLS", "ModelReviewer"]
 
 _MOST_CONTROLS: Final = 2
 _MOST_OBJECTIONS: Final = 8
-_MOST_BITS: Final = 40
+_MOST: Final = {"supported": 40, "tried": 40, "refused": 0}
 
 CODES: Final[dict[ObjectionCode, str]] = {
     "label_leak": "a feature or covariate derives from the reference that it is tested against",
@@ -180,12 +180,8 @@ class ModelReviewer:
 
     def _plan_message(self, plan: Plan) -> str:
         view = self._view()
-        known = {} if view is None else lean_view(view)
-        campaign = {
-            "supported": known.get("supported", [])[:_MOST_BITS],
-            "tried": known.get("tried", [])[:_MOST_BITS],
-            "retired_tools": [] if view is None else sorted(view.retired_families),
-        }
+        known = None if view is None else lean_view(view, _MOST)
+        campaign = {} if known is None else {"supported": known.supported, "tried": known.tried}
         return self._prompts.render(
             "plan",
             plan=fence("plan", _shown(plan)),

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from theodolite.claims import Author, Direction, Hypothesis, Relation
 from theodolite.data import DISCOVERY
 from theodolite.experiments import CampaignRun, Event, Look
+from theodolite.experiments.proposals import slots_of_people
 from theodolite.gates import StreamExhausted
 from theodolite.gates.catalogue2.baselines import GAIN
 from theodolite.gates.exploration import Margin
@@ -156,8 +157,9 @@ class Planner:
     @staticmethod
     def _levels(run: CampaignRun, slots: int) -> list[LevelRule]:
         registrar, levels = run.registrar(), []
+        first = slots_of_people(run, run.rounds_closed() + 1)
         try:
-            for place in range(slots):
+            for place in range(first, first + slots):
                 levels.append(registrar.level(place))
         except StreamExhausted:
             pass

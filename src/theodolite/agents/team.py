@@ -20,9 +20,11 @@ from theodolite.agents.model_reviewer import ModelReviewer
 from theodolite.agents.planner import Planner
 from theodolite.agents.reviewer import LintReviewer
 from theodolite.experiments import CampaignRun, CampaignSpec
-from theodolite.store import agent_view
+from theodolite.experiments.agents_spec import AgentsSpec
+from theodolite.prompts import load_prompts
+from theodolite.store import Ledger, agent_view
 
-__all__ = ["Team", "assemble", "same_family"]
+__all__ = ["Team", "assemble", "outside_reviewer", "same_family"]
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,9 @@ class Team:
     meter: Meter
 
 
-def same_family(spec: CampaignSpec) -> str | None:
+def same_family(agents: AgentsSpec | None) -> str | None:
     """Return a warning where executor and reviewer are models of one maker, who share blind spots; None otherwise."""
-    models = {} if spec.agents is None else spec.agents.models
+    models = {} if agents is None else agents.models
     if len(models) < 2:
         return None
     maker = model_family(models["executor"])
@@ -116,6 +118,20 @@ def assemble(
             caller, prompts, models["reviewer"], sampling, lambda: agent_view(run.ledger, run.setting.campaign_id)
         )
     return Team(executor, reviewer, meter)
+
+
+def outside_reviewer(model: str, ledger: Ledger, subject: str) -> ModelReviewer:
+    """Return a language model as reviewer outside of any campaign; its calls are rows under ``subject``.
+
+    Raises
+    ------
+    SettingsError, CallsForbidden
+        As for :func:`assemble`.
+    """
+    settings, prompts = ModelSettings.read(), load_prompts()
+    breaker = CircuitBreaker(settings)
+    caller = Caller(ledger, subject, OpenAIWire(settings), settings, breaker, prompts.sha256)
+    return ModelReviewer(caller, prompts, model, Sampling(), lambda: None)
 
 
 def _priced(spec: CampaignSpec, models: dict[str, str], settings: ModelSettings) -> None:

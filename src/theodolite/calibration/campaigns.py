@@ -141,7 +141,7 @@ def step_through(run: CampaignRun, executor: Executor, reviewer: Reviewer) -> st
             break
         state: dict[str, Any] = {"campaign": run.setting.campaign_id, "round": number, "slots": 0}
         for node in NODES.values():
-            state |= node(state, runtime)  # type: ignore[arg-type]
+            state |= node(state, runtime)
             if not state["slots"]:
                 break
         if not run.plans(number):

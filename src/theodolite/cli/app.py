@@ -8,15 +8,19 @@ import typer
 
 from theodolite import __version__
 from theodolite.cli import (
+    approving,
     calibrating,
     campaign_commands,
     doctor,
     ledger_commands,
     model_commands,
     planning,
+    prompt_commands,
+    proposing,
+    replaying,
     reviewing,
     status,
-    tool_commands,
+    tool_checking,
 )
 from theodolite.cli.errors import Commands
 from theodolite.cli.exit_codes import epilog
@@ -56,10 +60,14 @@ app.command(short_help="Run a small unattended campaign on packaged cells.")(cam
 app.command(short_help="Write a commented campaign file.")(campaign_commands.init)
 app.command(short_help="Show what a campaign could find, and its cost.")(planning.plan)
 app.command(short_help="Run a campaign file, or continue it.")(campaign_commands.run)
+app.command(short_help="Hand in a claim of your own.")(proposing.propose)
+app.command(short_help="Show or approve what waits for people.")(approving.approve)
+app.command(short_help="Run a recorded campaign again, offline.")(replaying.replay)
 app.command(short_help="Show how the campaigns of a workspace stand.")(status.status)
 app.add_typer(ledger_commands.app, name="ledger")
-app.add_typer(tool_commands.app, name="tools")
+app.add_typer(tool_checking.app, name="tools")
 app.add_typer(model_commands.app, name="models")
+app.add_typer(prompt_commands.app, name="prompts")
 app.add_typer(reviewing.app, name="reviewers")
 app.command(short_help="Measure error rates in worlds of known truth.")(calibrating.calibrate)
 app.command(short_help="Check machine, packages, model and cells.")(doctor.doctor)

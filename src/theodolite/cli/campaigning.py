@@ -119,7 +119,7 @@ def describe_setting(setting: Setting) -> None:
     if spec.agents is not None:
         table.add_row("agents", f"executor {spec.agents.executor}, reviewer {spec.agents.reviewer}")
     results().print(table)
-    warning = same_family(spec)
+    warning = same_family(spec.agents)
     if warning is not None:
         results().print(f"Warning: {warning}", style="bold yellow", soft_wrap=True)
 
@@ -137,6 +137,7 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
     with waiting("Opening the ledger"):
         from theodolite.agents import CampaignPaused, Halt, assemble, halt_on_signals, run_campaign
         from theodolite.calibration.plants import seal_round
+        from theodolite.calibration.toolcheck import check_tool
         from theodolite.experiments import CampaignRun, Event, LocalRunner, StepError, Workspace
         from theodolite.store import Ledger
 
@@ -156,7 +157,7 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
             halt.check()
             progress(event)
 
-        run = CampaignRun(setting, ledger, runner, notify)
+        run = CampaignRun(setting, ledger, runner, notify, check=check_tool)
         stopped = run.stopped()
         if stopped is not None:
             return Finished(setting.campaign_id, stopped, was_complete=True)

@@ -78,6 +78,7 @@ def _findings(workspace: Path) -> Iterator[Finding]:
         yield _package(package)
     for name, check in (("torch threads", _torch), ("packaged model", _model), ("packaged cells", _cells)):
         yield _tried(name, check)
+    yield _language_models()
 
 
 def _tried(name: str, check: Callable[[], str]) -> Finding:
@@ -161,6 +162,20 @@ def _cells() -> str:
 
     cells = load_pbmc()
     return f"{cells.name}, {len(cells.cells)} cells x {len(cells.genes)} genes, sha256 {cells.sha256[:16]}"
+
+
+def _language_models() -> Finding:
+    """Say where language models would be asked; nothing is sent."""
+    from theodolite.agents.llm import ModelSettings, SettingsError, calls_allowed
+
+    try:
+        settings, allowed = ModelSettings.read(), calls_allowed()
+    except SettingsError as error:
+        return Finding("language models", str(error), False, "mend or remove that setting")
+    key = "a key is set" if settings.key is not None else "no key is set"
+    where = settings.base_url or "the hosted server of OpenAI"
+    only = "" if allowed == "all" else f"; calls allowed: {allowed}"
+    return Finding("language models", f"{where}, {key}{only}; asked only where a campaign file names a model", None)
 
 
 def _print(findings: list[Finding]) -> None:

@@ -20,6 +20,7 @@ class UserError(Exception):
 # By name, so that looking up an error never imports the library that defines it.
 CODE_OF: dict[str, ExitCode] = {
     "theodolite.agents.halting.CampaignPaused": ExitCode.CAMPAIGN,
+    "theodolite.agents.replaying.ReplayError": ExitCode.PROBLEM,
     "theodolite.agents.llm.settings.SettingsError": ExitCode.BAD_INPUT,
     "theodolite.agents.llm.wire.CallsForbidden": ExitCode.BAD_INPUT,
     "theodolite.cli.errors.UserError": ExitCode.BAD_INPUT,
@@ -29,11 +30,13 @@ CODE_OF: dict[str, ExitCode] = {
     "theodolite.data.splits.SplitError": ExitCode.BAD_INPUT,
     "theodolite.experiments.campaign.CampaignError": ExitCode.BAD_INPUT,
     "theodolite.experiments.journal.StepError": ExitCode.CAMPAIGN,
+    "theodolite.experiments.menus.ProposalError": ExitCode.BAD_INPUT,
     "theodolite.gates.stream.StreamExhausted": ExitCode.BAD_INPUT,
     "theodolite.models.facts.CheckpointError": ExitCode.BAD_INPUT,
     "theodolite.models.facts.ModelNotFoundError": ExitCode.BAD_INPUT,
     "theodolite.prompts.PromptError": ExitCode.BAD_INPUT,
     "theodolite.models.training_settings.TrainingError": ExitCode.BAD_INPUT,
+    "theodolite.plugins.PluginError": ExitCode.BAD_INPUT,
     "theodolite.store.errors.ArtefactError": ExitCode.LEDGER,
     "theodolite.store.errors.LedgerBusy": ExitCode.LEDGER,
     "theodolite.store.errors.LedgerExists": ExitCode.LEDGER,

@@ -23,7 +23,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.PROBLEM: "it found a problem (verify, diff, doctor), or met an unforeseen error",
     ExitCode.BAD_INPUT: "wrong use or a file that cannot be used; nothing was run",
     ExitCode.LEDGER: "the ledger cannot be opened or is busy",
-    ExitCode.CAMPAIGN: "a campaign stopped on an error of its own",
+    ExitCode.CAMPAIGN: "a campaign stopped on an error of its own, or waits for a server or for people",
     ExitCode.INTERRUPTED: "interrupted; the same command continues",
 }
 """What each code means, in words."""

@@ -9,7 +9,7 @@ import typer
 
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
-from theodolite.cli.tool_commands import JsonOption
+from theodolite.cli.tool_commands import JsonOption, PluginOption
 
 __all__ = ["app", "train_app"]
 
@@ -19,13 +19,17 @@ app.add_typer(train_app, name="train")
 
 
 @app.command("list")
-def list_models(as_json: JsonOption = False) -> None:
-    """List the packaged models."""
+def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> None:
+    """List the packaged models, and those of plug-ins."""
     from rich.table import Table
 
-    from theodolite.models.facts import available_models, model_facts
+    from theodolite.models.facts import available_models
+    from theodolite.models.offered import offered_models
+    from theodolite.plugins import find_facts, load_installed, load_plugins
 
-    known = [model_facts(name) for name in available_models()]
+    load_plugins(plugin or ())
+    load_installed("models")
+    known = [find_facts(name) for name in (*available_models(), *offered_models())]
     if as_json:
         print_json(
             [

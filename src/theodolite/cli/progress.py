@@ -16,12 +16,19 @@ if TYPE_CHECKING:
 __all__ = ["CampaignProgress", "Counter", "EventLike", "counted", "waiting"]
 
 WORDS = {
+    "count": "Counting co-expression",
+    "check the tools": "Checking plug-ins in worlds of known truth",
     "read the model": "Reading the model, trained and untrained",
+    "place the baselines": "Finding where each baseline does best",
     "explore": "Looking at the discovery genes",
     "choose": "Choosing hypotheses that have the power to be tested",
     "register": "Locking hypotheses before any result",
+    "ask the executor": "Asking the executor for claims",
+    "review plans": "Reviewing the plans",
     "measure": "Measuring on held-out genes",
+    "control": "Running controls that the reviewer ordered",
     "judge": "Judging against the nulls",
+    "review records": "Reviewing the records",
 }
 """Phases of a campaign in words; a phase that is not here is shown under its own name."""
 

@@ -15,8 +15,9 @@ from theodolite.cli.workspaces import LEDGER_FILE, WorkspaceOption, find_ledger
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from theodolite.agents import LintReviewer
+    from theodolite.agents import LintReviewer, ModelReviewer
     from theodolite.calibration.plants import Standing
+    from theodolite.store import Ledger
 
 __all__ = ["app"]
 
@@ -33,13 +34,12 @@ SUBJECT = "reviewers"
 @app.command("trials")
 def trials(
     workspace: WorkspaceOption = None,
-    reviewer: Annotated[str, typer.Option(help="Which reviewer: lint.")] = "lint",
+    reviewer: Annotated[str, typer.Option(help="Which reviewer: lint, or the name of a language model.")] = "lint",
     seed: Annotated[int, typer.Option(min=0, help="Fixes the items; another seed gives fresh ones.")] = 1,
     per_class: Annotated[int, typer.Option(min=1, help="Plants of each of the 13 classes; as many shams.")] = 10,
 ) -> None:
     """Give a reviewer sealed plants and shams and record what it says; a folder without a ledger gets one."""
     path = find_ledger(None) if workspace is None else workspace / LEDGER_FILE
-    chosen = _reviewer(reviewer)
     from theodolite.calibration.plants import DEFECTS, give, put_trial, sealed_items
     from theodolite.cli.progress import counted
     from theodolite.store import Ledger, trial_rows
@@ -50,6 +50,7 @@ def trials(
         ledger.coordinator("theodolite reviewers trials"),
         counted("Giving the reviewer sealed items", total) as count,
     ):
+        chosen = _reviewer(reviewer, ledger)
         known = {row.trial for row in trial_rows(ledger, chosen.name, subject=SUBJECT)}
         for done, sealed in enumerate(sealed_items(seed, per_class), start=1):
             if sealed.name not in known:
@@ -94,13 +95,11 @@ def show(
         say(f"Drew {figure}.")
 
 
-def _reviewer(name: str) -> LintReviewer:
-    from theodolite.agents import LintReviewer
+def _reviewer(name: str, ledger: Ledger) -> LintReviewer | ModelReviewer:
+    """Return the reviewer of code, or a language model; its calls are rows under the same subject as the trials."""
+    from theodolite.agents import LintReviewer, outside_reviewer
 
-    known = {"lint": LintReviewer}
-    if name not in known:
-        raise UserError(f"--reviewer is {name!r}; there is {', '.join(known)}")
-    return known[name]()
+    return LintReviewer() if name == "lint" else outside_reviewer(name, ledger, SUBJECT)
 
 
 def _plain(standing: Standing) -> dict[str, object]:

@@ -34,7 +34,8 @@ def print_life(life: SlotLife) -> None:
     if line.next_step:
         console.print(f"Next: {line.next_step}")
     _heading("Proposed")
-    console.print(Padding(f"by the {row.author} with {row.tool}: {row.rationale}", (0, 0, 0, 2)))
+    author = f"the {row.author}" if life.person is None else f"{life.person} (a person)"
+    console.print(Padding(f"by {author} with {row.tool}: {row.rationale}", (0, 0, 0, 2)))
     if life.refusal is not None:
         _heading("Refused before it ran")
         console.print(Padding(life.refusal, (0, 0, 0, 2)))
@@ -50,12 +51,24 @@ def print_life(life: SlotLife) -> None:
             f"  null {null.null.replace('_', ' ')}: {null.exceedances:,} of {null.draws:,} draws did as well, "
             f"p {number(null.p)}"
         )
+    if life.controls:
+        _heading("Controls that the reviewer ordered")
+        for control in life.controls:
+            mark, style = _MARK[control["passed"]]
+            console.print(f"  {control['control'].replace('_', ' ')} ({control['variant']}): {mark}", style=style)
+            console.print(Padding(control["sentence"], (0, 0, 0, 4)))
     for review in life.reviews:
         _heading(f"Review of the {'plan' if review.stage == 1 else 'record'} by {review.reviewer}")
         console.print(Padding(f"likeliest confound: {review.likely_confound}", (0, 0, 0, 2)))
         console.print(f"  predicted {review.predicted_verdict}; cap: {review.cap}")
         for item in review.objections:
             console.print(Padding(f"objects ({item['code']}, {item['gate']}): {item['note']}", (0, 0, 0, 2)))
+    if life.approvals:
+        _heading("People")
+    for said in life.approvals:
+        did = "approved" if said.approved else "rejected"
+        why = f": {said.reason}" if said.reason else ""
+        console.print(Padding(f"{said.person} {did} the {said.of}{why}", (0, 0, 0, 2)))
     _heading("Entries")
     for step in life.steps:
         console.print(f"  {step.seq:>5}  {step.at[:19]}  {step.kind:<14} {step.hash[:16]}", soft_wrap=True)

@@ -14,7 +14,8 @@ from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import find_ledger
 
 if TYPE_CHECKING:
-    from theodolite.reports import CampaignStanding, Standing
+    from theodolite.reports import AgentsStanding, CampaignStanding, Standing
+    from theodolite.reports.waiting import Waiting
     from theodolite.store import LeaseRow
 
 __all__ = ["status"]
@@ -29,14 +30,17 @@ def status(
     """Show how the campaigns of a workspace stand: rounds, slots, error stream, hold-out blocks, last entries."""
     path = find_ledger(workspace)
     from theodolite.reports import standing
+    from theodolite.reports.waiting import waiting
     from theodolite.store import Ledger
 
     with Ledger.open(path, read_only=True) as ledger:
         found = standing(ledger)
+        waits = waiting(ledger)
     if as_json:
-        print_json(found)
+        print_json({**vars(found), "waiting": waits})
     else:
         _print(found)
+        _print_waiting(waits)
 
 
 def _print(found: Standing) -> None:
@@ -81,4 +85,57 @@ def _print_campaign(campaign: CampaignStanding) -> None:
     for label, counts in (("slots", campaign.slots), ("outcomes", campaign.outcomes)):
         if counts:
             console.print(f"  {label}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
-    console.print(f"  {'under way' if campaign.stopped is None else f'stopped: {campaign.stopped}'}")
+    if campaign.agents is not None:
+        _print_agents(campaign.agents)
+    if campaign.seconds:
+        console.print(f"  run for {campaign.seconds:,.0f} s in all")
+    if campaign.stopped is not None:
+        console.print(f"  stopped: {campaign.stopped}", soft_wrap=True)
+    elif campaign.last_end is not None:
+        console.print(f"  waiting: {campaign.last_end}", soft_wrap=True)
+    else:
+        console.print("  under way")
+
+
+def _print_agents(agents: AgentsStanding) -> None:
+    console = results()
+    spent = agents.spending
+    console.print(f"  executor {agents.executor}, reviewer {agents.reviewer}", soft_wrap=True, markup=False)
+    if agents.warning is not None:
+        console.print(f"  Warning: {agents.warning}", style="bold yellow", soft_wrap=True, markup=False)
+    money = f", ${spent.cost:,.2f}" if spent.unpriced < spent.calls else ""
+    guessed = f" (usage of {spent.estimated} calls estimated)" if spent.estimated else ""
+    console.print(f"  {spent.calls} calls, {spent.tokens_in:,} tokens in, {spent.tokens_out:,} out{money}{guessed}")
+    if spent.unpriced:
+        console.print(f"  {spent.unpriced} calls have no price: name it in the settings ([models.prices])")
+    failed = {name: count for name, count in agents.outcomes.items() if name != "ok"}
+    for label, counts in (("calls that failed", failed), ("conversations without an answer", agents.malformed)):
+        if counts:
+            console.print(f"  {label}: {', '.join(f'{count} {name}' for name, count in counts.items())}")
+    if agents.repeats:
+        console.print(f"  repeated actions: {agents.repeats}")
+    for mark in agents.marks:
+        console.print(f"  {mark.percent} % or more of the budget of {mark.budget.replace('_', ' ')} is spent")
+    for wish in agents.wishes:
+        console.print(f"  the executor misses a {wish}", soft_wrap=True, markup=False)
+
+
+def _print_waiting(waits: Waiting) -> None:
+    console = results()
+    if not (waits.proposals or waits.approvals or waits.unrecorded):
+        return
+    console.print("\nPeople", style="bold")
+    for item in waits.proposals:
+        late = "; never taken up, for the campaign is complete" if item.late else ""
+        console.print(
+            f"  proposal {item.number} of {item.person} for {item.campaign}: {item.claim_text}{late}", soft_wrap=True
+        )
+    for campaign, awaited in waits.by_campaign.items():
+        answered = sum(item.handed_in is not None for item in awaited)
+        slots = ", ".join(f"{item.of} {item.subject.rpartition('/')[2]}" for item in awaited)
+        console.print(f"  {campaign} waits for approval: {slots} ({answered} answered)", soft_wrap=True)
+    for campaign, spent in waits.unrecorded.items():
+        console.print(
+            f"  {campaign}: questions of people cost {spent.tokens:,} tokens, ${spent.cost:,.4f}, not in the chain yet",
+            soft_wrap=True,
+        )

@@ -3,28 +3,64 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
 
-__all__ = ["app"]
+if TYPE_CHECKING:
+    from theodolite.tools import Tool
+
+__all__ = ["JsonOption", "PluginOption", "app", "known_tools", "tool_called"]
 
 app = typer.Typer(help="The instruments that a campaign may use.", no_args_is_help=True, rich_markup_mode=None)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="Path of a plug-in, a .py file or the folder of a package; may be repeated."),
+]
+
+
+def known_tools(plugins: list[Path] | None) -> tuple[Tool, ...]:
+    """Return every instrument: what is built in, what installed packages offer, and what plug-ins at paths do.
+
+    Raises
+    ------
+    PluginError
+        If one cannot be loaded.
+    """
+    from theodolite.plugins import load_installed, load_plugins
+    from theodolite.tools import tools
+
+    load_plugins(plugins or ())
+    load_installed("tools")
+    return tools()
+
+
+def tool_called(name: str, plugins: list[Path] | None) -> Tool:
+    """Return an instrument by name.
+
+    Raises
+    ------
+    UserError
+        If there is none, with those there are.
+    """
+    known = {tool.name: tool for tool in known_tools(plugins)}
+    if name not in known:
+        raise UserError(f"no tool {name!r}; there are {', '.join(known)}")
+    return known[name]
 
 
 @app.command("list")
-def list_tools(as_json: JsonOption = False) -> None:
-    """List the instruments."""
+def list_tools(plugin: PluginOption = None, as_json: JsonOption = False) -> None:
+    """List the instruments, those of plug-ins among them."""
     from rich.table import Table
 
-    from theodolite.tools import tools
-
-    known = tools()
+    known = known_tools(plugin)
     if as_json:
         print_json(
             [
@@ -44,14 +80,12 @@ def list_tools(as_json: JsonOption = False) -> None:
 
 @app.command("describe")
 def describe_tool(
-    name: Annotated[str, typer.Argument(help="A name that `tools list` prints.")], as_json: JsonOption = False
+    name: Annotated[str, typer.Argument(help="A name that `tools list` prints.")],
+    plugin: PluginOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Describe one instrument: what it measures, its unit, its parameters."""
-    from theodolite.tools import get_tool, tools
-
-    if name not in {tool.name for tool in tools()}:
-        raise UserError(f"no tool {name!r}; there are {', '.join(tool.name for tool in tools())}")
-    described = get_tool(name).describe()
+    described = tool_called(name, plugin).describe()
     if as_json:
         print_json(described)
         return

@@ -7,6 +7,7 @@ from theodolite.data.coexpression import coexpression
 from theodolite.data.counts import CellDataError, CellErrorCode, validate_counts
 from theodolite.data.families import FamilyTableError, GeneFamilies, load_families, read_families
 from theodolite.data.h5ad import load_h5ad
+from theodolite.data.offered import OfferError, offer_references, offered_references, references_called
 from theodolite.data.pbmc import load_pbmc
 from theodolite.data.permutations import PermutedReferences, permute_gene_names
 from theodolite.data.references import Reference, ReferenceTableError, load_programs, member_pairs, read_programs
@@ -33,6 +34,7 @@ __all__ = [
     "FamilyTableError",
     "GeneFamilies",
     "GeneStatistics",
+    "OfferError",
     "PermutedReferences",
     "PlantedCells",
     "Reference",
@@ -51,6 +53,8 @@ __all__ = [
     "load_programs",
     "make_split",
     "member_pairs",
+    "offer_references",
+    "offered_references",
     "permute_gene_names",
     "planted_cells",
     "read_collectri",
@@ -58,6 +62,7 @@ __all__ = [
     "read_programs",
     "read_tf_classes",
     "read_trrust",
+    "references_called",
     "regulon_references",
     "testability",
     "validate_counts",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from theodolite.experiments.campaign import TEMPLATE, CampaignError, CampaignSpec, load_campaign
+from theodolite.experiments.checking import Check, put_check, recorded_check, unfit
 from theodolite.experiments.jobs import JobOutcome, JobSpec, Materials
 from theodolite.experiments.journal import Event, StepError
 from theodolite.experiments.opening import Look
@@ -18,6 +19,7 @@ __all__ = [
     "CampaignError",
     "CampaignRun",
     "CampaignSpec",
+    "Check",
     "Event",
     "JobOutcome",
     "JobSpec",
@@ -33,4 +35,7 @@ __all__ = [
     "Workspace",
     "load_campaign",
     "prepare",
+    "put_check",
+    "recorded_check",
+    "unfit",
 ]

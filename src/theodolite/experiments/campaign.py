@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
 
 from theodolite.canonical import digest
 from theodolite.experiments.agents_spec import AgentsSpec
@@ -99,9 +99,15 @@ class CampaignSpec(Record):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="lower-case letters, digits and hyphens")
     seed: int = Field(default=1, ge=0, description="root of every random number of the campaign")
-    model: str = Field(default="compact-pbmc", description="name of a packaged model or folder of a checkpoint")
+    plugins: tuple[str, ...] = Field(default=(), description="paths of plug-ins, .py files or folders of packages")
+    model: str = Field(
+        default="compact-pbmc", description="name of a packaged model or of a plug-in's, or folder of a checkpoint"
+    )
     cells: CellsSpec = CellsSpec()
-    references: str = Field(default="programs", description="'programs' (packaged) or the path of a YAML of gene sets")
+    references: str = Field(
+        default="programs",
+        description="'programs' (packaged), a name that a plug-in offers, or the path of a YAML of gene sets",
+    )
     families: str = Field(default="packaged", description="'packaged' or the path of a TSV of gene and family")
     tools: tuple[str, ...] = Field(
         default=("geometry.axis_separation", "geometry.pair_proximity", "attention.edges"), min_length=1
@@ -124,15 +130,28 @@ class CampaignSpec(Record):
 
     _folder: Path = PrivateAttr(default=Path())
 
+    @field_validator("plugins")
+    @classmethod
+    def _load_plugins(cls, places: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        from theodolite.plugins import load_plugin
+
+        for place in places:
+            load_plugin((info.context or {}).get("folder", Path()) / Path(place).expanduser())
+        return places
+
     @field_validator("tools")
     @classmethod
-    def _known_tools(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        from theodolite.tools import tools
+    def _known_tools(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        from theodolite.plugins import find_tool
 
-        known = {tool.name for tool in tools()}
-        for name in names:
-            if name not in known:
-                raise ValueError(f"no tool {name!r}; there are {', '.join(sorted(known))}")
+        for name in names if "plugins" in info.data else ():
+            try:
+                shape = find_tool(name).shape.shape
+            except KeyError as error:
+                raise ValueError(error.args[0]) from None
+            if shape not in SesoiSpec.model_fields:
+                judged = ", ".join(SesoiSpec.model_fields)
+                raise ValueError(f"{name} returns {shape}, on which no claims are judged; there are nulls for {judged}")
         if len(set(names)) != len(names):
             raise ValueError(f"tools are listed twice in {list(names)!r}")
         return names
@@ -167,7 +186,7 @@ class CampaignSpec(Record):
     @property
     def words(self) -> dict[str, Any]:
         """The file as plain data without the places of its inputs, for which their content hashes stand."""
-        words = self.model_dump(mode="json", exclude={"model", "references", "families"})
+        words = self.model_dump(mode="json", exclude={"model", "references", "families", "plugins"})
         del words["cells"]["source"]
         if self.agents is not None:
             words["agents"].pop("prompts", None)
@@ -199,6 +218,7 @@ TEMPLATE = """\
 name: {name}            # lower-case letters, digits and hyphens
 seed: 1                 # root of every random number of the campaign
 
+# plugins: []           # paths of plug-ins that offer tools, models or references of your own (docs/plugins.md)
 model: compact-pbmc     # a packaged model (`theodolite models list`) or the folder of a checkpoint
 cells:
   source: pbmc          # the packaged 700 blood cells, or the path of an .h5ad file with raw counts
@@ -274,9 +294,12 @@ def _section(path: tuple[str | int, ...]) -> type[BaseModel]:
     for part in path:
         field = model.model_fields.get(str(part))
         annotation = getattr(field, "annotation", None)
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        # A section that may be left out is annotated as itself or None.
+        inside = [item for item in (annotation, *get_args(annotation)) if isinstance(item, type)]
+        section = next((item for item in inside if issubclass(item, BaseModel)), None)
+        if section is None:
             break
-        model = annotation
+        model = section
     return model
 
 
@@ -294,7 +317,7 @@ def _explain(error: Any, node: yaml.Node | None, path: Path) -> str:
         case "extra_forbidden":
             keys = list(_section(location[:-1]).model_fields)
             close = difflib.get_close_matches(str(location[-1]), keys, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f"; did you mean {close[0]!r}?" if close else "."
             return f"{where} is no key of a campaign{hint} Allowed here: {', '.join(keys)}."
         case "missing":
             return f"{where} is missing; a campaign needs a name, such as `name: my-campaign`."
@@ -331,7 +354,8 @@ def load_campaign(path: Path) -> CampaignSpec:
     if repeated is not None:
         raise CampaignError(f"{path}, line {repeated[1]}: {repeated[0]!r} is given twice; keep one of them")
     try:
-        return CampaignSpec.model_validate(content).in_folder(path.parent)
+        # Plug-ins are loaded as the file is checked: whether a tool exists depends on them.
+        return CampaignSpec.model_validate(content, context={"folder": path.parent}).in_folder(path.parent)
     except ValidationError as error:
         problems = "\n".join(_explain(item, node, path) for item in error.errors())
         raise CampaignError(problems) from error

@@ -98,6 +98,8 @@ class Materials(Closed):
         Folder for captures of model and cells.
     threads
         torch threads.
+    plugins
+        Paths of the campaign's plug-ins.
     """
 
     model: str
@@ -107,3 +109,4 @@ class Materials(Closed):
     results: str
     cache: str
     threads: int
+    plugins: tuple[str, ...] = ()

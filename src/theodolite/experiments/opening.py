@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from theodolite.canonical import canonical_json, sha256_bytes
 from theodolite.claims import Relation
 from theodolite.data import CONFIRMATION, DISCOVERY, Reference
+from theodolite.experiments.checking import Check, put_check, unchecked
 from theodolite.experiments.jobs import FIT_AXES, JobSpec
 from theodolite.experiments.journal import Event, Journal, StepError, judged_shape
 from theodolite.experiments.runner import Runner
@@ -24,7 +25,7 @@ from theodolite.gates.exploration import Margin, Shown, shown
 from theodolite.gates.memo import Memo
 from theodolite.measurements import load_measurement
 from theodolite.store import Entry, EntryKind, Ledger, entry_id
-from theodolite.tools import Tool, ToolParams
+from theodolite.tools import Tool, ToolError, ToolParams
 
 __all__ = ["Look", "Opening"]
 
@@ -61,9 +62,16 @@ class Opening(Journal):
     """Writes the setting of a campaign and looks at the discovery split; every method may be repeated."""
 
     def __init__(
-        self, setting: Setting, ledger: Ledger, runner: Runner, notify: Callable[[Event], None] | None = None
+        self,
+        setting: Setting,
+        ledger: Ledger,
+        runner: Runner,
+        notify: Callable[[Event], None] | None = None,
+        *,
+        check: Check | None = None,
     ) -> None:
         super().__init__(setting, ledger, runner, notify)
+        self._check = check
         self._looks: dict[tuple[str, str], Look] = {}
         self._spent: set[str] = set()
         self._beside: dict[str, bytes] = {}
@@ -75,6 +83,7 @@ class Opening(Journal):
         testable = setting.testability(setting.split.blocks[0])
         self._lock_split()
         self._lock_stream()
+        self._check_tools()
         self._put(
             EntryKind.CAMPAIGN,
             campaign,
@@ -129,6 +138,18 @@ class Opening(Journal):
             return {}
         texts = canonical_json(dict(prompts.texts)).encode()
         return {"prompt_hashes": prompts.hashes(), "prompts": self.ledger.artefacts.put(texts)}
+
+    def _check_tools(self) -> None:
+        """Check every plug-in that the ledger holds no check of; what stays unchecked is refused at registration."""
+        wanted = () if self._check is None else unchecked(self.ledger, self.setting.tools)
+        for done, tool in enumerate(wanted):
+            assert self._check is not None
+            self.notify(Event("check the tools", done, len(wanted), tool.name))
+            try:
+                put_check(self.ledger, self._check(tool))
+            except ToolError as error:
+                raise StepError(f"{error}; correct the plug-in, or leave {tool.name} out of `tools:`") from error
+            self.notify(Event("check the tools", done + 1, len(wanted), tool.name))
 
     def _lock_split(self) -> None:
         """Refuse a split that would make hold-out genes of this ledger fresh, or test genes that were explored.

@@ -21,7 +21,7 @@ from theodolite.experiments.campaign import CampaignError, CampaignSpec
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.workspace import Workspace
-from theodolite.models.facts import model_facts
+from theodolite.plugins import find_facts, find_references
 from theodolite.prompts import load_prompts
 
 __all__ = ["PACKAGED", "PROGRAMS", "prepare"]
@@ -49,7 +49,7 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
     CampaignError
         If model and cells do not fit together, nothing can be tested, or a name is none that a claim can bear.
     """
-    model = model_facts(spec.place(spec.model))
+    model = find_facts(spec.place(spec.model))
     cells = load_cells(spec.cells, spec.place(spec.cells.source))
     missing = sorted(set(model.genes) - set(cells.genes))
     if missing:
@@ -62,7 +62,7 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
     _check_name("cells", cells.name, "rename the file")
     families = load_families(_file(spec, "families", PACKAGED))
     if references is None:
-        references = load_programs(_file(spec, "references", PROGRAMS))
+        references = _references(spec)
     sets = tuple(references)
     both = (*sets, *(member_pairs(reference) for reference in sets if reference.kind == "set"))
     for reference in both:
@@ -84,6 +84,14 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
         first = next(iter(found.values()))
         raise CampaignError(f"no reference can be tested on these cells: {first.reason}; {first.remedy}")
     return setting
+
+
+def _references(spec: CampaignSpec) -> tuple[Reference, ...]:
+    """Return the packaged references, those of a plug-in, or those of a file; a name comes before a path."""
+    if spec.references == PROGRAMS:
+        return load_programs()
+    named = find_references(spec.references, look=not Path(spec.place(spec.references)).is_file())
+    return named or load_programs(_file(spec, "references", PROGRAMS))
 
 
 def _check_name(what: str, name: str, remedy: str) -> None:

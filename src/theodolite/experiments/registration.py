@@ -7,6 +7,7 @@ from functools import cached_property
 
 from theodolite.claims import Claim, Covariate, Hypothesis, LocusKind, Verdict
 from theodolite.data import DISCOVERY, Reference
+from theodolite.experiments.checking import unfit
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import (
@@ -32,11 +33,11 @@ from theodolite.store import (
     RefusalCode,
     agent_view,
     block_retired,
-    block_tests,
-    campaign_rows,
+    block_returned,
+    block_seen_before,
+    block_use,
     hypothesis_rows,
-    round_rows,
-    stream_state,
+    stream_use,
 )
 from theodolite.tools import Tool, ToolError, closed_list_defect, get_tool
 
@@ -105,18 +106,10 @@ def block_spent(setting: Setting, ledger: Ledger, block: str) -> bool:
     block_id = setting.split.block_id(block)
     if block_retired(ledger, block_id):
         return True
-    tested = block_tests(ledger, block_id)
-    if any(test.supported for test in tested):
-        # A campaign that allows a block fewer supports than the one before it did finds them used up.
-        closed = {(row.campaign, row.round) for row in round_rows(ledger)}
-        returned = sum(test.supported and (test.campaign, test.round) in closed for test in tested)
-        if returned >= (setting.spec.error.supports_per_block or 1):
-            return True
-    others = [test for test in tested if test.observed and test.campaign != setting.campaign_id]
-    if not others:
-        return False
-    opened = {row.campaign: row.seq for row in campaign_rows(ledger)}.get(setting.campaign_id)
-    return opened is None or any(test.seq < opened for test in others)
+    # A campaign that allows a block fewer supports than the one before it did finds them used up.
+    if block_returned(ledger, block_id) >= (setting.spec.error.supports_per_block or 1):
+        return True
+    return block_seen_before(ledger, block_id, setting.campaign_id)
 
 
 class Registrar:
@@ -138,14 +131,12 @@ class Registrar:
 
     @cached_property
     def _state(self) -> tuple[int, int]:
-        spent, supported = stream_state(self._ledger, self.stream)
-        return spent, len(supported)
+        return stream_use(self._ledger, self.stream)
 
     @cached_property
     def _block_history(self) -> tuple[int, int]:
         """Tests on the block, and the supports it has returned, before this round."""
-        tested = [test for test in block_tests(self._ledger, self._block_id) if test.spent]
-        return len(tested), sum(test.supported for test in tested)
+        return block_use(self._ledger, self._block_id)
 
     @cached_property
     def _retired_families(self) -> frozenset[str]:
@@ -224,6 +215,9 @@ class Registrar:
             return Refusal(
                 "mismatch", f"the tool is {hypothesis.tool!r}, this version has {instrument.name}@{instrument.version}"
             )
+        above = unfit(self._ledger, instrument)
+        if above is not None:
+            return Refusal("unfit_tool", above)
         reference = setting.references[hypothesis.claim.reference.name]
         if hypothesis.claim != setting.claim(instrument, hypothesis.claim.reference.name):
             return Refusal(

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from theodolite.canonical import canonical_json
-from theodolite.claims import ReviewerCap, Verdict
+from theodolite.claims import Author, ReviewerCap, Verdict
+from theodolite.experiments.approvals import ApprovalOf, asks_for
 from theodolite.experiments.controls import control_cap, measured_control
 from theodolite.experiments.dossiers import dossier_of, members_of
 from theodolite.experiments.journal import Members
@@ -29,7 +30,7 @@ from theodolite.gates import (
 from theodolite.judgements import Judgement, Review, Settlement
 from theodolite.measurements import MeasurementError
 from theodolite.plans import Plan
-from theodolite.store import ArtefactError, Entry, EntryKind, Ledger, Problem, TrialRow, trial_rows
+from theodolite.store import ApprovalRecord, ArtefactError, Entry, EntryKind, Ledger, Problem, TrialRow, trial_rows
 from theodolite.tools import closed_list_defect, tools
 
 __all__ = ["TOLERANCE", "verify_decisions"]
@@ -48,6 +49,7 @@ class _Slot:
         self.judgement: Judgement | None = None
         self.review: Review | None = None
         self.binding: list[ReviewerCap] = []
+        self.approved_of: set[str] = set()
         self.settled = False
         self.verdict: Entry | None = None
 
@@ -109,8 +111,11 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     slots: dict[str, _Slot] = {}
     stopped: dict[str, Entry] = {}
     references: dict[str, _References] = {}
+    asking: dict[str, str | None] = {}
     streams: dict[str, _Stream] = {}
     blocks: dict[str, list[_Tested]] = {}
+    judged: set[str] = set()
+    seen_by_people: dict[str, set[str]] = {}
     for entry in ledger.entries():
 
         def wrong(what: str, entry: Entry = entry) -> None:
@@ -118,21 +123,31 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
 
         match entry.kind:
             case EntryKind.CAMPAIGN:
+                spec = entry.payload["spec"]
+                asking[entry.subject] = spec.get("approve") if isinstance(spec, dict) else None
                 try:
                     references[entry.subject] = _References(ledger.artefacts.get(str(entry.payload["artefact"])))
                 except ArtefactError as error:
                     wrong(f"its references cannot be read: {error}")
+            case EntryKind.HYPOTHESIS if entry.payload["hypothesis"]["author"] == Author.PERSON.value:
+                seen_by_people[entry.subject] = set(judged)
             case EntryKind.REGISTRATION:
                 plan = Plan.model_validate(entry.payload["plan"])
                 if plan.sha256 != entry.payload["prereg_sha256"]:
                     wrong("the plan is not the one that its pre-registration hash names")
                 for defect in _open_list(plan):
                     wrong(defect)
+                if not plan.block.reused and plan.block.id in seen_by_people.get(entry.subject, ()):
+                    wrong("a person proposed it after a test on its block was judged, and it is not marked as reused")
                 slots[entry.subject] = _Slot(plan)
             case EntryKind.RESULT:
                 slots[entry.subject].result = entry
+                if _unapproved(asking, slots[entry.subject], "registration"):
+                    wrong("it ran, but no person had approved its registration")
             case EntryKind.FAILURE:
                 slots[entry.subject].failure = entry
+                if entry.payload["observed"]:
+                    judged.add(slots[entry.subject].plan.block.id)
             case EntryKind.RECORD_REVIEW:
                 slots[entry.subject].review = Review.model_validate(entry.payload)
             case EntryKind.CONTROL:
@@ -141,15 +156,22 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                 if deep:
                     for difference in _control_again(ledger, slot, entry, references):
                         wrong(difference)
+            case EntryKind.APPROVAL:
+                said = ApprovalRecord.model_validate(entry.payload)
+                slots[entry.subject].approved_of.add(said.of)
+                slots[entry.subject].binding += [said.cap] if said.of == "verdict" else []
             case EntryKind.JUDGEMENT:
                 slot = slots[entry.subject]
                 slot.judgement = Judgement.model_validate(entry.payload["judgement"])
+                judged.add(slot.plan.block.id)
                 if deep:
                     for difference in _rejudge(ledger, slot, references):
                         wrong(difference)
             case EntryKind.VERDICT:
                 slot = slots[entry.subject]
                 slot.settled, slot.verdict = True, entry
+                if slot.judgement is not None and _unapproved(asking, slot, "verdict"):
+                    wrong("it is recorded, but no person had approved its verdict")
                 stream = slot.plan.level.stream
                 recorded = Settlement.model_validate(entry.payload["settlement"])
                 if recorded.catalogue not in CATALOGUES or recorded.decision != DECISION_VERSION:
@@ -196,6 +218,10 @@ def _open_list(plan: Plan) -> Iterator[str]:
         defect = closed_list_defect(known[plan.hypothesis.tool], plan.places)
         if defect is not None:
             yield defect
+
+
+def _unapproved(asking: dict[str, str | None], slot: _Slot, of: ApprovalOf) -> bool:
+    return asks_for(asking.get(slot.plan.campaign), of) and of not in slot.approved_of
 
 
 def _advised(trials: list[TrialRow], slot: _Slot, verdict: Entry) -> bool:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
 
 from theodolite.claims import Hypothesis, ReviewerCap
+from theodolite.experiments.approvals import approval_caps
 from theodolite.experiments.controls import Controls, control_cap
 from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.jobs import JobOutcome
 from theodolite.experiments.journal import Event
+from theodolite.experiments.proposals import block_of_round, of_people_alone
 from theodolite.experiments.registration import Refusal, Registrar, block_spent
-from theodolite.experiments.standing import cap_of, is_advisory
+from theodolite.experiments.standing import cap_of, is_advisory_now
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import Place, judge, settle, settle_failure, spends
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
-from theodolite.store import EntryKind, StopReason, block_tests, entry_id, hypothesis_rows, stream_state, trial_rows
+from theodolite.store import (
+    EntryKind,
+    StopReason,
+    block_supports,
+    block_use,
+    entry_id,
+    hypothesis_rows,
+    registered_count,
+    round_count,
+    slots_of_round,
+    stream_use,
+)
 from theodolite.tools import get_tool
 
 __all__ = ["CampaignRun"]
@@ -24,8 +39,10 @@ __all__ = ["CampaignRun"]
 class CampaignRun(Controls):
     """A campaign on its ledger. Methods are called by the loop in the order of the design; all may be repeated."""
 
-    def propose(self, round_number: int, slot: int, hypothesis: Hypothesis) -> None:
-        """Write a hypothesis as a row, before anything is decided about it."""
+    def propose(
+        self, round_number: int, slot: int, hypothesis: Hypothesis, beside: Mapping[str, Any] | None = None
+    ) -> None:
+        """Write a hypothesis as a row, before anything is decided about it; ``beside`` says whose it is."""
         named = hypothesis.claim.reference.name
         title = self.setting.references[named].title if named in self.setting.references else named
         self._put(
@@ -39,6 +56,7 @@ class CampaignRun(Controls):
                 "claim_text": claim_text(hypothesis.claim, hypothesis.locus, hypothesis.direction, title),
                 "round": round_number,
                 "slot": slot,
+                **(beside or {}),
             },
             round_number,
             slot,
@@ -46,10 +64,10 @@ class CampaignRun(Controls):
 
     def proposed(self, round_number: int) -> dict[int, Hypothesis]:
         """Return the hypotheses of a round by slot."""
-        prefix = f"{self.setting.campaign_id}/r{round_number:02d}."
+        slots = slots_of_round(self.ledger, self.setting.campaign_id, round_number)
+        entries = {slot: self._entry(EntryKind.HYPOTHESIS, round_number, slot) for slot in slots}
         return {
-            int(entry.payload["slot"]): self._parse(Hypothesis, entry, "hypothesis")
-            for entry in self.ledger.entries(kind=EntryKind.HYPOTHESIS, prefix=prefix)
+            slot: self._parse(Hypothesis, entry, "hypothesis") for slot, entry in entries.items() if entry is not None
         }
 
     def proposals_complete(self, round_number: int) -> bool:
@@ -60,13 +78,16 @@ class CampaignRun(Controls):
 
     def register(self, round_number: int) -> None:
         """Lock a plan or write a refusal for every slot of the round, in order."""
-        registrar = self.registrar()
+        registrar = self.registrar(round_number)
         slots = self.proposed(round_number)
+        earlier = 0
         for done, (slot, hypothesis) in enumerate(sorted(slots.items())):
             self.notify(Event("register", done, len(slots), hypothesis.claim.reference.name))
-            if self.plan(round_number, slot) is not None or self._has(EntryKind.REFUSAL, round_number, slot):
+            if self.plan(round_number, slot) is not None:
+                earlier += 1
                 continue
-            earlier = sum(self.plan(round_number, before) is not None for before in slots if before < slot)
+            if self._has(EntryKind.REFUSAL, round_number, slot):
+                continue
             answer = registrar.register(hypothesis, round_number=round_number, slot=slot, earlier=earlier)
             if isinstance(answer, Refusal):
                 payload: dict[str, Any] = {
@@ -79,6 +100,7 @@ class CampaignRun(Controls):
             else:
                 payload = {"plan": answer.model_dump(mode="json"), "prereg_sha256": answer.sha256}
                 self._put(EntryKind.REGISTRATION, self.subject(round_number, slot), payload, round_number, slot)
+                earlier += 1
         self.notify(Event("register", len(slots), len(slots)))
 
     def plan(self, round_number: int, slot: int) -> Plan | None:
@@ -178,7 +200,7 @@ class CampaignRun(Controls):
 
     def record(self, round_number: int) -> None:
         """Settle levels and verdicts in registration order and write them."""
-        trials = trial_rows(self.ledger)
+        advisory = cache(partial(is_advisory_now, self.ledger))
         for slot, plan in self.plans(round_number).items():
             if self._has(EntryKind.VERDICT, round_number, slot):
                 continue
@@ -191,7 +213,7 @@ class CampaignRun(Controls):
                 settlement = settle_failure(plan, place)
             else:
                 second = self.reviewed(2, round_number, slot)
-                advised = second is not None and is_advisory(trials, second.reviewer)
+                advised = second is not None and advisory(second.reviewer)
                 held = cap_of(second, advisory=advised, binding=self._binding(round_number, slot))
                 settlement = settle(
                     plan,
@@ -215,20 +237,19 @@ class CampaignRun(Controls):
             )
 
     def _binding(self, round_number: int, slot: int) -> list[ReviewerCap]:
-        """Return the caps that bind whoever reviewed: of controls that were ordered."""
-        return [control_cap(entry.payload) for entry in self.controls(round_number, slot)]
+        """Return the caps that bind whoever reviewed: of controls that were ordered, and of people."""
+        people = approval_caps(self.ledger, self.setting.campaign_id, round_number, slot)
+        return [control_cap(entry.payload) for entry in self.controls(round_number, slot)] + people
 
     def _place(self, plan: Plan, *, observed: bool) -> Place:
-        spent, supported = stream_state(self.ledger, plan.level.stream)
-        tested = [test for test in block_tests(self.ledger, plan.block.id) if test.spent]
+        spent, supported = stream_use(self.ledger, plan.level.stream)
+        # Bits are returned at the end of a round: what this round found, its own claims could not know.
+        tests, supports = block_use(self.ledger, plan.block.id, unknown_to=(plan.campaign, plan.round))
         return Place(
             t=spent + 1 if observed else None,
-            supports_before=len(supported),
-            block_tests=len(tested) + 1,
-            # Bits are returned at the end of a round: what this round found, its own claims could not know.
-            block_supports=sum(
-                test.supported and (test.campaign, test.round) != (plan.campaign, plan.round) for test in tested
-            ),
+            supports_before=supported,
+            block_tests=tests + 1,
+            block_supports=supports,
         )
 
     def close_round(self, round_number: int) -> None:
@@ -247,8 +268,8 @@ class CampaignRun(Controls):
             verdict = self._entry(EntryKind.VERDICT, round_number, slot)
             if verdict is not None:
                 bits[plan.hypothesis.id] = verdict.payload["settlement"]["verdict"] == "supported"
-        spent, supported = stream_state(self.ledger, stream)
-        on_block = sum(test.supported for test in block_tests(self.ledger, block))
+        spent, supported = stream_use(self.ledger, stream)
+        on_block = block_supports(self.ledger, block)
         most = self.setting.spec.error.supports_per_block or 1
         self._put(
             EntryKind.ROUND,
@@ -259,18 +280,18 @@ class CampaignRun(Controls):
                 "block_id": block,
                 "retired": any(bits.values()) and on_block >= most,
                 "stream_t": spent,
-                "supports": len(supported),
+                "supports": supported,
             },
             name=name,
         )
 
     def barren_rounds(self) -> int:
-        """Return how many of the last closed rounds, one after the other, locked no plan."""
+        """Return how many of the last closed rounds, one after the other, locked no plan; rounds of people aside."""
         barren = 0
         for number in range(self.rounds_closed(), 0, -1):
             if self.plans(number):
                 break
-            barren += 1
+            barren += not of_people_alone(self, number)
         return barren
 
     def proposed_before(self, hypothesis_id: str, round_number: int, slot: int) -> bool:
@@ -283,12 +304,11 @@ class CampaignRun(Controls):
 
     def rounds_closed(self) -> int:
         """Return how many rounds of this campaign are closed."""
-        return sum(1 for _ in self.ledger.entries(kind=EntryKind.ROUND, subject=self.setting.campaign_id))
+        return round_count(self.ledger, self.setting.campaign_id)
 
     def registered(self) -> int:
         """Return how many hypotheses this campaign has registered: its budget used."""
-        prefix = f"{self.setting.campaign_id}/"
-        return sum(1 for _ in self.ledger.entries(kind=EntryKind.REGISTRATION, prefix=prefix))
+        return registered_count(self.ledger, self.setting.campaign_id)
 
     @property
     def block(self) -> str:
@@ -308,9 +328,9 @@ class CampaignRun(Controls):
             self._spent.add(name)
         return blocks[-1], True
 
-    def registrar(self) -> Registrar:
-        """Return the registrar of the next round."""
-        block, reused = self._block()
+    def registrar(self, round_number: int | None = None) -> Registrar:
+        """Return the registrar of a round that has its proposals; of the next round of agents where none is given."""
+        block, reused = self._block() if round_number is None else block_of_round(self, round_number)
         return Registrar(self.setting, self.ledger, self.power, block, reused=reused)
 
     def stop(self, reason: StopReason | str, detail: str) -> None:

@@ -391,4 +391,5 @@ class Setting:
             results=str(results),
             cache=str(self.workspace.cache),
             threads=self.spec.threads,
+            plugins=tuple(self.spec.place(place) for place in self.spec.plugins),
         )

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from theodolite.claims import ReviewerCap
-from theodolite.gates.advisory import ReviewerStanding, count_trials, reviewer_standing
+from theodolite.gates.advisory import BEYOND_CODE, ReviewerStanding, TrialCounts, count_trials, reviewer_standing
 from theodolite.judgements import Review
-from theodolite.store import TrialRow
+from theodolite.store import Ledger, TrialRow, trial_tallies
 
-__all__ = ["Cap", "cap_of", "is_advisory", "lowest"]
+__all__ = ["Cap", "cap_of", "is_advisory", "is_advisory_now", "lowest"]
 
 _ORDER: tuple[ReviewerCap, ...] = ("none", "inconclusive", "invalid")
 
@@ -69,3 +69,17 @@ def is_advisory(trials: Iterable[TrialRow], reviewer: str, *, before: int | None
     """
     own = [row for row in trials if row.reviewer == reviewer and (before is None or row.seq < before)]
     return reviewer_standing(count_trials(own)) is ReviewerStanding.ADVISORY
+
+
+def is_advisory_now(ledger: Ledger, reviewer: str) -> bool:
+    """Return :func:`is_advisory` of all trials that the ledger holds, from counts of them."""
+    tallies = trial_tallies(ledger, reviewer)
+    plants = [tally for tally in tallies if tally.defect in BEYOND_CODE]
+    shams = [tally for tally in tallies if tally.defect is None]
+    counts = TrialCounts(
+        plants=sum(tally.trials for tally in plants),
+        caught=sum(tally.trials for tally in plants if tally.caught),
+        shams=sum(tally.trials for tally in shams),
+        false_alarms=sum(tally.trials for tally in shams if tally.objected),
+    )
+    return reviewer_standing(counts) is ReviewerStanding.ADVISORY

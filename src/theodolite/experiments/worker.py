@@ -32,12 +32,13 @@ class Bench:
 
     def __init__(self, materials: Materials) -> None:
         from theodolite.experiments.inputs import load_cells
-        from theodolite.models.registry import load_model
+        from theodolite.plugins import find_model, load_plugins
 
+        load_plugins(materials.plugins)
         self._materials = materials
         self._cells = load_cells(materials.cells)
         self._statistics = self._cells.gene_statistics()
-        self._model = load_model(materials.model)
+        self._model_sha256, self._model = find_model(materials.model)
         self._split: dict[str, Any] = json.loads(Path(materials.split_file).read_text(encoding="utf-8"))
         self._captures: dict[str, Any] = {}
 
@@ -50,10 +51,11 @@ class Bench:
             If what the job names is not what this worker has, or the tool cannot measure.
         """
         from theodolite.experiments.workbench import axes_to_bytes, fit_layer_axes
-        from theodolite.tools import ToolError, get_tool
+        from theodolite.plugins import find_tool
+        from theodolite.tools import ToolError
 
         for what, wanted, found in (
-            ("model", job.model_sha256, self._model.sha256),
+            ("model", job.model_sha256, self._model_sha256),
             ("cells", job.cells_sha256, self._cells.sha256),
             ("split", job.split_sha256, self._split["sha256"]),
         ):
@@ -62,7 +64,7 @@ class Bench:
         bench = self._workbench(job)
         if job.tool == FIT_AXES:
             return axes_to_bytes(fit_layer_axes(bench))
-        instrument = get_tool(job.tool)
+        instrument = find_tool(job.tool)
         if (instrument.version, instrument.source_sha256) != (job.version, job.source_sha256):
             raise ToolError(f"{job.tool} changed since the job was made; start a new campaign")
         return instrument.measure(bench, instrument.params(**job.params)).to_bytes()
@@ -87,7 +89,7 @@ class Bench:
         if variant_text not in self._captures:
             variant = Variant.parse(variant_text)
             version = "capture-3" if variant.kind is VariantKind.RANDOM_EMBEDDING else "capture-2"
-            key = digest([self._model.sha256, self._cells.sha256, variant_text, version])
+            key = digest([self._model_sha256, self._cells.sha256, variant_text, version])
             path = Path(self._materials.cache) / f"{key}.safetensors"
             if not path.is_file():
                 save_capture(path, self._take(variant))

@@ -12,10 +12,22 @@ from typing import Any
 from theodolite.canonical import digest
 from theodolite.prompts.fencing import clean_text, fence
 
-__all__ = ["NAMES", "PromptError", "Prompts", "clean_text", "fence", "load_prompts"]
+__all__ = ["NAMES", "PURPOSES", "PromptError", "Prompts", "clean_text", "fence", "load_prompts"]
 
-NAMES = ("executor", "context", "looked", "reviewer", "plan", "record", "prose", "repair", "person")
-"""The templates there are."""
+PURPOSES = {
+    "executor": "what an executor is and may do",
+    "context": "what an executor is told of the campaign first",
+    "looked": "the answer to a look",
+    "reviewer": "what a reviewer is and may do",
+    "plan": "stage I: the locked plan",
+    "record": "stage II: the machine record",
+    "prose": "after stage II: why the claim was proposed",
+    "repair": "what follows an answer that cannot be used",
+    "person": "turning a person's question into a claim",
+}
+"""The templates there are, and what each is for."""
+
+NAMES = tuple(PURPOSES)
 
 
 class PromptError(ValueError):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from theodolite.reports.export import COLUMNS, export_rows, to_csv, to_json
 from theodolite.reports.slot_life import SlotLife, SlotStep, find_subject, slot_life
-from theodolite.reports.standing import CampaignStanding, LastEntry, Standing, standing
+from theodolite.reports.standing import AgentsStanding, CampaignStanding, LastEntry, Mark, Standing, standing
 from theodolite.reports.tiers import TierLine, audit
 from theodolite.reports.verdict_table import OUTCOMES, VerdictLine, count_outcomes, verdict_lines
 
 __all__ = [
     "COLUMNS",
     "OUTCOMES",
+    "AgentsStanding",
     "CampaignStanding",
     "LastEntry",
+    "Mark",
     "SlotLife",
     "SlotStep",
     "Standing",

@@ -7,6 +7,7 @@ from typing import Any
 
 from theodolite.claims import Locus
 from theodolite.store import (
+    ApprovalRecord,
     EntryKind,
     GateRow,
     HypothesisRow,
@@ -38,6 +39,8 @@ class SlotLife:
     """Everything that the ledger says about one slot; ``plan`` is None where it was refused.
 
     ``found_at`` is where a claim about any place stands out most; None where it names its place or was not tested.
+    ``person`` is who proposed it, where a person did; ``approvals`` is what people said of the plan and the verdict.
+    ``controls`` holds the records of controls that a reviewer ordered.
     """
 
     hypothesis: HypothesisRow
@@ -49,6 +52,9 @@ class SlotLife:
     settlement: dict[str, Any] | None
     steps: tuple[SlotStep, ...]
     found_at: str | None = None
+    person: str | None = None
+    approvals: tuple[ApprovalRecord, ...] = ()
+    controls: tuple[dict[str, Any], ...] = ()
 
 
 def find_subject(ledger: Ledger, name: str) -> list[str]:
@@ -90,4 +96,9 @@ def slot_life(ledger: Ledger, subject: str) -> SlotLife:
         settlement=payloads.get(EntryKind.VERDICT, {}).get("settlement"),
         steps=tuple(SlotStep(entry.seq, entry.kind.value, entry.at, entry.hash) for entry in entries),
         found_at=None if found is None else str(Locus.model_validate(found)),
+        person=payloads[EntryKind.HYPOTHESIS].get("person"),
+        approvals=tuple(
+            ApprovalRecord.model_validate(entry.payload) for entry in entries if entry.kind is EntryKind.APPROVAL
+        ),
+        controls=tuple(entry.payload for entry in entries if entry.kind is EntryKind.CONTROL),
     )

@@ -7,6 +7,7 @@ from theodolite.store.agent_queries import (
     ModelCallRow,
     Spending,
     budget_marks,
+    entry_counts,
     model_call_rows,
     rejected_rungs,
     spending,
@@ -25,6 +26,23 @@ from theodolite.store.agent_records import (
 from theodolite.store.agent_view import RETIRE_AFTER, AgentView, agent_view
 from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.chain import Entry, Head
+from theodolite.store.counts import (
+    BlockUse,
+    StreamUse,
+    TrialTally,
+    block_observed,
+    block_retired,
+    block_returned,
+    block_seen_before,
+    block_supports,
+    block_use,
+    registered_count,
+    round_count,
+    slots_of_round,
+    stream_use,
+    trial_tallies,
+    trials_given,
+)
 from theodolite.store.diff import Difference, diff
 from theodolite.store.errors import (
     ArtefactCorrupt,
@@ -44,13 +62,11 @@ from theodolite.store.errors import (
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
 from theodolite.store.ledger import Ledger
 from theodolite.store.ops import InboxItem, JobRow, JobState, LeaseRow, SessionRow, TimingRow
+from theodolite.store.payloads import Payload
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import (
-    BlockTest,
     StreamState,
-    block_retired,
     block_rows,
-    block_tests,
     campaign_rows,
     gate_rows,
     hypothesis_rows,
@@ -65,10 +81,11 @@ from theodolite.store.queries import (
     round_rows,
     stream_rows,
     stream_state,
+    tool_check_rows,
     trial_rows,
 )
 from theodolite.store.rebuild import rebuild
-from theodolite.store.records import RefusalCode, ReviewTrialRecord
+from theodolite.store.records import RefusalCode, ReviewTrialRecord, ToolCheckRecord
 from theodolite.store.rows import (
     BlockRow,
     CampaignRow,
@@ -82,6 +99,7 @@ from theodolite.store.rows import (
     ReviewRow,
     RoundRow,
     StreamRow,
+    ToolCheckRow,
     TrialRow,
 )
 from theodolite.store.verify import Problem, VerifyReport, verify
@@ -96,7 +114,7 @@ __all__ = [
     "ArtefactMissing",
     "ArtefactStore",
     "BlockRow",
-    "BlockTest",
+    "BlockUse",
     "BudgetMark",
     "BudgetName",
     "CallStatus",
@@ -129,6 +147,7 @@ __all__ = [
     "ModelCallRecord",
     "ModelCallRow",
     "NullRow",
+    "Payload",
     "Problem",
     "ReferenceRow",
     "RefusalCode",
@@ -143,17 +162,26 @@ __all__ = [
     "StopReason",
     "StreamRow",
     "StreamState",
+    "StreamUse",
     "TimingRow",
+    "ToolCheckRecord",
+    "ToolCheckRow",
     "TrialRow",
+    "TrialTally",
     "VerifyReport",
     "agent_view",
+    "block_observed",
     "block_retired",
+    "block_returned",
     "block_rows",
-    "block_tests",
+    "block_seen_before",
+    "block_supports",
+    "block_use",
     "budget_marks",
     "campaign_of",
     "campaign_rows",
     "diff",
+    "entry_counts",
     "entry_id",
     "gate_rows",
     "hypothesis_rows",
@@ -163,16 +191,23 @@ __all__ = [
     "rebuild",
     "reference_rows",
     "refusal_rows",
+    "registered_count",
     "rejected_rungs",
     "registered_ids",
     "rejudgement_rows",
     "review_rows",
     "round_bits",
+    "round_count",
     "round_rows",
     "slot_id",
+    "slots_of_round",
     "spending",
     "stream_rows",
     "stream_state",
+    "stream_use",
+    "tool_check_rows",
     "trial_rows",
+    "trial_tallies",
+    "trials_given",
     "verify",
 ]

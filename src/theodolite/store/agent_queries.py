@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from theodolite.store import tables
 from theodolite.store.agent_records import CallStatus
+from theodolite.store.kinds import EntryKind
 from theodolite.store.ledger import Ledger
 from theodolite.store.queries import select_rows
+from theodolite.store.schema import entry_table
 
-__all__ = ["BudgetMark", "ModelCallRow", "Spending", "budget_marks", "model_call_rows", "rejected_rungs", "spending"]
+__all__ = [
+    "BudgetMark",
+    "ModelCallRow",
+    "Spending",
+    "budget_marks",
+    "entry_counts",
+    "model_call_rows",
+    "rejected_rungs",
+    "spending",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,9 @@ class Spending:
         """Tokens of both directions."""
         return self.tokens_in + self.tokens_out
 
+    def __add__(self, other: Spending) -> Spending:
+        return Spending(*(mine + more for mine, more in zip(astuple(self), astuple(other), strict=True)))
+
 
 def model_call_rows(ledger: Ledger, subject: str | None = None, conversation: str | None = None) -> list[ModelCallRow]:
     """Return calls in the order of the entries, of a campaign, of one conversation, or all."""
@@ -91,20 +105,27 @@ def model_call_rows(ledger: Ledger, subject: str | None = None, conversation: st
         return select_rows(connection, table, ModelCallRow, *wanted)
 
 
-def spending(ledger: Ledger, subject: str) -> Spending:
-    """Return what the calls of a campaign have cost so far."""
+def spending(ledger: Ledger, subject: str, after: int = 0) -> Spending:
+    """Return what the calls of a campaign have cost so far, or since the row ``after``."""
     column = tables.model_call.c
     query = select(
         func.count(),
         func.coalesce(func.sum(column.tokens_in), 0),
         func.coalesce(func.sum(column.tokens_out), 0),
-        func.coalesce(func.sum(column.estimated), 0),
+        func.coalesce(func.sum(case((column.estimated, 1), else_=0)), 0),
         func.coalesce(func.sum(column.cost), 0.0),
-        func.coalesce(func.sum(~column.priced), 0),
-    ).where(column.subject == subject)
+        func.coalesce(func.sum(case((column.priced, 0), else_=1)), 0),
+    ).where(column.subject == subject, column.seq > after)
     with ledger.read() as connection:
-        calls, given, made, estimated, cost, unpriced = connection.execute(query).one()
-    return Spending(calls, given, made, int(estimated), float(cost), int(unpriced))
+        return Spending(*connection.execute(query).one())
+
+
+def entry_counts(ledger: Ledger, subject: str, after: int = 0) -> dict[EntryKind, int]:
+    """Return how many entries of each kind have a subject, since the row ``after``."""
+    column = entry_table.c
+    query = select(column.kind, func.count()).where(column.subject == subject, column.seq > after).group_by(column.kind)
+    with ledger.read() as connection:
+        return {EntryKind(kind): count for kind, count in connection.execute(query)}
 
 
 def budget_marks(ledger: Ledger, campaign: str) -> list[BudgetMark]:

@@ -36,6 +36,7 @@ class EntryKind(StrEnum):
     BUDGET = "budget"
     CONTROL = "control"
     APPROVAL = "approval"
+    TOOL_CHECK = "tool_check"
     ROUND = "round"
     STOP = "stop"
 
@@ -56,7 +57,7 @@ SLOT_KINDS = frozenset(
         EntryKind.APPROVAL,
     }
 )
-"""Kinds whose subject is a slot; the subject of every other kind is its campaign."""
+"""Kinds whose subject is a slot; that of a stream or of a check of a tool is its name, of any other its campaign."""
 
 _SLOT = re.compile(r"(?P<campaign>.+)/r\d{2,}\.s\d{3,}")
 

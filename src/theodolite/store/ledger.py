@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from theodolite.store.appending import append_entry, last_head, recorded_entry
@@ -338,13 +338,6 @@ class Ledger:
             query = query.where(counter.c.kind == EntryKind(kind).value)
         with self.read() as connection:
             return sum(connection.execute(query).scalars())
-
-    def count_of(self, kind: EntryKind | str, subject: str) -> int:
-        """Return the number of entries of one kind with one subject."""
-        column = entry_table.c
-        query = select(func.count()).where(column.kind == EntryKind(kind).value, column.subject == subject)
-        with self.read() as connection:
-            return int(connection.execute(query).scalar_one())
 
     def coordinator(self, name: str) -> AbstractContextManager[None]:
         """Hold the one lease of this ledger while a coordinator runs; a killed process loses it.

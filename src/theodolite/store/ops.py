@@ -203,9 +203,11 @@ class Ops:
             made = connection.execute(insert(ops_inbox).values(**row))
         return int((made.inserted_primary_key or (0,))[0])
 
-    def inbox(self, campaign: str, kind: str | None = None, *, waiting: bool = True) -> list[InboxItem]:
-        """Return what was handed in for a campaign, oldest first; ``waiting`` leaves out what was taken up."""
-        query = select(ops_inbox).where(ops_inbox.c.campaign == campaign).order_by(ops_inbox.c.number)
+    def inbox(self, campaign: str | None, kind: str | None = None, *, waiting: bool = True) -> list[InboxItem]:
+        """Return what was handed in, oldest first, for a campaign or for all; ``waiting`` leaves out what was taken."""
+        query = select(ops_inbox).order_by(ops_inbox.c.number)
+        if campaign is not None:
+            query = query.where(ops_inbox.c.campaign == campaign)
         if kind is not None:
             query = query.where(ops_inbox.c.kind == kind)
         if waiting:

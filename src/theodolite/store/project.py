@@ -26,6 +26,7 @@ from theodolite.store.records import (
     SplitRecord,
     StopRecord,
     StreamRecord,
+    ToolCheckRecord,
     parse,
 )
 
@@ -142,6 +143,10 @@ def _review_trial(connection: Connection, entry: Entry, record: ReviewTrialRecor
     )
 
 
+def _tool_check(connection: Connection, entry: Entry, record: ToolCheckRecord) -> None:
+    connection.execute(insert(tables.tool_check).values(id=entry.id, seq=entry.seq, **record.model_dump()))
+
+
 def _round(connection: Connection, entry: Entry, record: RoundRecord) -> None:
     connection.execute(
         insert(tables.round_row).values(campaign=entry.subject, seq=entry.seq, **record.model_dump(exclude={"bits"}))
@@ -183,6 +188,7 @@ _HANDLERS: dict[EntryKind, Callable[[Connection, Entry, Any], None]] = {
     EntryKind.SPLIT: _split,
     EntryKind.LOOK: _look,
     EntryKind.REVIEW_TRIAL: _review_trial,
+    EntryKind.TOOL_CHECK: _tool_check,
     EntryKind.ROUND: _round,
     EntryKind.STOP: _stop,
 }

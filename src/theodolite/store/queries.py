@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Table, select
 
 from theodolite.claims import Verdict
 from theodolite.store import tables
@@ -24,15 +24,13 @@ from theodolite.store.rows import (
     ReviewRow,
     RoundRow,
     StreamRow,
+    ToolCheckRow,
     TrialRow,
 )
 
 __all__ = [
-    "BlockTest",
     "StreamState",
-    "block_retired",
     "block_rows",
-    "block_tests",
     "campaign_rows",
     "gate_rows",
     "hypothesis_rows",
@@ -48,16 +46,11 @@ __all__ = [
     "select_rows",
     "stream_rows",
     "stream_state",
+    "tool_check_rows",
     "trial_rows",
 ]
 
 _Row = TypeVar("_Row")
-_SLOTS = tables.hypothesis.c
-_ON_BLOCK = (
-    select(_SLOTS.seq, _SLOTS.campaign, _SLOTS.round, _SLOTS.observed, _SLOTS.t, _SLOTS.verdict)
-    .where(_SLOTS.block_id == bindparam("block"))
-    .order_by(_SLOTS.seq)
-)
 
 
 class StreamState(NamedTuple):
@@ -65,29 +58,6 @@ class StreamState(NamedTuple):
 
     t: int
     supported_keys: frozenset[str]
-
-
-class BlockTest(NamedTuple):
-    """A test on a hold-out block, as far as the use of the block depends on it.
-
-    Attributes
-    ----------
-    seq, campaign, round
-        Which.
-    observed
-        Whether its statistic was computed.
-    spent
-        Whether it spent a level.
-    supported
-        Whether it ended supported.
-    """
-
-    seq: int
-    campaign: str
-    round: int
-    observed: bool
-    spent: bool
-    supported: bool
 
 
 def select_rows(
@@ -203,6 +173,11 @@ def trial_rows(ledger: Ledger, reviewer: str | None = None, *, subject: str | No
     return [replace(row, predicted_verdict=Verdict(row.predicted_verdict)) for row in rows]
 
 
+def tool_check_rows(ledger: Ledger, tool: str | None = None, *, source_sha256: str | None = None) -> list[ToolCheckRow]:
+    """Return the checks of one instrument, of one source, or of all."""
+    return _all(ledger, tables.tool_check, ToolCheckRow, tool=tool, source_sha256=source_sha256)
+
+
 def round_rows(ledger: Ledger, campaign: str | None = None) -> list[RoundRow]:
     """Return finished rounds."""
     return _all(ledger, tables.round_row, RoundRow, campaign=campaign)
@@ -223,22 +198,6 @@ def round_bits(ledger: Ledger, campaign: str, round: int) -> dict[str, bool]:
 def block_rows(ledger: Ledger) -> list[BlockRow]:
     """Return the hold-out blocks."""
     return _all(ledger, tables.block, BlockRow)
-
-
-def block_retired(ledger: Ledger, block_id: str) -> bool:
-    """Return True if a finished round retired the block, in any campaign of the ledger."""
-    rows = _all(ledger, tables.block, BlockRow, block_id=block_id)
-    return bool(rows) and rows[0].retired_in_round is not None
-
-
-def block_tests(ledger: Ledger, block_id: str) -> list[BlockTest]:
-    """Return the tests on a block, in the order in which they were proposed."""
-    with ledger.read() as connection:
-        found = connection.execute(_ON_BLOCK, {"block": block_id}).all()
-    return [
-        BlockTest(seq, campaign, round, observed, index is not None, verdict == Verdict.SUPPORTED.value)
-        for seq, campaign, round, observed, index, verdict in found
-    ]
 
 
 def stream_rows(ledger: Ledger) -> list[StreamRow]:

@@ -25,6 +25,7 @@ from theodolite.store.agent_records import (
 )
 from theodolite.store.errors import LedgerPayloadError
 from theodolite.store.kinds import EntryKind
+from theodolite.store.tool_checks import ToolCheckRecord
 
 __all__ = [
     "CampaignRecord",
@@ -43,6 +44,7 @@ __all__ = [
     "SplitRecord",
     "StopRecord",
     "StreamRecord",
+    "ToolCheckRecord",
     "VerdictRecord",
     "artefacts_of",
     "parse",
@@ -59,6 +61,7 @@ RefusalCode = Literal[
     "invalid_locus",
     "mismatch",
     "hold_out",
+    "unfit_tool",
 ]
 
 
@@ -330,6 +333,7 @@ _MODELS: dict[EntryKind, type[BaseModel]] = {
     EntryKind.BUDGET: BudgetRecord,
     EntryKind.CONTROL: ControlRecord,
     EntryKind.APPROVAL: ApprovalRecord,
+    EntryKind.TOOL_CHECK: ToolCheckRecord,
     EntryKind.ROUND: RoundRecord,
     EntryKind.STOP: StopRecord,
 }

@@ -22,6 +22,7 @@ __all__ = [
     "ReviewRow",
     "RoundRow",
     "StreamRow",
+    "ToolCheckRow",
     "TrialRow",
 ]
 
@@ -250,6 +251,33 @@ class TrialRow:
     predicted_verdict: Verdict
     confidence: float | None
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCheckRow:
+    """What an instrument of exactly this source shows in worlds of known truth; fields as in its record."""
+
+    id: str
+    seq: int
+    tool: str
+    version: str
+    source_sha256: str
+    shape: str
+    worlds: str
+    catalogue: str
+    places: tuple[str, ...]
+    planted: int
+    found: int
+    power: float
+    power_low: float
+    empty: int
+    passed_empty: int
+    error: float
+    error_low: float
+    error_high: float
+    unmeasured: int
+    level: float
+    fit: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ __all__ = [
     "round_bit",
     "round_row",
     "stream",
+    "tool_check",
 ]
 
 PROJECTION_VERSION = "3"
@@ -205,6 +206,11 @@ hypothesis = Table(
     Index("hypothesis_place", "campaign", "round", "slot"),
     Index("hypothesis_level", "stream", "t"),
     Index("hypothesis_made", "seq"),
+    Index("hypothesis_changed", "last_seq"),
+    # What is asked for every test, whatever their number, is read off an index alone.
+    Index("hypothesis_supported", "stream", "verdict", "t", "claim_key"),
+    Index("hypothesis_on_block", "block_id", "verdict", "t", "campaign", "round"),
+    Index("hypothesis_observed", "block_id", "observed", "seq", "campaign"),
 )
 
 refusal = Table(
@@ -277,6 +283,7 @@ review = Table(
     Column("cap", String, nullable=False),
     Column("objections", CanonicalJson, nullable=False),
     Column("controls", CanonicalJson),
+    Index("review_made", "seq"),
 )
 
 review_trial = Table(
@@ -296,6 +303,7 @@ review_trial = Table(
     Column("predicted_verdict", String, nullable=False),
     Column("confidence", Float),
     Column("verdict", String, nullable=False),
+    Index("review_trial_by", "reviewer", "defect"),
 )
 
 model_call = Table(
@@ -318,6 +326,8 @@ model_call = Table(
     Column("cost", Float, nullable=False),
     Column("priced", Boolean, nullable=False),
     Index("model_call_subject", "subject", "seq"),
+    Index("model_call_talk", "subject", "conversation", "seq"),
+    Index("model_call_outcome", "subject", "outcome", "seq"),
 )
 
 budget_mark = Table(
@@ -331,6 +341,32 @@ budget_mark = Table(
     Column("spent", Float),
 )
 
+tool_check = Table(
+    "tool_check",
+    PROJECTIONS,
+    Column("id", String, primary_key=True),
+    _made(),
+    Column("tool", String, nullable=False, index=True),
+    Column("version", String, nullable=False),
+    Column("source_sha256", String, nullable=False),
+    Column("shape", String, nullable=False),
+    Column("worlds", String, nullable=False),
+    Column("catalogue", String, nullable=False),
+    Column("places", Words, nullable=False),
+    Column("planted", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("power", Float, nullable=False),
+    Column("power_low", Float, nullable=False),
+    Column("empty", Integer, nullable=False),
+    Column("passed_empty", Integer, nullable=False),
+    Column("error", Float, nullable=False),
+    Column("error_low", Float, nullable=False),
+    Column("error_high", Float, nullable=False),
+    Column("unmeasured", Integer, nullable=False),
+    Column("level", Float, nullable=False),
+    Column("fit", Boolean, nullable=False),
+)
+
 round_row = Table(
     "round",
     PROJECTIONS,
@@ -341,6 +377,7 @@ round_row = Table(
     Column("retired", Boolean, nullable=False),
     Column("stream_t", Integer, nullable=False),
     Column("supports", Integer, nullable=False),
+    Index("round_made", "seq"),
 )
 
 round_bit = Table(
@@ -351,6 +388,7 @@ round_bit = Table(
     Column("hypothesis_id", String, primary_key=True),
     _made(),
     Column("supported", Boolean, nullable=False),
+    Index("round_bit_made", "seq"),
 )
 
 block = Table(

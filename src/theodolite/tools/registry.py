@@ -10,9 +10,10 @@ from typing import Any, Literal, Protocol, Self, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 
-from theodolite.canonical import sha256_bytes
+from theodolite.canonical import digest, sha256_bytes
 from theodolite.claims import Locus, Relation
 from theodolite.measurements import SHAPES, Measurement
+from theodolite.origins import built_in, code_sha256, source_file
 from theodolite.tools.workbench import ModelShape, Workbench
 
 __all__ = ["Tool", "ToolError", "ToolParams", "ToolRegistrationError", "get_tool", "tool", "tools"]
@@ -73,7 +74,8 @@ class Tool:
     function
         The measurement itself.
     source_sha256
-        Hash of the function's and its parameters' source, locked in every job.
+        Hash of the function's and its parameters' source, locked in every job. For a plug-in it covers every Python
+        file of its package, so that a changed helper makes another tool.
     """
 
     name: str
@@ -88,6 +90,11 @@ class Tool:
     function: _Measure
     source_sha256: str
     evidence: Literal["p", "e"] = "p"
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it is part of Theodolite, whose calibration measures it; a plug-in needs a check of its own."""
+        return built_in(self.function)
 
     @property
     def summary(self) -> str:
@@ -178,8 +185,10 @@ def tool(
         if hints.get("return") is not shape:
             raise ToolRegistrationError(f"tool {name!r} must be annotated to return {shape.__name__}")
         if name in _REGISTRY:
-            raise ToolRegistrationError(f"tool {name!r} is registered twice; choose another function name")
-        source = inspect.getsource(function) + inspect.getsource(params)
+            raise ToolRegistrationError(
+                f"tool {name!r} is registered twice, by {source_file(_REGISTRY[name].function)} too; "
+                "choose another function name"
+            )
         registered = Tool(
             name=name,
             version=version,
@@ -192,12 +201,17 @@ def tool(
             evidence=evidence,
             params=params,
             function=function,
-            source_sha256=sha256_bytes(source.encode()),
+            source_sha256=_source_sha256(function, params),
         )
         _REGISTRY[name] = registered
         return registered
 
     return register
+
+
+def _source_sha256(function: _Measure, params: type[ToolParams]) -> str:
+    source = sha256_bytes((inspect.getsource(function) + inspect.getsource(params)).encode())
+    return source if built_in(function) else digest([source, code_sha256(function)])
 
 
 def tools() -> tuple[Tool, ...]:

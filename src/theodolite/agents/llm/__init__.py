@@ -7,7 +7,7 @@ from theodolite.agents.llm.breaker import CircuitBreaker
 from theodolite.agents.llm.calls import Answer, Caller, call_name
 from theodolite.agents.llm.conversation import LADDER, REPAIRS, Conversation, NoAnswer, Sampling
 from theodolite.agents.llm.replies import Completion, Reply, ToolCall, read_completion, strict_json
-from theodolite.agents.llm.settings import CALLS_VARIABLE, ModelPrice, ModelSettings, SettingsError
+from theodolite.agents.llm.settings import CALLS_VARIABLE, ModelPrice, ModelSettings, SettingsError, calls_allowed
 from theodolite.agents.llm.usage import cost_of, estimated_tokens, model_family
 from theodolite.agents.llm.wire import CallsForbidden, OpenAIWire, Wire, scrubbed
 
@@ -34,6 +34,7 @@ __all__ = [
     "ToolCall",
     "Wire",
     "call_name",
+    "calls_allowed",
     "cost_of",
     "estimated_tokens",
     "model_family",

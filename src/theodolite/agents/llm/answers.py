@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -14,8 +14,6 @@ from theodolite.agents.llm.replies import Completion, NotJson, strict_json
 
 __all__ = ["Action", "ActionDef", "Invalid", "action_schema", "function_schemas", "parse_action"]
 
-# No run of white space over line breaks: a fence of nothing else would take quadratic time.
-_FENCED = re.compile(r"```(?:json)?[^\S\n]*+\n(.*?)```", re.DOTALL)
 _MOST_QUOTED = 600
 
 
@@ -69,7 +67,7 @@ def parse_action(completion: Completion, actions: Sequence[ActionDef]) -> Action
         call = completion.calls[0]
         return _validated(known, call.name, _object(call.arguments or "{}", "the arguments"))
     # Prose around the object is let pass; two different objects are not, for nobody chose between them.
-    found = list(_objects(completion.text))
+    found = _objects(completion.text)
     if not found:
         said = completion.text.strip()
         raise Invalid("there is no JSON object in the answer" if said else "the answer is empty")
@@ -95,47 +93,42 @@ def _object(text: str, what: str) -> dict[str, Any]:
     return found
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the JSON objects at the top level of a text: the whole of it, fenced blocks, or the first braces."""
-    whole = text.strip()
-    candidates = [whole] if whole.startswith("{") else []
-    candidates += [found.strip() for found in _FENCED.findall(text)]
-    problem: Invalid | None = None
-    parsed = False
-    for candidate in candidates:
+def _objects(text: str) -> list[dict[str, Any]]:
+    """Return the JSON objects at the top level of a text, whatever stands around them.
+
+    Raises
+    ------
+    Invalid
+        If there are braces, but no object in any of them.
+    """
+    found, problem = [], None
+    for segment in _braced(text):
         try:
-            found = _object(candidate, "the answer")
+            found.append(_object(segment, "the answer"))
         except Invalid as error:
-            problem = error
-            continue
-        parsed = True
-        yield found
-    if parsed:
-        return
-    embedded = _embedded(text)
-    if embedded is not None:
-        yield _object(embedded, "the answer")
-    elif problem is not None:
+            problem = problem or error
+    if not found and problem is not None:
         raise problem
+    return found
 
 
-def _embedded(text: str) -> str | None:
-    """Return the first balanced ``{…}`` of a text, None if there is none."""
-    start = text.find("{")
-    if start < 0:
-        return None
-    depth, quoted, escaped = 0, False, False
-    for place in range(start, len(text)):
-        char = text[place]
+def _braced(text: str) -> Iterator[str]:
+    """Yield every balanced ``{…}`` of a text, and what follows a brace that is never closed."""
+    start, depth, quoted, escaped = 0, 0, False, False
+    for place, char in enumerate(text):
         if quoted:
             quoted, escaped = not (char == '"' and not escaped), char == "\\" and not escaped
-        elif char == '"':
+        elif char == '"' and depth:
             quoted = True
-        elif char in "{}":
-            depth += 1 if char == "{" else -1
+        elif char == "{":
+            start = start if depth else place
+            depth += 1
+        elif char == "}" and depth:
+            depth -= 1
             if depth == 0:
-                return text[start : place + 1]
-    return None
+                yield text[start : place + 1]
+    if depth:
+        yield text[start:]
 
 
 def _validated(known: Mapping[str, ActionDef], name: str, arguments: dict[str, Any]) -> Action:
@@ -197,6 +190,7 @@ def action_schema(actions: Sequence[ActionDef]) -> dict[str, Any]:
     return options[0] if len(options) == 1 else {"anyOf": options}
 
 
+@lru_cache(maxsize=256)
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     """Return a model's schema as strict servers want it: closed, every field required, references written out."""
     schema = model.model_json_schema()

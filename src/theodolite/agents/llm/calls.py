@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 from theodolite.agents.halting import CampaignPaused
 from theodolite.agents.llm.breaker import CircuitBreaker
-from theodolite.agents.llm.replies import Completion, Reply, read_completion
+from theodolite.agents.llm.replies import Charge, Completion, Reply, read_completion
 from theodolite.agents.llm.settings import ModelSettings
 from theodolite.agents.llm.usage import cost_of, estimated_tokens, request_tokens
 from theodolite.agents.llm.wire import Wire, scrubbed
-from theodolite.canonical import canonical_json, digest
+from theodolite.canonical import canonical_json, sha256_bytes
 from theodolite.experiments import StepError
 from theodolite.prompts import clean_text
 from theodolite.store import (
@@ -91,6 +91,7 @@ class Caller:
         secret = self.settings.key
         # Scrubbed before it is hashed, so that the hash can be checked against what is kept.
         text = scrubbed(canonical_json(body), secret.get_secret_value() if secret else None)
+        asked = sha256_bytes(text.encode())
         attempt = 1
         while True:
             name = call_name(conversation, turn, attempt)
@@ -100,9 +101,11 @@ class Caller:
             if entry is None:
                 self.before_call()
                 reply = self.wire.send(identifier, body)
-                entry = self._write(identifier, role, model, conversation, turn, attempt, rung, text, reply, context)
+                entry = self._write(
+                    identifier, role, model, conversation, turn, attempt, rung, body, text, reply, context
+                )
                 self._count(entry, reply.retry_after_s)
-            elif entry.payload["request_sha256"] != digest(json.loads(text)):
+            elif entry.payload["request_sha256"] != asked:
                 raise StepError(
                     f"{identifier} holds another request than this version makes; the campaign was begun by another "
                     "version of theodolite, which can continue it"
@@ -150,11 +153,10 @@ class Caller:
 
     def _write(
         self, identifier: str, role: Role, model: str, conversation: str, turn: int, attempt: int, rung: Rung,
-        text: str, reply: Reply, context: dict[str, Any] | None,
+        body: dict[str, Any], text: str, reply: Reply, context: dict[str, Any] | None,
     ) -> Entry:  # fmt: skip
         completion = _read(reply)
-        tokens_in, tokens_out, estimated = _usage(json.loads(text), reply, completion)
-        price = self.settings.prices.get(model)
+        charge = reply.charged or self._charge(model, body, reply, completion)
         record = ModelCallRecord(
             conversation=conversation,
             turn=turn,
@@ -162,22 +164,34 @@ class Caller:
             role=role,
             model=model,
             rung=rung,
-            request_sha256=digest(json.loads(text)),
+            request_sha256=sha256_bytes(text.encode()),
             request=self.ledger.artefacts.put(text.encode()),
             response=None if reply.body is None else self.ledger.artefacts.put(reply.body.encode()),
             http_status=reply.http_status,
             status=completion.status,
             # A server's words go into a hashed row and to terminals.
             detail=clean_text(reply.detail or completion.detail, 500),
-            tokens_in=tokens_in,
-            tokens_out=tokens_out,
-            estimated=estimated,
-            cost=cost_of(tokens_in, tokens_out, price),
-            priced=price is not None,
+            tokens_in=charge.tokens_in,
+            tokens_out=charge.tokens_out,
+            estimated=charge.estimated,
+            cost=charge.cost,
+            priced=charge.priced,
             prompts_sha256=self.prompts_sha256,
             context=context,
         )
         return self.ledger.append(EntryKind.MODEL_CALL, identifier, self.subject, record.model_dump(mode="json"))
+
+    def _charge(self, model: str, body: dict[str, Any], reply: Reply, completion: Completion) -> Charge:
+        """Return what a call costs: as the server counts, or estimated where it does not say."""
+        price = self.settings.prices.get(model)
+        estimated = completion.usage is None and completion.status in _CHARGED
+        if completion.usage is not None:
+            given, made = completion.usage
+        elif estimated:
+            given, made = request_tokens(body), estimated_tokens(reply.body or "")
+        else:
+            given, made = 0, 0
+        return Charge(given, made, estimated, cost_of(given, made, price), price is not None)
 
     def _completion(self, entry: Entry) -> Completion:
         response = entry.payload["response"]
@@ -190,12 +204,3 @@ def _read(reply: Reply) -> Completion:
     if reply.body is None:
         return Completion(reply.status, detail=reply.detail)
     return read_completion(reply.body)
-
-
-def _usage(body: dict[str, Any], reply: Reply, completion: Completion) -> tuple[int, int, bool]:
-    """Return tokens in, tokens out, and whether they are estimated."""
-    if completion.usage is not None:
-        return *completion.usage, False
-    if completion.status not in _CHARGED:
-        return 0, 0, False
-    return request_tokens(body), estimated_tokens(reply.body or ""), True

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from theodolite.store import CallStatus
 
-__all__ = ["Completion", "NotJson", "Reply", "ToolCall", "read_completion", "strict_json"]
+__all__ = ["Charge", "Completion", "NotJson", "Reply", "ToolCall", "read_completion", "strict_json"]
 
 _DEEPEST = 100
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -22,6 +22,17 @@ _MOST_TOKENS = 10**9
 
 class NotJson(ValueError):
     """Text that is no JSON of the strict kind."""
+
+
+@dataclass(frozen=True)
+class Charge:
+    """What a call cost: tokens in and out, whether they are estimated, US dollars, whether the model has a price."""
+
+    tokens_in: int
+    tokens_out: int
+    estimated: bool
+    cost: float
+    priced: bool
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,8 @@ class Reply:
         In words, where it did not end well.
     retry_after_s
         What the server asked to wait; None where it did not say.
+    charged
+        What the call was recorded to cost, in a replay; None where that is to be worked out.
     """
 
     status: CallStatus
@@ -45,6 +58,7 @@ class Reply:
     body: str | None = None
     detail: str = ""
     retry_after_s: float | None = None
+    charged: Charge | None = None
 
 
 @dataclass(frozen=True)

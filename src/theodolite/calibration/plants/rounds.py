@@ -17,7 +17,7 @@ from theodolite.calibration.plants.trials import SealedItem, Trial, give
 from theodolite.canonical import digest
 from theodolite.experiments import CampaignRun
 from theodolite.judgements import ObjectionCode
-from theodolite.store import EntryKind, Ledger, entry_id
+from theodolite.store import EntryKind, Ledger, entry_id, trials_given
 
 __all__ = ["SHARE", "put_trial", "seal_round", "trial_id", "trial_items"]
 
@@ -107,7 +107,8 @@ def seal_round(run: CampaignRun, round_number: int, reviewer: Reviewer) -> None:
     out, whoever reviewed it, so that a campaign that is taken up again pays for nothing twice.
     """
     campaign = run.setting.campaign_id
-    done = {str(row.payload["trial"]) for row in run.ledger.entries(kind=EntryKind.REVIEW_TRIAL, subject=campaign)}
-    for sealed in trial_items(run, round_number):
+    items = trial_items(run, round_number)
+    done = trials_given(run.ledger, campaign, [sealed.name for sealed in items])
+    for sealed in items:
         if sealed.name not in done:
             put_trial(run.ledger, campaign, give(reviewer, sealed))

@@ -1,0 +1,1 @@
+"""What benchmarks are built of; ``make bench`` runs the scripts beside this folder only."""

@@ -1,0 +1,119 @@
+"""The check: in each world the best place on discovery genes is tested on the others, once, at a fixed level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.random import SeedSequence
+
+from theodolite.calibration.bounds import clopper_pearson_lower, clopper_pearson_upper
+from theodolite.calibration.toolcheck.judging import passes, readable
+from theodolite.calibration.toolcheck.worlds import MODEL, make_world
+from theodolite.gates import CATALOGUE_VERSION, PANELS
+from theodolite.store import ToolCheckRecord
+from theodolite.tools import Tool, ToolError, ToolParams
+
+__all__ = ["EMPTY", "LEVEL", "PLANTED", "WORLDS", "check_tool"]
+
+PLANTED: Final = 40
+"""Worlds whose model knows the reference."""
+EMPTY: Final = 200
+"""Worlds whose model knows only confounds."""
+LEVEL: Final = 0.05
+"""Level of each test, which an instrument's error may not be shown to exceed."""
+WORLDS: Final = "1"
+"""Version of the worlds and of how they are judged; raised whenever a count of the same instrument could change."""
+
+_MOST_PLACES: Final = 24
+_ROOT: Final = 20_262
+_SHAPES: Final = ("GeneScores", "PairScores", "BipartiteScores")
+
+
+def check_tool(
+    tool: Tool,
+    *,
+    planted: int = PLANTED,
+    empty: int = EMPTY,
+    progress: Callable[[int, int], None] | None = None,
+) -> ToolCheckRecord:
+    """Run an instrument in planted and in empty worlds and return its power and its error.
+
+    A claim passes where it beats every null of its shape in the current catalogue, in scores that were adjusted as the
+    gates adjust them. Worlds and draws follow from fixed seeds and are the same for every instrument of a shape.
+
+    Parameters
+    ----------
+    tool
+        The instrument.
+    planted, empty
+        Numbers of worlds; only checks of the usual numbers belong in a ledger.
+    progress
+        Called with worlds done and worlds in all.
+
+    Raises
+    ------
+    ToolError
+        If the catalogue judges no claims on its shape, it has no place in the worlds' model, or it could not measure in
+        any world.
+    """
+    shape = tool.shape.shape
+    if shape not in PANELS:
+        raise ToolError(
+            f"{tool.name} returns {shape}, on which catalogue {CATALOGUE_VERSION} judges no claims; "
+            f"it judges {', '.join(PANELS)}"
+        )
+    places = _places(tool)
+    passed = {True: 0, False: 0}
+    failures: list[str] = []
+    worlds = [(True, number) for number in range(planted)] + [(False, number) for number in range(empty)]
+    for done, (known, number) in enumerate(worlds):
+        if progress is not None:
+            progress(done, len(worlds))
+        seed = SeedSequence([_ROOT, _SHAPES.index(shape), int(known), number])
+        in_world, in_draws = seed.spawn(2)
+        root = int(in_draws.generate_state(1, np.uint64)[0] >> 1)
+        try:
+            passed[known] += passes(tool, places, make_world(shape, in_world, planted=known), root, LEVEL)
+        except ToolError as error:
+            failures.append(str(error))
+    if progress is not None:
+        progress(len(worlds), len(worlds))
+    if len(failures) == len(worlds):
+        raise ToolError(f"{tool.name} could not measure in any of {len(worlds)} worlds of its check: {failures[0]}")
+    low = _rounded(clopper_pearson_lower(passed[False], empty))
+    return ToolCheckRecord(
+        tool=tool.name,
+        version=tool.version,
+        source_sha256=tool.source_sha256,
+        shape=shape,
+        worlds=WORLDS,
+        catalogue=CATALOGUE_VERSION,
+        places=tuple(str(params.locus()) for params in places),
+        planted=planted,
+        found=passed[True],
+        power=_rounded(passed[True] / planted),
+        power_low=_rounded(clopper_pearson_lower(passed[True], planted)),
+        empty=empty,
+        passed_empty=passed[False],
+        error=_rounded(passed[False] / empty),
+        error_low=low,
+        error_high=_rounded(clopper_pearson_upper(passed[False], empty)),
+        unmeasured=len(failures),
+        level=LEVEL,
+        fit=low <= LEVEL,
+    )
+
+
+def _rounded(value: float) -> float:
+    """Return what a hashed row may hold: special functions differ in their last digits between machines."""
+    return round(value, 6)
+
+
+def _places(tool: Tool) -> list[ToolParams]:
+    """Return where an instrument is read: its closed list in the worlds' model, thinned evenly where it is long."""
+    listed = readable(tool, MODEL)
+    if len(listed) <= _MOST_PLACES:
+        return listed
+    return [listed[index] for index in np.linspace(0, len(listed) - 1, _MOST_PLACES).round().astype(int)]

@@ -1,0 +1,70 @@
+"""Settings: variables before files, a clear error for what is wrong, and no key in any file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from theodolite.agents.llm import CALLS_VARIABLE, ModelSettings, SettingsError, calls_allowed
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "settings.toml"
+    monkeypatch.setenv("THEODOLITE_SETTINGS", str(path))
+    return path
+
+
+def test_prices_come_from_the_file(file: Path) -> None:
+    file.write_text(
+        '[models]\nbackoff_s = 3\n[models.prices."gpt-5.1"]\ninput = 1.25\noutput = 10.0\n', encoding="utf-8"
+    )
+    settings = ModelSettings.read()
+    assert settings.backoff_s == 3
+    assert settings.prices["gpt-5.1"].output == 10.0
+    assert not settings.own_server
+
+
+def test_a_variable_is_stronger_than_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text("[models]\ntimeout_s = 30\n", encoding="utf-8")
+    monkeypatch.setenv("THEODOLITE_MODELS_TIMEOUT_S", "60")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1")
+    settings = ModelSettings.read()
+    assert settings.timeout_s == 60
+    assert settings.base_url == "http://127.0.0.1:11434/v1"
+    assert settings.own_server
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[models]\ntimeout_s = -1\n", r"models\.timeout_s is -1"),
+        ("[models]\napi_key = 'sk-secret'\n", r"models\.api_key"),
+        ("[models]\nretries = 3\n", r"models\.retries"),
+        ("[models.prices.x]\ninput = 1\n", r"models\.prices\.x\.output"),
+        ("[models\n", "cannot be read"),
+    ],
+)
+def test_a_wrong_setting_is_named(file: Path, text: str, said: str) -> None:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=said):
+        ModelSettings.read()
+
+
+def test_the_key_comes_from_its_variable_and_is_not_printed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ModelSettings.read().key is None
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-to-be-seen")
+    settings = ModelSettings.read()
+    assert settings.key is not None
+    assert settings.key.get_secret_value() == "sk-not-to-be-seen"
+    assert "not-to-be-seen" not in f"{settings!r} {settings.key!r} {settings.model_dump()}"
+
+
+def test_the_global_switch_knows_three_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for word in ("all", "local", "none"):
+        monkeypatch.setenv(CALLS_VARIABLE, word)
+        assert calls_allowed() == word
+    monkeypatch.setenv(CALLS_VARIABLE, "perhaps")
+    with pytest.raises(SettingsError, match="perhaps"):
+        calls_allowed()

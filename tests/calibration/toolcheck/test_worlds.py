@@ -1,0 +1,61 @@
+"""Worlds for the check of instruments: what is in them, and that nothing else is."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from numpy.random import SeedSequence
+
+from theodolite.calibration.toolcheck import MODEL, make_world
+
+SHAPES = ("GeneScores", "PairScores", "BipartiteScores")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("planted", [True, False])
+def test_a_world_has_two_parts_without_a_common_family(shape: str, planted: bool) -> None:
+    world = make_world(shape, SeedSequence(1), planted=planted)
+    discovery, confirmation = world.discovery.bench, world.confirmation.bench
+    assert not set(discovery.families) & set(confirmation.families)
+    assert discovery.shape == confirmation.shape == MODEL
+    assert all(np.array_equal(confirmation.axes(site).centre, discovery.axes(site).centre) for site in MODEL.sites)
+    for part in (world.discovery, world.confirmation):
+        assert part.members
+        genes = [gene for member in part.members for gene in ((member,) if isinstance(member, str) else member)]
+        assert set(genes) <= set(part.bench.genes)
+        np.testing.assert_allclose(part.bench.attention(1, 1).sum(axis=1), 1.0, rtol=1e-5)
+        assert bool(part.bench.regulators) == (shape == "BipartiteScores")
+        assert (part.coexpression is None) == (shape == "GeneScores")
+
+
+def test_a_world_follows_from_its_seed() -> None:
+    first, second = (make_world("PairScores", SeedSequence(3), planted=True) for _ in range(2))
+    other = make_world("PairScores", SeedSequence(4), planted=True)
+    assert first.confirmation.members == second.confirmation.members != other.confirmation.members
+    assert np.array_equal(first.confirmation.bench.hidden(None), second.confirmation.bench.hidden(None))
+
+
+def test_a_set_of_an_empty_world_follows_mean_expression_and_whole_families() -> None:
+    gaps, whole = [], []
+    for number in range(20):
+        part = make_world("GeneScores", SeedSequence(number), planted=False).confirmation
+        member = np.array([gene in part.members for gene in part.bench.genes])
+        mean = np.log(part.bench.covariates[:, 0])
+        gaps.append(mean[member].mean() - mean[~member].mean())
+        inside = Counter(family for family, yes in zip(part.bench.families, member, strict=True) if yes)
+        whole.append(all(inside[family] == part.bench.families.count(family) for family in inside))
+    assert np.mean(gaps) > 0.3 and all(whole)
+
+
+def test_pairs_of_an_empty_world_follow_coexpression_and_hubs() -> None:
+    lifted = []
+    for number in range(20):
+        part = make_world("PairScores", SeedSequence(number), planted=False).confirmation
+        assert part.coexpression is not None
+        position = {gene: row for row, gene in enumerate(part.bench.genes)}
+        pairs = [(position[a], position[b]) for a, b in part.members]
+        shared = part.coexpression.pearson
+        lifted.append(np.mean([shared[pair] for pair in pairs]) - shared[np.triu_indices(len(shared), 1)].mean())
+    assert np.mean(lifted) > 0.05
