@@ -70,7 +70,7 @@ def test_a_ledger_without_trials_says_so(cli: Callable[..., Any], tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("trials", "--reviewer", "oracle"), "there is lint"),
+        (("trials", "--reviewer", "oracle"), "forbids a call"),
         (("show", "--figure", "figure.pdf"), "ends in .png or .svg"),
     ],
 )

@@ -135,7 +135,7 @@ def migrate(connection: Connection, *, write: bool, create: bool) -> None:
         if not write:
             raise LedgerFormatError(
                 f"{where} has schema revision {revision!r} and must be migrated to {SCHEMA_HEAD!r}; "
-                "open it once for writing"
+                "open it once for writing (`theodolite ledger rebuild` does)"
             )
         _upgrade(connection)
     genesis = connection.execute(select(meta_table.c.value).where(meta_table.c.key == "genesis")).scalar()

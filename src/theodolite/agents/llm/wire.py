@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from theodolite.agents.llm.replies import Reply
-from theodolite.agents.llm.settings import CALLS_VARIABLE, ModelSettings, calls_allowed
+from theodolite.agents.llm.settings import CALLS_VARIABLE, ModelSettings, SettingsError, calls_allowed
 from theodolite.store import CallStatus
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class OpenAIWire:
     ------
     CallsForbidden
         If the global switch forbids calls to that address.
+    SettingsError
+        If there is neither an address nor a key.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -69,6 +71,11 @@ class OpenAIWire:
         if allowed == "none" or (allowed == "local" and not _is_local(address)):
             raise CallsForbidden(
                 f"{CALLS_VARIABLE} is {allowed!r}, which forbids a call to {address}; unset it to allow real calls"
+            )
+        if settings.base_url is None and settings.key is None:
+            raise SettingsError(
+                "no language model can be asked: set OPENAI_API_KEY for the hosted server, or OPENAI_BASE_URL to the "
+                "address of one of your own (such as http://localhost:11434/v1)"
             )
         self._settings = settings
         self._address = address
