@@ -261,9 +261,12 @@ class Review(Record):
         Its name.
     controls
         Controls that it orders on the plan, from a closed menu; None for none.
+    code_cap
+        What lints of code alone leave of the verdict, behind which a language model reviews: it binds also where the
+        model's record is too weak for its own cap to bind. None where code is the reviewer.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"confidence", "controls"})
+    later: ClassVar[frozenset[str]] = frozenset({"confidence", "controls", "code_cap"})
     stage: Literal[1, 2]
     objections: tuple[Objection, ...]
     likely_confound: str
@@ -272,3 +275,4 @@ class Review(Record):
     reviewer: str
     confidence: float | None = Field(default=None, gt=0, lt=1)
     controls: tuple[str, ...] | None = None
+    code_cap: ReviewerCap | None = None

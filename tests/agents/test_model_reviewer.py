@@ -142,6 +142,23 @@ def test_an_answer_outside_the_menu_leaves_the_lints_review(
     assert len(wire.asked) == 3
 
 
+@pytest.mark.parametrize("cap", ["none", "inconclusive", "invalid"])
+def test_where_it_says_nothing_usable_of_the_record_what_it_said_of_the_plan_stands_under_its_own_name(
+    reviewer_of: Any, models: Any, judged: Any, cap: str
+) -> None:
+    """Else its objections would be counted, and bind, as those of code, whose record is another."""
+    plan, judgement = judged[0]
+    said = FAIR | {"objections": [OBJECTION | {"code": "sign_flip", "cite": "plan"}], "cap": cap}
+    reviewer, _ = reviewer_of(answers(models, {"nothing": "usable"}, plan=said))
+    second = reviewer.review_record(plan, reviewer.review_plan(plan), judgement, plan.sha256)
+    assert second.reviewer == reviewer.name
+    assert second.cap == cap
+    assert [item.code for item in second.objections] == ["sign_flip"]
+    assert second.code_cap == "none", "code has nothing against it"
+    mistaken = reviewer.review_record(plan, reviewer.review_plan(plan), judgement, "0" * 64)
+    assert mistaken.code_cap == "invalid", "code saw another plan's hash, whatever the model is worth"
+
+
 def test_the_menus_are_those_of_the_vocabulary() -> None:
     from typing import get_args
 

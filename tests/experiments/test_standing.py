@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from theodolite.canonical import digest
-from theodolite.experiments.standing import is_advisory, is_advisory_now
+from theodolite.claims import ReviewerCap, Verdict
+from theodolite.experiments.standing import cap_of, is_advisory, is_advisory_now
+from theodolite.judgements import Review
 from theodolite.store import EntryKind, Ledger, trial_rows
 
 REVIEWER = "somebody"
@@ -57,3 +59,21 @@ def test_counts_of_the_ledger_say_what_its_rows_say(trials: dict[str, int], advi
         assert is_advisory(trial_rows(ledger), REVIEWER) is advisory
         assert is_advisory_now(ledger, REVIEWER) is advisory
         assert not is_advisory_now(ledger, "another")
+
+
+@pytest.mark.parametrize(("code", "left"), [(None, "none"), ("none", "none"), ("invalid", "invalid")])
+def test_what_code_found_binds_behind_a_model_whose_own_cap_does_not(
+    code: ReviewerCap | None, left: ReviewerCap
+) -> None:
+    review = Review(
+        stage=2,
+        objections=(),
+        likely_confound="hubs",
+        predicted_verdict=Verdict.SUPPORTED,
+        cap="invalid",
+        reviewer=REVIEWER,
+        code_cap=code,
+    )
+    held = cap_of(review, advisory=True)
+    assert ("none" if held.advisory else held.cap) == left
+    assert cap_of(review, advisory=False).cap == "invalid"

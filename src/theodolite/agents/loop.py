@@ -16,7 +16,7 @@ from theodolite.agents.people import approve_plans, approve_verdicts, pause_for_
 from theodolite.claims import Hypothesis
 from theodolite.experiments import CampaignRun, Event, Look
 from theodolite.experiments.approvals import withdrawn
-from theodolite.experiments.proposals import of_people_alone, proposals_wait, take_up_proposals
+from theodolite.experiments.proposals import conversing, of_people_alone, proposals_wait, take_up_proposals
 from theodolite.gates import StreamExhausted
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
@@ -266,8 +266,9 @@ def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
         saver.conn.execute("PRAGMA synchronous=NORMAL")
         while run.stopped() is None:
             number = run.rounds_closed() + 1
-            # A round that was begun is finished whatever is spent: its levels are owed.
-            reason = None if run.proposed(number) else exhausted(run, meter)
+            # A round that was begun is finished whatever is spent: its levels are owed, and its answers are paid for.
+            begun = bool(run.proposed(number)) or conversing(run, number)
+            reason = None if begun else _after(run, number - 1, meter, context["executor"]) or exhausted(run, meter)
             if reason is not None:
                 run.stop(*reason)
                 break
@@ -279,10 +280,16 @@ def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
             if found and found.get("__interrupt__"):
                 raise pause_for_people(run, found["__interrupt__"][0].value)
             saver.delete_thread(thread)
-            if not run.plans(number):
-                reason = meter.check() or barren(run, number, context["executor"])
-                if reason is not None:
-                    run.stop(*reason)
+            reason = _after(run, number, meter, context["executor"])
+            if reason is not None:
+                run.stop(*reason)
+
+
+def _after(run: CampaignRun, round_number: int, meter: Meter, executor: Executor) -> tuple[StopReason, str] | None:
+    """Return why nothing comes after a round; asked again when a campaign is taken up, which may have died before."""
+    if round_number < 1 or run.plans(round_number):
+        return None
+    return meter.check() or barren(run, round_number, executor)
 
 
 def barren(run: CampaignRun, round_number: int, executor: Executor) -> tuple[StopReason, str] | None:

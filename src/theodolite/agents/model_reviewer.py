@@ -95,8 +95,9 @@ _SECOND = ActionDef("review_record", "Review the record of the test.", _Lowering
 class ModelReviewer:
     """Reviews by language model and by lint; stateless: the same plan or record makes the same request.
 
-    Lints come first and always stand. Where the model gives no usable answer, or none may be asked for any more, the
-    review is the lints' alone and says so by its reviewer's name.
+    Lints come first and always stand. Where the model gives no usable answer on the plan, or none may be asked for any
+    more, both reviews are the lints' alone and say so by their reviewer's name. Where it gives none on the record, what
+    it said of the plan stands under its own name, for that is what it is measured by.
 
     Parameters
     ----------
@@ -138,13 +139,16 @@ class ModelReviewer:
             cap=lowest((lint.cap, said.cap)),
             reviewer=self.name,
             controls=tuple(dict.fromkeys(said.controls)) or None,
+            code_cap=lint.cap,
         )
 
     def review_record(self, plan: Plan, first: Review, judgement: Judgement, result_prereg: str) -> Review:
         """Stage II: the machine record, and after that the executor's words; what was objected before stands."""
-        lint = self._lint.review_record(plan, first, judgement, result_prereg)
         if first.reviewer != self.name:
-            return lint  # the model committed to nothing on the plan, so it may not see the record
+            # The model committed to nothing on the plan, so it may not see the record.
+            return self._lint.review_record(plan, first, judgement, result_prereg)
+        # What code finds by itself: what the model said of the plan is the model's, and counts under its name alone.
+        lint = self._lint.review_record(plan, self._lint.review_plan(plan), judgement, result_prereg)
         record = digest(judgement.model_dump(mode="json"))
         talk = self._conversation(f"review2-{digest([plan.sha256, record])[:16]}")
         said: list[_Lowering] = []
@@ -154,8 +158,7 @@ class ModelReviewer:
             talk.say(self._prompts.render("prose", prose=fence("rationale", plan.hypothesis.rationale)))
             said.append(talk.act([_SECOND]).arguments)
         except (NoAnswer, BudgetSpent):
-            if not said:
-                return lint
+            pass  # what it committed to on the plan stands, under its name
         found = tuple(
             _objection(item, plan.sha256 if item.cite == "plan" else record)
             for answer in said
@@ -163,12 +166,13 @@ class ModelReviewer:
         )
         return Review(
             stage=2,
-            objections=_together(lint.objections, found),
+            objections=_together(lint.objections, (*first.objections, *found)),
             likely_confound=first.likely_confound,
             predicted_verdict=first.predicted_verdict,
             confidence=first.confidence,
             cap=lowest((first.cap, lint.cap, *(answer.cap for answer in said))),
             reviewer=self.name,
+            code_cap=lint.cap,
         )
 
     def _conversation(self, name: str) -> Conversation:

@@ -32,6 +32,7 @@ __all__ = [
     "block_for_people",
     "block_in_use",
     "block_of_round",
+    "conversing",
     "of_people_alone",
     "proposals_wait",
     "read_proposal",
@@ -147,7 +148,7 @@ def take_up_proposals(run: CampaignRun, round_number: int, slots: int) -> Intake
     taken = _by_people(run, round_number)
     waiting = ledger.ops.inbox(setting.campaign_id, INBOX_KIND)
     known = _taken_before(run) if waiting else set()
-    full = len(proposed) > len(taken) or _conversing(run, round_number)
+    full = len(proposed) > len(taken) or conversing(run, round_number)
     for item in waiting:
         handed = read_proposal(item)
         if handed is not None and (item.number, handed.hypothesis.id) not in known:
@@ -209,8 +210,8 @@ def _by_people(run: CampaignRun, round_number: int) -> list[int]:
     return [slot for slot, found in run.proposed(round_number).items() if found.author is Author.PERSON]
 
 
-def _conversing(run: CampaignRun, round_number: int) -> bool:
-    """Return whether a language model was asked for a proposal of a round already."""
+def conversing(run: CampaignRun, round_number: int) -> bool:
+    """Return whether a language model was asked for a proposal of a round already; its answer is paid for."""
     prefix = f"{run.setting.campaign_id}/{EntryKind.MODEL_CALL.value}/r{round_number:02d}.c"
     return next(run.ledger.entries(kind=EntryKind.MODEL_CALL, prefix=prefix), None) is not None
 

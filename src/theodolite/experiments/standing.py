@@ -46,10 +46,12 @@ def cap_of(review: Review | None, *, advisory: bool, binding: Iterable[ReviewerC
     advisory
         Whether the reviewer's record is too weak for its cap to bind.
     binding
-        Caps that bind whoever reviewed: of controls that were ordered and of people.
+        Caps that bind whoever reviewed: of controls that were ordered and of people. What lints of code found binds
+        like these where a language model reviewed: a bad record of the model takes nothing from the code behind it.
     """
     said: ReviewerCap = "none" if review is None else review.cap
-    held = lowest(binding)
+    code: ReviewerCap = "none" if review is None else review.code_cap or "none"
+    held = lowest((code, *binding))
     if held == "none":
         return Cap(said, advisory)
     return Cap(lowest((held, "none" if advisory else said)), False)

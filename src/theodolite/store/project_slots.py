@@ -229,7 +229,8 @@ def _review(connection: Connection, entry: Entry, record: Review) -> None:
             f"{entry.id!r} is a {entry.kind.value} but its review has stage {record.stage!r}; it must be {stage}"
         )
     connection.execute(
-        insert(tables.review), {"subject": entry.subject, "seq": entry.seq, **record.model_dump(mode="json")}
+        insert(tables.review),
+        {"subject": entry.subject, "seq": entry.seq, **record.model_dump(mode="json", exclude={"code_cap"})},
     )
 
 
