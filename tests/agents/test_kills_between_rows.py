@@ -1,4 +1,4 @@
-"""A campaign that dies between two rows, where a budget or patience runs out: the same command ends in equal rows."""
+"""A campaign that dies between two rows, where a budget or patience runs out, ends in the same rows when taken up."""
 
 from __future__ import annotations
 

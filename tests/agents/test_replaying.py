@@ -158,7 +158,7 @@ def test_a_row_that_was_changed_is_where_the_replay_parts(
 
     def forged(entry: Any, payload: dict[str, Any]) -> None:
         if entry.kind is EntryKind.MODEL_CALL and entry.payload["turn"] == 1:
-            payload["tokens_out"] = 0
+            payload |= {"cost": 0.25, "priced": True}
 
     (tmp_path / "told").rename(tmp_path / "before")
     retold(tmp_path / "before", tmp_path / "told", forged)
@@ -173,3 +173,29 @@ def test_a_row_that_was_changed_is_where_the_replay_parts(
     found = again(spec, "once more")
     assert not found.same_head
     assert "claim_text" in str(found.differences[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        (EntryKind.VERDICT, {"conversation": "q-person"}),
+        (EntryKind.JUDGEMENT, {"conversation": "q-person"}),
+        (EntryKind.MODEL_CALL, {"tokens_in": 1, "tokens_out": 0}),
+    ],
+    ids=["a verdict said to be a person's", "a judgement said to be a person's", "tokens that were never counted"],
+)
+def test_a_forged_row_is_not_taken_over(
+    recorded: Any, again: Any, player: Any, retold: Any, tmp_path: Path, kind: EntryKind, change: dict[str, Any]
+) -> None:
+    """What a replay takes from the record is as little as can be: else a forged row would confirm itself."""
+    spec = recorded(player)
+
+    def forged(entry: Any, payload: dict[str, Any]) -> None:
+        if entry.kind is kind:
+            payload |= change
+
+    (tmp_path / "told").rename(tmp_path / "before")
+    retold(tmp_path / "before", tmp_path / "told", forged)
+    found = again(spec)
+    assert not found.same_head
+    assert found.differences

@@ -30,3 +30,10 @@ def test_csv_and_json_say_the_same(ledger):
 
 def test_a_campaign_that_is_not_there_exports_a_header_only(ledger):
     assert to_csv(export_rows(ledger, "no-such-campaign")) == ",".join(COLUMNS) + "\n"
+
+
+def test_no_words_of_an_agent_become_a_formula(ledger):
+    row = export_rows(ledger)[0] | {"rationale": '=HYPERLINK("http://example.org","see")', "effect": -0.1}
+    (found,) = csv.DictReader(io.StringIO(to_csv([row])))
+    assert found["rationale"] == "'" + row["rationale"]
+    assert float(found["effect"]) == -0.1, "numbers stay numbers"

@@ -150,7 +150,7 @@ class ModelReviewer:
         # What code finds by itself: what the model said of the plan is the model's, and counts under its name alone.
         lint = self._lint.review_record(plan, self._lint.review_plan(plan), judgement, result_prereg)
         record = digest(judgement.model_dump(mode="json"))
-        talk = self._conversation(f"review2-{digest([plan.sha256, record])[:16]}")
+        talk = self._conversation(f"review2-{digest([plan.sha256, record, result_prereg])[:16]}")
         said: list[_Lowering] = []
         try:
             talk.open(self._system(), lambda: (self._record_message(plan, first, judgement, result_prereg), None))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from theodolite.agents.halting import CampaignPaused
-from theodolite.agents.llm.replies import Charge, Reply
+from theodolite.agents.llm.replies import Paid, Reply
 from theodolite.agents.llm.settings import ModelPrice, ModelSettings
 from theodolite.agents.llm.wire import CallsForbidden, scrubbed
 from theodolite.agents.loop import Trials, run_campaign
@@ -89,14 +89,16 @@ class RecordedWire:
                 f"{asked[:16]}: prompts, context or code are not those of the recorded campaign"
             )
         self.used += 1
-        charged = Charge(recorded.tokens_in, recorded.tokens_out, recorded.estimated, recorded.cost, recorded.priced)
+        paid = Paid(recorded.cost, recorded.priced)
         if recorded.response is None:
-            return Reply(recorded.status, recorded.http_status, None, recorded.detail, charged=charged)
+            return Reply(recorded.status, recorded.http_status, None, recorded.detail, paid=paid)
         text = self._original.artefacts.get(recorded.response).decode("utf-8")
-        return Reply(CallStatus.OK, recorded.http_status, text, charged=charged)
+        return Reply(CallStatus.OK, recorded.http_status, text, paid=paid)
 
 
 _NOT_REDONE = frozenset({EntryKind.REJUDGEMENT, EntryKind.APPROVAL})
+_CONVERSING = frozenset({EntryKind.MODEL_CALL, EntryKind.MALFORMED})
+"""Rows that may be of a conversation that was held for a person."""
 
 
 class _Following(Ledger):
@@ -124,9 +126,11 @@ class _Following(Ledger):
             return False
         if entry.kind is EntryKind.HYPOTHESIS and entry.payload["hypothesis"]["author"] == Author.PERSON.value:
             return False
-        if str(entry.payload.get("conversation", "")).endswith(PERSONS_CONVERSATION):
+        held_for = str(entry.payload["conversation"]) if entry.kind in _CONVERSING else ""
+        if held_for.endswith(PERSONS_CONVERSATION):
             return False
-        return _of(entry, self.campaign) or entry.kind is EntryKind.STREAM
+        # By id as well: steps look for their rows by id, whatever subject a row names.
+        return _of(entry, self.campaign) or entry.id.startswith(f"{self.campaign}/") or entry.kind is EntryKind.STREAM
 
     def _append(self, kind: EntryKind | str, id: str, subject: str, payload: Payload, *, once: bool) -> Entry:
         entry = super()._append(kind, id, subject, payload, once=once)

@@ -15,6 +15,8 @@ __all__ = ["COLUMNS", "export_rows", "to_csv", "to_json"]
 COLUMNS: tuple[str, ...] = (*(field.name for field in fields(HypothesisRow)), "refusal_code", "refusal_reason")
 """Columns of an export; effects are in the unit of the column ``unit``."""
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
 
 def export_rows(ledger: Ledger, campaign: str | None = None) -> list[dict[str, Any]]:
     """Return every slot, of one campaign or of all, as plain data under :data:`COLUMNS`."""
@@ -33,13 +35,23 @@ def export_rows(ledger: Ledger, campaign: str | None = None) -> list[dict[str, A
 
 
 def to_csv(rows: list[dict[str, Any]]) -> str:
-    """Return rows as CSV with a header; lists are joined by ``;``, what is absent is empty."""
+    """Return rows as CSV with a header; lists are joined by ``;``, what is absent is empty.
+
+    Words of agents and people are among the values: text that a spreadsheet would take for a formula gets a leading
+    apostrophe (OWASP, CSV injection).
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        writer.writerow({name: ";".join(value) if isinstance(value, tuple) else value for name, value in row.items()})
+        writer.writerow({name: _cell(value) for name, value in row.items()})
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, tuple):
+        value = ";".join(value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def to_json(rows: list[dict[str, Any]]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from theodolite.agents.halting import CampaignPaused
 from theodolite.agents.llm.breaker import CircuitBreaker
-from theodolite.agents.llm.replies import Charge, Completion, Reply, read_completion
+from theodolite.agents.llm.replies import Completion, Paid, Reply, read_completion
 from theodolite.agents.llm.settings import ModelSettings
 from theodolite.agents.llm.usage import cost_of, estimated_tokens, request_tokens
 from theodolite.agents.llm.wire import Wire, scrubbed
@@ -42,6 +42,17 @@ class Answer:
 
     completion: Completion
     call: str
+
+
+@dataclass(frozen=True)
+class _Charge:
+    """What a call cost: tokens in and out, whether they are estimated, US dollars, whether the model has a price."""
+
+    tokens_in: int
+    tokens_out: int
+    estimated: bool
+    cost: float
+    priced: bool
 
 
 def call_name(conversation: str, turn: int, attempt: int) -> str:
@@ -156,7 +167,7 @@ class Caller:
         body: dict[str, Any], text: str, reply: Reply, context: dict[str, Any] | None,
     ) -> Entry:  # fmt: skip
         completion = _read(reply)
-        charge = reply.charged or self._charge(model, body, reply, completion)
+        charge = self._charge(model, body, reply, completion)
         record = ModelCallRecord(
             conversation=conversation,
             turn=turn,
@@ -181,7 +192,7 @@ class Caller:
         )
         return self.ledger.append(EntryKind.MODEL_CALL, identifier, self.subject, record.model_dump(mode="json"))
 
-    def _charge(self, model: str, body: dict[str, Any], reply: Reply, completion: Completion) -> Charge:
+    def _charge(self, model: str, body: dict[str, Any], reply: Reply, completion: Completion) -> _Charge:
         """Return what a call costs: as the server counts, or estimated where it does not say."""
         price = self.settings.prices.get(model)
         estimated = completion.usage is None and completion.status in _CHARGED
@@ -191,7 +202,9 @@ class Caller:
             given, made = request_tokens(body), estimated_tokens(reply.body or "")
         else:
             given, made = 0, 0
-        return Charge(given, made, estimated, cost_of(given, made, price), price is not None)
+        # The price table is no part of the chain; how many tokens there were follows from what was sent and what came.
+        paid = reply.paid or Paid(cost_of(given, made, price), price is not None)
+        return _Charge(given, made, estimated, paid.cost, paid.priced)
 
     def _completion(self, entry: Entry) -> Completion:
         response = entry.payload["response"]

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from theodolite.store import CallStatus
 
-__all__ = ["Charge", "Completion", "NotJson", "Reply", "ToolCall", "read_completion", "strict_json"]
+__all__ = ["Completion", "NotJson", "Paid", "Reply", "ToolCall", "read_completion", "strict_json"]
 
 _DEEPEST = 100
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
@@ -25,12 +25,9 @@ class NotJson(ValueError):
 
 
 @dataclass(frozen=True)
-class Charge:
-    """What a call cost: tokens in and out, whether they are estimated, US dollars, whether the model has a price."""
+class Paid:
+    """What a call cost in US dollars, and whether the model had a price."""
 
-    tokens_in: int
-    tokens_out: int
-    estimated: bool
     cost: float
     priced: bool
 
@@ -49,7 +46,7 @@ class Reply:
         In words, where it did not end well.
     retry_after_s
         What the server asked to wait; None where it did not say.
-    charged
+    paid
         What the call was recorded to cost, in a replay; None where that is to be worked out.
     """
 
@@ -58,7 +55,7 @@ class Reply:
     body: str | None = None
     detail: str = ""
     retry_after_s: float | None = None
-    charged: Charge | None = None
+    paid: Paid | None = None
 
 
 @dataclass(frozen=True)
