@@ -156,7 +156,7 @@ class Caller:
             )
 
     def _unauthorised(self, model: str, entry: Entry) -> str:
-        where = self.settings.base_url or "the hosted server"
+        where = self.settings.server or "the hosted server"
         return (
             f"{where} turned the call away ({entry.payload['detail']}); check OPENAI_API_KEY, OPENAI_BASE_URL and the "
             f"model's name, {model!r}, then give the same command again"
