@@ -139,9 +139,9 @@ class Caller:
         request = json.loads(self.ledger.artefacts.get(str(entry.payload["request"])))
         return request["messages"], entry.payload["context"]
 
-    def rejected_rungs(self, model: str, conversation: str) -> set[str]:
-        """Return the rungs of the ladder that a model's server had not accepted before a conversation began."""
-        return rejected_rungs(self.ledger, self.subject, model, conversation)
+    def rejected_rungs(self, role: Role, model: str, conversation: str) -> set[str]:
+        """Return the rungs of the ladder that a server had not accepted of a role before a conversation began."""
+        return rejected_rungs(self.ledger, self.subject, role, model, conversation)
 
     def _count(self, entry: Entry, retry_after_s: float | None) -> None:
         if not CallStatus(entry.payload["status"]).transient:
