@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 from collections.abc import Callable
@@ -32,6 +33,19 @@ def imported(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path], ModuleTyp
 def test_what_theodolite_carries_is_built_in() -> None:
     assert built_in(get_tool("attention.edges").function)
     assert not built_in(test_what_theodolite_carries_is_built_in)
+
+
+def test_what_wraps_a_built_in_instrument_is_a_plug_in() -> None:
+    """It bears the name of the instrument's module, and would be used for verdicts without a check."""
+    inner = get_tool("attention.edges").function
+
+    @functools.wraps(inner)
+    def mine(bench: Any, params: Any) -> Any:
+        return inner(bench, params)
+
+    assert mine.__module__.startswith("theodolite.")
+    assert not built_in(mine)
+    assert code_sha256(mine) == code_sha256(test_what_wraps_a_built_in_instrument_is_a_plug_in)
 
 
 def test_a_file_that_stands_alone_is_all_of_its_code(tmp_path: Path, imported: Any) -> None:

@@ -13,7 +13,14 @@ __all__ = ["built_in", "code_sha256", "source_file"]
 
 
 def built_in(function: Callable[..., Any]) -> bool:
-    """Return whether a function or class is part of Theodolite itself; everything else is a plug-in's."""
+    """Return whether a function or class is part of Theodolite itself; everything else is a plug-in's.
+
+    The file of the code decides, for the name of a module can be taken over: a decorator that wraps a built-in
+    instrument (``functools.wraps``) bears the name of the instrument's module.
+    """
+    code = getattr(function, "__code__", None)
+    if code is not None and Path(__file__).resolve().parent not in Path(code.co_filename).resolve().parents:
+        return False
     return function.__module__.partition(".")[0] == "theodolite"
 
 

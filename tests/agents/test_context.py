@@ -10,6 +10,7 @@ import pytest
 from theodolite.agents.context import executor_context
 from theodolite.agents.llm import estimated_tokens
 from theodolite.canonical import digest
+from theodolite.experiments.menus import persons_claim
 from theodolite.prompts import load_prompts
 
 LEFT = {"experiments": 3.0, "looks": None}
@@ -65,3 +66,30 @@ LABELS = {
 
 def test_equal_ledgers_give_equal_contexts(context_of: Any, tmp_path: Path) -> None:
     assert context_of(tmp_path / "a", 5_000) == context_of(tmp_path / "b", 5_000)
+
+
+def test_what_a_person_proposes_who_may_have_seen_an_open_block_is_not_shown(
+    open_campaign: Any, go_round: Any, models: Any, small_world: Any
+) -> None:
+    """Whoever learned of it could take the idea back to that block, where the person could not."""
+
+    def proposed_in(run: Any, number: int) -> list[Any]:
+        text, _ = executor_context(
+            run, load_prompts(), round_number=number, conversation=1, looks=4, left=LEFT, most_tokens=9000
+        )
+        found: list[Any] = models.told({"messages": [{"content": text}]}, "proposals of this round")
+        return found
+
+    def by_person(run: Any, reference: str) -> Any:
+        place = {"tool": "geometry.axis_separation", "place": "layer 0 axis 1", "direction": "less"}
+        return persons_claim(run.setting, run.block, reference=reference, rationale="an idea", **place)
+
+    terms = small_world.two_blocks | {"sesoi": {"GeneScores": 0.3}}
+    first = open_campaign(**terms)
+    first.propose(1, 1, by_person(first, "decoy_1"), {"person": "Ada", "inbox": 1})
+    assert [item["claim"] for item in proposed_in(first, 1)] == ["decoy_1"], "nothing was judged yet"
+    go_round(first, 1, [])
+    assert first.block == "block-1", "no support: its block is open, and people have seen it"
+    later = open_campaign("later", **terms | {"seed": 2})
+    later.propose(1, 1, by_person(later, "decoy_2"), {"person": "Ada", "inbox": 2})
+    assert proposed_in(later, 1) == []

@@ -165,6 +165,22 @@ def test_what_was_inconclusive_may_come_back_on_an_unused_block(
     assert register(run, undecided, strongest(run, "program_1"), number=3) == ["duplicate", "duplicate"]
 
 
+def test_whether_a_hypothesis_may_come_back_tells_an_agent_nothing_of_an_open_block(
+    open_campaign: Open, make_hypothesis: Make, go_round: Go, small_world: Any
+) -> None:
+    """A claim that was refuted is a duplicate; were an inconclusive one none, the answer would be a second bit."""
+    terms = small_world.two_blocks | {"sesoi": {"GeneScores": 0.22}, "error": {"q": 0.4}}
+    run = open_campaign(**terms)
+    undecided = make_hypothesis(run, "decoy_1", direction=Direction.LESS)
+    go_round(run, 1, [undecided])
+    assert hypothesis_rows(run.ledger, hypothesis_id=undecided.id)[0].verdict == "inconclusive"
+    assert run.block == "block-1", "no support: its block is open"
+    later = open_campaign("later", **terms | {"seed": 2})
+    assert later.block == "block-2", "who wrote its file may have seen the first"
+    by_person = undecided.model_copy(update={"author": Author.PERSON})
+    assert register(later, undecided, by_person) == ["duplicate", "registered"], "people can read how it ended"
+
+
 def test_a_place_that_the_tool_does_not_have_is_refused(open_campaign: Open, make_hypothesis: Make) -> None:
     run = open_campaign()
     places = [

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from theodolite.agents.llm.usage import estimated_tokens
 from theodolite.canonical import digest
+from theodolite.claims import Author
 from theodolite.data import Reference
 from theodolite.experiments import CampaignRun
 from theodolite.gates import StreamExhausted
 from theodolite.prompts import Prompts, clean_text, fence
-from theodolite.store import AgentView, agent_view
+from theodolite.store import AgentView, agent_view, open_block_observed
 from theodolite.store.agent_view import Released
 from theodolite.tools import Tool
 
@@ -122,9 +123,12 @@ def _looked(view: AgentView, most: int) -> list[Any]:
 
 
 def _proposed(run: CampaignRun, round_number: int) -> list[Any]:
+    """Return the proposals of a round; of people's, none while they may rest on what agents are not told (rule 4)."""
+    hidden = {Author.PERSON} if open_block_observed(run.ledger) else set()
     return [
         {"claim": item.claim.reference.name, "tool": item.tool, "at": str(item.locus)}
         for item in run.proposed(round_number).values()
+        if item.author not in hidden
     ]
 
 

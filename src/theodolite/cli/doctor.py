@@ -173,7 +173,7 @@ def _language_models() -> Finding:
     except SettingsError as error:
         return Finding("language models", str(error), False, "mend or remove that setting")
     key = "a key is set" if settings.key is not None else "no key is set"
-    where = settings.base_url or "the hosted server of OpenAI"
+    where = settings.server or "the hosted server of OpenAI"
     only = "" if allowed == "all" else f"; calls allowed: {allowed}"
     return Finding("language models", f"{where}, {key}{only}; asked only where a campaign file names a model", None)
 

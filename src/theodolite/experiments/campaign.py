@@ -65,12 +65,16 @@ class BudgetSpec(Record):
         description="tries of an instrument without a support after which it is left alone; null: never",
     )
     job_timeout_s: float = Field(default=600, gt=0, description="seconds after which one job is killed")
-    wall_time_s: float | None = Field(default=None, gt=0, description="seconds to run, over all sessions together")
-    tokens: int | None = Field(default=None, ge=1, description="tokens of language models, in and out")
-    money: float | None = Field(default=None, gt=0, description="US dollars for language models, by your price table")
-    looks: int | None = Field(default=None, ge=1, description="looks at discovery genes of a language model")
+    wall_time_s: float | None = Field(
+        default=None, gt=0, le=1e12, description="seconds to run, over all sessions together"
+    )
+    tokens: int | None = Field(default=None, ge=1, le=10**15, description="tokens of language models, in and out")
+    money: float | None = Field(
+        default=None, gt=0, le=1e12, description="US dollars for language models, by your price table"
+    )
+    looks: int | None = Field(default=None, ge=1, le=10**9, description="looks at discovery genes of a language model")
     repeats: int | None = Field(
-        default=None, ge=1, description="actions of a language model that repeat an earlier one"
+        default=None, ge=1, le=10**9, description="actions of a language model that repeat an earlier one"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from theodolite.claims import Claim, Covariate, Hypothesis, LocusKind, Verdict
+from theodolite.claims import Author, Claim, Covariate, Hypothesis, LocusKind, Verdict
 from theodolite.data import DISCOVERY, Reference
 from theodolite.experiments.checking import unfit
 from theodolite.experiments.setting import Setting
@@ -171,20 +171,26 @@ class Registrar:
             update={"supports_per_block": most, "provisional_alpha": rule.provisional_alpha / multiplier}
         )
 
-    def _taken(self, hypothesis_id: str) -> int:
+    def _taken(self, hypothesis: Hypothesis) -> int:
         """Return how many registrations of an identity stand in the way of another; 0 if it may be registered.
 
         A run that failed before its statistic was computed spent nothing and leaves its identity free. An inconclusive
-        hypothesis may come back on an unused block, at most twice, and spends each time (statistics §0b rule 6).
+        hypothesis may come back on an unused block, at most twice, and spends each time (statistics §0b rule 6). An
+        agent's may once its block is retired: before that, an answer other than ``duplicate`` would tell the agent that
+        it was inconclusive, where the bit says no more than not supported (rule 4). People can read how it ended.
         """
         earlier = [
             row
-            for row in hypothesis_rows(self._ledger, hypothesis_id=hypothesis_id)
+            for row in hypothesis_rows(self._ledger, hypothesis_id=hypothesis.id)
             if row.prereg_sha256 is not None and not (row.verdict is Verdict.ERROR and row.t is None)
         ]
         may_return = len(earlier) <= MOST_RETURNS and not self.block_reused
+        told_all = hypothesis.author is Author.PERSON
         if may_return and all(
-            row.verdict is Verdict.INCONCLUSIVE and row.block_id != self._block_id for row in earlier
+            row.verdict is Verdict.INCONCLUSIVE
+            and row.block_id != self._block_id
+            and (told_all or block_retired(self._ledger, str(row.block_id)))
+            for row in earlier
         ):
             return 0
         return len(earlier)
@@ -204,7 +210,7 @@ class Registrar:
         setting = self._setting
         if hypothesis.claim.reference.name not in setting.references:
             return Refusal("mismatch", f"this campaign has no reference {hypothesis.claim.reference.name!r}")
-        identity = identity_gate(self._taken(hypothesis.id))
+        identity = identity_gate(self._taken(hypothesis))
         if not identity.passed and setting.ablation != Ablation.NO_DEDUP:
             return Refusal("duplicate", identity.sentence)
         try:

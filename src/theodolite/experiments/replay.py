@@ -11,6 +11,7 @@ from typing import Any
 
 from theodolite.canonical import canonical_json
 from theodolite.claims import Author, ReviewerCap, Verdict
+from theodolite.experiments.agreement import Agreement
 from theodolite.experiments.approvals import ApprovalOf, asks_for
 from theodolite.experiments.controls import control_cap, measured_control
 from theodolite.experiments.dossiers import dossier_of, members_of
@@ -37,6 +38,22 @@ __all__ = ["TOLERANCE", "verify_decisions"]
 
 TOLERANCE = 1e-9
 """Largest difference, absolute and relative, of a float recomputed from artefacts; counts and texts agree exactly."""
+
+
+_OF_A_PLAN = frozenset(
+    {
+        EntryKind.PLAN_REVIEW,
+        EntryKind.RESULT,
+        EntryKind.FAILURE,
+        EntryKind.RECORD_REVIEW,
+        EntryKind.CONTROL,
+        EntryKind.APPROVAL,
+        EntryKind.JUDGEMENT,
+        EntryKind.VERDICT,
+        EntryKind.REJUDGEMENT,
+    }
+)
+"""Kinds of rows that say something of a locked plan."""
 
 
 class _Slot:
@@ -116,11 +133,17 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     blocks: dict[str, list[_Tested]] = {}
     judged: set[str] = set()
     seen_by_people: dict[str, set[str]] = {}
+    agreement = Agreement()
     for entry in ledger.entries():
 
         def wrong(what: str, entry: Entry = entry) -> None:
             problems.append(Problem(entry.seq, entry.id, what))
 
+        if entry.kind in _OF_A_PLAN and entry.subject not in slots:
+            wrong("it speaks of a slot without a locked plan")
+            continue
+        for defect in agreement.defects(entry):
+            wrong(defect)
         match entry.kind:
             case EntryKind.CAMPAIGN:
                 spec = entry.payload["spec"]
@@ -194,7 +217,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                     won = recorded.verdict is Verdict.SUPPORTED
                     tested.append(_Tested(slot.plan.campaign, slot.plan.round, won))
                 if recorded.verdict is Verdict.SUPPORTED:
-                    budget.supported.add(str(entry.payload["claim_key"]))
+                    budget.supported.add(slot.plan.hypothesis.claim.key)
             case EntryKind.REJUDGEMENT:
                 for difference in _judged_again(ledger, slots[entry.subject], entry, references, deep=deep):
                     wrong(difference)

@@ -134,12 +134,17 @@ def budget_marks(ledger: Ledger, campaign: str) -> list[BudgetMark]:
         return select_rows(connection, tables.budget_mark, BudgetMark, tables.budget_mark.c.campaign == campaign)
 
 
-def rejected_rungs(ledger: Ledger, subject: str, model: str, conversation: str) -> set[str]:
-    """Return the rungs of structured output that a model's server had rejected before a conversation began."""
+def rejected_rungs(ledger: Ledger, subject: str, role: str, model: str, conversation: str) -> set[str]:
+    """Return the rungs of structured output that a model's server had rejected before a conversation began.
+
+    Each role climbs by itself: a server may reject a record of the hold-out block for its length or its words, and how
+    an executor is asked must not tell.
+    """
     column = tables.model_call.c
     began = select(func.min(column.seq)).where(column.subject == subject, column.conversation == conversation)
     query = select(column.rung).where(
         column.subject == subject,
+        column.role == role,
         column.model == model,
         column.outcome == CallStatus.REJECTED.value,
         column.seq < func.coalesce(began.scalar_subquery(), 2**62),

@@ -23,6 +23,7 @@ __all__ = [
     "block_seen_before",
     "block_supports",
     "block_use",
+    "open_block_observed",
     "registered_count",
     "round_count",
     "slots_of_round",
@@ -57,6 +58,12 @@ _OPENED = select(tables.campaign.c.seq).where(tables.campaign.c.campaign == _OF)
 _SEEN = exists().where(_SLOT.block_id == _BLOCK, _SLOT.observed.is_(True), _SLOT.campaign != _OF)
 _SEEN_EVER, _SEEN_BEFORE = select(_SEEN), select(_SEEN.where(_SLOT.seq < bindparam("opened")))
 _OBSERVED = select(exists().where(_SLOT.block_id == _BLOCK, _SLOT.observed.is_(True)))
+_OPEN_OBSERVED = select(
+    exists().where(
+        _SLOT.observed.is_(True),
+        _SLOT.block_id.not_in(select(tables.block.c.block_id).where(tables.block.c.retired_in_round.is_not(None))),
+    )
+)
 _LEVELS = select(tables.stream.c.t).where(tables.stream.c.stream == bindparam("stream"))
 _KEYS = select(sql.count(_SLOT.claim_key.distinct())).where(
     _SLOT.stream == bindparam("stream"), _SLOT.verdict == Verdict.SUPPORTED.value, _SLOT.t.is_not(None)
@@ -167,6 +174,11 @@ def block_seen_before(ledger: Ledger, block_id: str, campaign: str) -> bool:
 def block_observed(ledger: Ledger, block_id: str) -> bool:
     """Return whether the statistic of any test on a block was computed, in any campaign of the ledger."""
     return bool(_one(ledger, _OBSERVED, block=block_id))
+
+
+def open_block_observed(ledger: Ledger) -> bool:
+    """Return whether a test was judged on any block that is not retired, of which agents are not told everything."""
+    return bool(_one(ledger, _OPEN_OBSERVED))
 
 
 def stream_use(ledger: Ledger, stream: str) -> StreamUse:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from theodolite.agents.llm import LADDER, NoAnswer
-from theodolite.store import CallStatus, EntryKind, model_call_rows
+from theodolite.store import CallStatus, EntryKind, model_call_rows, rejected_rungs
 
 
 def malformed(stage: Any) -> dict[str, Any]:
@@ -119,3 +119,20 @@ def test_an_opening_is_taken_from_the_record(stage: Any, actions: Any, replies: 
     scene.conversation().act(actions)
     again = scene.conversation()
     assert again.open("You are a test.", lambda: pytest.fail("the ledger has grown since")) == {"looks": 3}
+
+
+def test_what_a_server_rejects_of_one_role_is_still_offered_to_the_other(
+    stage: Any, actions: Any, replies: Any
+) -> None:
+    """A record of the hold-out block may be rejected for its length or its words: an executor must not be told."""
+    scene = stage(
+        replies.failed(CallStatus.REJECTED, 413), replies.completion('{"action": "look", "arguments": {"layer": 1}}')
+    )
+    scene.conversation().act(actions)
+    first = model_call_rows(scene.ledger)[0]
+    found = {
+        role: rejected_rungs(scene.ledger, first.subject, role, first.model, "next")
+        for role in ("executor", "reviewer")
+    }
+    assert found[first.role] == {"tools"}
+    assert sorted(map(len, found.values())) == [0, 1]

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from theodolite.agents.llm import CALLS_VARIABLE, ModelSettings, SettingsError, calls_allowed
+from theodolite.agents.llm import (
+    CALLS_VARIABLE,
+    CallsForbidden,
+    ModelSettings,
+    OpenAIWire,
+    SettingsError,
+    calls_allowed,
+)
 
 
 @pytest.fixture
@@ -44,6 +51,12 @@ def test_a_variable_is_stronger_than_the_file(file: Path, monkeypatch: pytest.Mo
         ("[models]\nretries = 3\n", r"models\.retries"),
         ("[models.prices.x]\ninput = 1\n", r"models\.prices\.x\.output"),
         ("[models\n", "cannot be read"),
+        ("[models.prices.x]\ninput = inf\noutput = 1\n", r"models\.prices\.x\.input is inf"),
+        ("[models.prices.x]\ninput = nan\noutput = 1\n", r"models\.prices\.x\.input is nan"),
+        ("[models.prices.x]\ninput = 1e308\noutput = 1\n", r"models\.prices\.x\.input is 1e\+308"),
+        ("[models]\ntimeout_s = inf\n", r"models\.timeout_s is inf"),
+        ("[models]\ncool_down_s = inf\n", r"models\.cool_down_s is inf"),
+        ("[models]\nopens_after = 1000000\n", r"models\.opens_after is 1000000"),
     ],
 )
 def test_a_wrong_setting_is_named(file: Path, text: str, said: str) -> None:
@@ -59,6 +72,37 @@ def test_the_key_comes_from_its_variable_and_is_not_printed(file: Path, monkeypa
     assert settings.key is not None
     assert settings.key.get_secret_value() == "sk-not-to-be-seen"
     assert "not-to-be-seen" not in f"{settings!r} {settings.key!r} {settings.model_dump()}"
+
+
+def test_white_space_around_a_key_is_no_part_of_it(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key with a line break is quoted in the error of the library, and so came into the ledger."""
+    monkeypatch.setenv("OPENAI_API_KEY", "plain-secret-1234567890\n")
+    settings = ModelSettings.read()
+    assert settings.key is not None
+    assert settings.key.get_secret_value() == "plain-secret-1234567890"
+
+
+@pytest.mark.parametrize(
+    "key", ["plain\r\nsecret-1234567890", "plain-secret\x01-1234567890", "plain-secret\u2019-1234567890"]
+)
+def test_a_key_that_no_header_can_carry_is_refused_and_not_quoted(
+    file: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(SettingsError, match="set it anew") as caught:
+        OpenAIWire(ModelSettings(base_url="http://localhost:1"))
+    assert "secret" not in str(caught.value)
+
+
+def test_an_address_is_shown_without_what_lets_one_in(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = "https://me:pass-word@models.example:8443/v1?api-key=hidden#x"
+    settings = ModelSettings(base_url=address)
+    assert settings.server == "https://models.example:8443/v1"
+    monkeypatch.setenv(CALLS_VARIABLE, "none")
+    with pytest.raises(CallsForbidden) as caught:
+        OpenAIWire(settings)
+    assert "pass-word" not in str(caught.value)
+    assert "hidden" not in str(caught.value)
 
 
 def test_the_global_switch_knows_three_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,9 +139,9 @@ class Caller:
         request = json.loads(self.ledger.artefacts.get(str(entry.payload["request"])))
         return request["messages"], entry.payload["context"]
 
-    def rejected_rungs(self, model: str, conversation: str) -> set[str]:
-        """Return the rungs of the ladder that a model's server had not accepted before a conversation began."""
-        return rejected_rungs(self.ledger, self.subject, model, conversation)
+    def rejected_rungs(self, role: Role, model: str, conversation: str) -> set[str]:
+        """Return the rungs of the ladder that a server had not accepted of a role before a conversation began."""
+        return rejected_rungs(self.ledger, self.subject, role, model, conversation)
 
     def _count(self, entry: Entry, retry_after_s: float | None) -> None:
         if not CallStatus(entry.payload["status"]).transient:
@@ -156,7 +156,7 @@ class Caller:
             )
 
     def _unauthorised(self, model: str, entry: Entry) -> str:
-        where = self.settings.base_url or "the hosted server"
+        where = self.settings.server or "the hosted server"
         return (
             f"{where} turned the call away ({entry.payload['detail']}); check OPENAI_API_KEY, OPENAI_BASE_URL and the "
             f"model's name, {model!r}, then give the same command again"

@@ -95,7 +95,7 @@ class Conversation:
         dict or None
             The record of the query, as it was made or as it is recorded.
         """
-        rejected = self.caller.rejected_rungs(self.model, self.name)
+        rejected = self.caller.rejected_rungs(self.role, self.model, self.name)
         self._rung = next((place for place, rung in enumerate(LADDER) if rung not in rejected), len(LADDER) - 1)
         recorded = self.caller.opening(self.name)
         if recorded is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -17,6 +18,12 @@ CALLS_VARIABLE = "THEODOLITE_MODEL_CALLS"
 """The global switch: ``all`` (default), ``local`` (this machine only), ``none``."""
 
 
+_DEAREST = 1e9
+"""US dollars a million tokens; with more, the cost of a call could be no number of JSON."""
+_LONGEST = 1e6
+"""Seconds that anything is waited for; with more, the clock of the system could not count them."""
+
+
 class SettingsError(ValueError):
     """A settings file or variable that cannot be used; names it and the remedy."""
 
@@ -24,8 +31,8 @@ class SettingsError(ValueError):
 class ModelPrice(Closed):
     """US dollars a million tokens."""
 
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
+    input: float = Field(ge=0, le=_DEAREST)
+    output: float = Field(ge=0, le=_DEAREST)
 
 
 class ModelSettings(BaseSettings):
@@ -37,12 +44,20 @@ class ModelSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="THEODOLITE_MODELS_", extra="forbid", frozen=True)
 
     base_url: str | None = Field(default=None, description="address of the server; where not given, the hosted one")
-    timeout_s: float = Field(default=180, gt=0, description="seconds one answer may take from first to last byte")
-    connect_timeout_s: float = Field(default=15, gt=0, description="seconds until a connection must stand")
-    backoff_s: float = Field(default=1, ge=0, description="pause after the first failed call; doubles each time")
-    longest_backoff_s: float = Field(default=60, ge=0, description="longest pause between two calls")
-    opens_after: int = Field(default=5, ge=1, description="failed calls in a row that open the circuit breaker")
-    cool_down_s: float = Field(default=120, ge=0, description="pause before an open circuit is probed by one call")
+    timeout_s: float = Field(
+        default=180, gt=0, le=_LONGEST, description="seconds one answer may take from first to last byte"
+    )
+    connect_timeout_s: float = Field(default=15, gt=0, le=_LONGEST, description="seconds until a connection must stand")
+    backoff_s: float = Field(
+        default=1, ge=0, le=_LONGEST, description="pause after the first failed call; doubles each time"
+    )
+    longest_backoff_s: float = Field(default=60, ge=0, le=_LONGEST, description="longest pause between two calls")
+    opens_after: int = Field(
+        default=5, ge=1, le=1000, description="failed calls in a row that open the circuit breaker"
+    )
+    cool_down_s: float = Field(
+        default=120, ge=0, le=_LONGEST, description="pause before an open circuit is probed by one call"
+    )
     probes: int = Field(default=15, ge=0, description="probes after which the campaign waits for a person")
     largest_answer: int = Field(default=4_000_000, ge=1_000, description="bytes of an answer, after which it is cut")
     prices: dict[str, ModelPrice] = Field(default_factory=dict, description="US dollars a million tokens, by model")
@@ -83,9 +98,25 @@ class ModelSettings(BaseSettings):
 
     @property
     def key(self) -> SecretStr | None:
-        """The key of the server, from ``OPENAI_API_KEY``."""
-        found = os.environ.get("OPENAI_API_KEY")
+        """The key of the server, from ``OPENAI_API_KEY``; white space around it, as from a file, is no part of it.
+
+        Raises
+        ------
+        SettingsError
+            If no header can carry it: the library would quote it in its error.
+        """
+        found = os.environ.get("OPENAI_API_KEY", "").strip()
+        if not (found.isascii() and found.isprintable()):
+            raise SettingsError("OPENAI_API_KEY holds a line break or a sign that no key has; set it anew")
         return SecretStr(found) if found else None
+
+    @property
+    def server(self) -> str | None:
+        """The address as it may be shown: without a user, a password or a query; None for the hosted server."""
+        if self.base_url is None:
+            return None
+        parts = urlsplit(self.base_url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
     @property
     def own_server(self) -> bool:

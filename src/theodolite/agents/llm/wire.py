@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CallsForbidden", "OpenAIWire", "Wire", "scrubbed"]
 
 _HOSTED = "https://api.openai.com/v1"
-_KEYS = re.compile(r"\b(?:sk|pk|rk|gsk|hf|xai|AIza)[-_][A-Za-z0-9_\-]{16,}")
+_KEYS = re.compile(r"\b(?:(?:sk|pk|rk|gsk|hf|xai|ghp)[-_]|AIza)[A-Za-z0-9_\-]{16,}")
 _UNAUTHORISED = (401, 403)
 _LONGEST_DETAIL = 500
 _LONGEST_ERROR = 64_000
@@ -62,7 +62,7 @@ class OpenAIWire:
     CallsForbidden
         If the global switch forbids calls to that address.
     SettingsError
-        If there is neither an address nor a key.
+        If there is neither an address nor a key, or no header can carry the key.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -70,7 +70,8 @@ class OpenAIWire:
         allowed = calls_allowed()
         if allowed == "none" or (allowed == "local" and not _is_local(address)):
             raise CallsForbidden(
-                f"{CALLS_VARIABLE} is {allowed!r}, which forbids a call to {address}; unset it to allow real calls"
+                f"{CALLS_VARIABLE} is {allowed!r}, which forbids a call to {settings.server or _HOSTED}; unset it to "
+                "allow real calls"
             )
         if settings.base_url is None and settings.key is None:
             raise SettingsError(

@@ -1,0 +1,132 @@
+"""Verification of what is beside levels and verdicts: forged blocks, rounds, controls, approvals are reported."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from theodolite.canonical import digest
+from theodolite.experiments.agreement import Agreement
+from theodolite.experiments.replay import verify_decisions
+from theodolite.store import Entry, EntryKind, Ledger
+
+Change = Callable[[Entry, dict[str, Any]], None]
+PASSED = {"status": "done", "passed": True, "gain": "0.1", "low": "0.05", "variant": "untrained(3)"}
+
+
+def told_again(original: Path, folder: Path, change: Change, extra: Callable[[Entry], Iterator[Any]]) -> list[str]:
+    """Write a chain anew with changes, hashes of plans made to fit; return what verification says."""
+    names: dict[str, str] = {}
+    shutil.copytree(original / "artefacts", folder / "artefacts")
+    with (
+        Ledger.open(original / "ledger.sqlite", read_only=True) as source,
+        Ledger.create(folder / "ledger.sqlite") as forged,
+    ):
+        for entry in source.entries():
+            payload = copy.deepcopy(entry.payload)
+            change(entry, payload)
+            if entry.kind is EntryKind.REGISTRATION:
+                names[payload["prereg_sha256"]] = digest(payload["plan"])
+            if "prereg_sha256" in payload:
+                payload["prereg_sha256"] = names.get(payload["prereg_sha256"], payload["prereg_sha256"])
+            forged.append(entry.kind, entry.id, entry.subject, payload)
+            for kind, identifier, subject, more in extra(entry):
+                forged.append(kind, identifier, subject, more)
+        return [problem.what for problem in verify_decisions(forged)]
+
+
+def nothing(entry: Entry) -> Iterator[Any]:
+    return iter(())
+
+
+def _of(kind: EntryKind, path: str, value: Any) -> Change:
+    """Return how to change one field, named by its path, of every row of a kind."""
+
+    def change(entry: Entry, payload: dict[str, Any]) -> None:
+        if entry.kind is kind:
+            *parts, last = path.split(".")
+            for part in parts:
+                payload = payload[part]
+            payload[last] = value(payload[last]) if callable(value) else value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_of(EntryKind.ROUND, "bits", lambda bits: {name: not bit for name, bit in bits.items()}), "its bits are not"),
+        (_of(EntryKind.ROUND, "retired", False), "retired by what the round found"),
+        (_of(EntryKind.ROUND, "supports", lambda number: number + 1), "supported claims"),
+        (_of(EntryKind.REGISTRATION, "plan.block.reused", False), "was spent before"),
+        (_of(EntryKind.REGISTRATION, "plan.level.q", "0.4"), "was locked with"),
+        (_of(EntryKind.REGISTRATION, "plan.level.stream", "fresh"), "not the one of its campaign"),
+        (_of(EntryKind.VERDICT, "claim_key", "0" * 64), "its claim key is not"),
+        (_of(EntryKind.PLAN_REVIEW, "controls", ["untrained_again"]), "without the control that was ordered"),
+    ],
+    ids=["bits", "retired", "supports", "reused", "rate", "stream", "key", "control left out"],
+)
+def test_what_was_rewritten_is_reported(small_world: Any, tmp_path: Path, change: Change, said: str) -> None:
+    found = told_again(small_world.finished(2), tmp_path / "forged", change, nothing)
+    assert any(said in what for what in found), found
+
+
+def _approval(of: str, approved: bool, prereg: str) -> dict[str, Any]:
+    return {"prereg_sha256": prereg, "of": of, "approved": approved, "person": "Ada", "reason": ""}
+
+
+def test_what_ran_though_it_was_withdrawn_is_reported(small_world: Any, tmp_path: Path) -> None:
+    def rejected(entry: Entry) -> Iterator[Any]:
+        if entry.kind is EntryKind.REGISTRATION:
+            said = _approval("registration", False, entry.payload["prereg_sha256"])
+            yield EntryKind.APPROVAL, f"{entry.subject}/approval/registration", entry.subject, said
+
+    found = told_again(small_world.finished(1), tmp_path / "forged", lambda entry, payload: None, rejected)
+    assert "it ran, though a person had withdrawn it" in found
+
+
+def test_a_row_about_a_slot_without_a_plan_is_reported_and_breaks_nothing(small_world: Any, tmp_path: Path) -> None:
+    def early(entry: Entry) -> Iterator[Any]:
+        if entry.kind is EntryKind.HYPOTHESIS:
+            said = _approval("verdict", True, "0" * 64)
+            yield EntryKind.APPROVAL, f"{entry.subject}/approval/verdict", entry.subject, said
+
+    found = told_again(small_world.finished(1), tmp_path / "forged", lambda entry, payload: None, early)
+    assert "it speaks of a slot without a locked plan" in found
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, None),
+        ({"passed": None, "status": "not_applicable"}, "applies to every claim about one place"),
+        ({"variant": "counts"}, "another variant"),
+        ({"gain": "0.01"}, "passed is True"),
+        ({"low": "-0.01"}, "passed is True"),
+        ({"control": "shuffled_input", "variant": "shuffled_input(0)"}, "ordered by nobody"),
+    ],
+    ids=["as it is", "said not to apply", "an easier variant", "too small a gain", "no clear gain", "another"],
+)
+def test_a_control_agrees_with_its_order_and_with_itself(
+    small_world: Any, changed: dict[str, Any], said: str | None
+) -> None:
+    agreement = Agreement()
+    with Ledger.open(small_world.finished(1) / "ledger.sqlite", read_only=True) as ledger:
+        for entry in ledger.entries():
+            assert list(agreement.defects(entry)) == []
+            if entry.kind is EntryKind.REGISTRATION:
+                break
+    slot, prereg = entry.subject, entry.payload["prereg_sha256"]
+
+    def row(kind: EntryKind, payload: dict[str, Any]) -> Entry:
+        return Entry(1, f"{slot}/{kind.value}", kind, slot, payload, "", "", "", "")
+
+    assert list(agreement.defects(row(EntryKind.PLAN_REVIEW, {"controls": ["untrained_again"]}))) == []
+    control = {"prereg_sha256": prereg, "control": "untrained_again", **PASSED, **changed}
+    found = list(agreement.defects(row(EntryKind.CONTROL, control)))
+    assert found == [] if said is None else any(said in what for what in found), found
