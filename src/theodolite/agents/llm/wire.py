@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from theodolite.agents.llm.replies import Reply
-from theodolite.agents.llm.settings import CALLS_VARIABLE, ModelSettings, calls_allowed
+from theodolite.agents.llm.settings import CALLS_VARIABLE, ModelSettings, SettingsError, calls_allowed
 from theodolite.store import CallStatus
 
 if TYPE_CHECKING:
@@ -22,7 +22,12 @@ __all__ = ["CallsForbidden", "OpenAIWire", "Wire", "scrubbed"]
 
 _HOSTED = "https://api.openai.com/v1"
 _KEYS = re.compile(r"\b(?:sk|pk|rk|gsk|hf|xai|AIza)[-_][A-Za-z0-9_\-]{16,}")
-_UNAUTHORISED = (401, 403)
+_UNAUTHORISED = (401, 402, 403, 405)
+_ONE_RUNG = re.compile(r"tool|function|response_format|json|schema", re.IGNORECASE)
+_WRONG_NAME = re.compile(
+    r"(unknown|invalid|no such) model\b|\bmodel\b.{0,80}(not found|does ?n[o']t exist|not a valid|is unknown)|valid model id",
+    re.IGNORECASE,
+)
 _LONGEST_DETAIL = 500
 _LONGEST_ERROR = 64_000
 """Bytes that are read of an answer that is an error."""
@@ -61,6 +66,8 @@ class OpenAIWire:
     ------
     CallsForbidden
         If the global switch forbids calls to that address.
+    SettingsError
+        If neither an address nor a key is set: the hosted server answers nobody without a key.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -69,6 +76,12 @@ class OpenAIWire:
         if allowed == "none" or (allowed == "local" and not _is_local(address)):
             raise CallsForbidden(
                 f"{CALLS_VARIABLE} is {allowed!r}, which forbids a call to {address}; unset it to allow real calls"
+            )
+        if not settings.own_server and settings.key is None:
+            raise SettingsError(
+                "a language model is named, but no server is: set OPENAI_BASE_URL to the address of one of your own "
+                "(http://localhost:11434/v1, say), or OPENAI_API_KEY for the hosted server of OpenAI; "
+                "without `agents:` in the campaign file no model is needed"
             )
         self._settings = settings
         self._address = address
@@ -192,7 +205,10 @@ def _refusal(error: Any, secret: str | None) -> Reply:
             return Reply(CallStatus.RATE_LIMITED, code, None, detail, _retry_after(error))
         case code if code in _UNAUTHORISED:
             return Reply(CallStatus.UNAUTHORISED, code, None, detail)
-        case 404 if "model" in detail.lower():
+        case code if 300 <= code < 400 or (code < 500 and _WRONG_NAME.search(detail)):
+            return Reply(CallStatus.UNAUTHORISED, code, None, detail)
+        case 404 if not _ONE_RUNG.search(detail):
+            # An address without its /v1, say: no other form of the request would be found there either.
             return Reply(CallStatus.UNAUTHORISED, code, None, detail)
         case code if code >= 500:
             return Reply(CallStatus.SERVER_ERROR, code, None, detail, _retry_after(error))
