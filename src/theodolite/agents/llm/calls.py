@@ -163,8 +163,8 @@ class Caller:
     def _unauthorised(self, model: str, entry: Entry) -> str:
         where = self.settings.base_url or "the hosted server"
         return (
-            f"{where} turned the call away ({entry.payload['detail']}); check OPENAI_API_KEY, OPENAI_BASE_URL (most end "
-            f"in /v1) and the model's name, {model!r}, then give the same command again"
+            f"{where} turned the call away ({entry.payload['detail']}); check OPENAI_API_KEY, OPENAI_BASE_URL (most "
+            f"end in /v1) and the model's name, {model!r}, then give the same command again"
         )
 
     def _write(

@@ -25,7 +25,7 @@ _KEYS = re.compile(r"\b(?:sk|pk|rk|gsk|hf|xai|AIza)[-_][A-Za-z0-9_\-]{16,}")
 _UNAUTHORISED = (401, 402, 403, 405)
 _ONE_RUNG = re.compile(r"tool|function|response_format|json|schema", re.IGNORECASE)
 _WRONG_NAME = re.compile(
-    r"(unknown|invalid|no such) model\b|\bmodel\b.{0,80}(not found|does ?n[o']t exist|not a valid|is unknown)|valid model id",
+    r"(unknown|invalid|no such) model\b|\bmodel\b.{0,80}(not found|does ?n[o']t exist|is unknown)|valid model id",
     re.IGNORECASE,
 )
 _LONGEST_DETAIL = 500
