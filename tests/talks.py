@@ -32,6 +32,7 @@ class Talk:
     def __init__(self, ledger: Ledger, answers: list[Callable[[Asked], Answer]], **settings: Any) -> None:
         self.ledger = ledger
         self.pauses: list[float] = []
+        self.said: list[str] = []
         self._answers = iter(answers)
         self.server = ChatServer(self._next)
         patience = {"timeout_s": 20, "opens_after": 2, "probes": 1, "backoff_s": 1, "cool_down_s": 50}
@@ -43,7 +44,15 @@ class Talk:
     def conversation(self, name: str = "c1") -> Conversation:
         breaker = CircuitBreaker(self.settings, self.pauses.append)
         prompts = load_prompts()
-        caller = Caller(self.ledger, "test", OpenAIWire(self.settings), self.settings, breaker, prompts.sha256)
+        caller = Caller(
+            self.ledger,
+            "test",
+            OpenAIWire(self.settings),
+            self.settings,
+            breaker,
+            prompts.sha256,
+            warn=self.said.append,
+        )
         talk = Conversation(caller, prompts, "executor", "some-model", name)
         talk.open("You choose.", lambda: ("Choose.", None))
         return talk

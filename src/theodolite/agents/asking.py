@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -78,6 +78,7 @@ def ask_for_claim(
     *,
     settings: ModelSettings | None = None,
     wire: Wire | None = None,
+    warn: Callable[[str], None] = lambda said: None,
 ) -> Asked:
     """Let the campaign's executor model choose the claim that comes closest to a question.
 
@@ -93,6 +94,8 @@ def ask_for_claim(
         What is asked, and who asks.
     settings, wire
         As for :func:`theodolite.agents.assemble`.
+    warn
+        Told when calls begin to fail.
 
     Raises
     ------
@@ -116,7 +119,9 @@ def ask_for_claim(
     actions = _actions(setting, menu, block)
     sent = wire or OpenAIWire(settings)
     with Ledger.in_memory(artefacts=ledger.artefacts.folder) as scratch:
-        caller = Caller(scratch, campaign, sent, settings, CircuitBreaker(settings), prompts.sha256)
+        # A person waits: a server that is down is said to be after the first pauses, and is not probed for long.
+        breaker = CircuitBreaker(settings.model_copy(update={"probes": 0}))
+        caller = Caller(scratch, campaign, sent, settings, breaker, prompts.sha256, warn=warn)
         talk = Conversation(
             caller, prompts, "executor", model, f"q{uuid.uuid4().hex[:12]}-person",
             Sampling(agents.temperature, agents.answer_tokens),

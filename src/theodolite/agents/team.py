@@ -73,14 +73,14 @@ def assemble(
     halt
         Asked before each call, and waited on in place of sleeping.
     warn
-        Told when a budget passes a mark.
+        Told when a budget passes a mark, and when calls begin to fail.
     clock, time_marks
         As for :class:`~theodolite.agents.budgets.Meter`.
 
     Raises
     ------
     SettingsError
-        If the settings cannot be read, or money is limited and a model has no price.
+        If the settings cannot be read, name no server, or money is limited and a model has no price.
     CallsForbidden
         If the global switch forbids calls.
     """
@@ -107,6 +107,7 @@ def assemble(
         CircuitBreaker(settings, halt.wait),
         prompts.sha256,
         before_call,
+        warn,
     )
     sampling = Sampling(spec.agents.temperature, spec.agents.answer_tokens)
     executor: Executor = Planner()
@@ -120,8 +121,12 @@ def assemble(
     return Team(executor, reviewer, meter)
 
 
-def outside_reviewer(model: str, ledger: Ledger, subject: str) -> ModelReviewer:
+def outside_reviewer(
+    model: str, ledger: Ledger, subject: str, warn: Callable[[str], None] = lambda said: None
+) -> ModelReviewer:
     """Return a language model as reviewer outside of any campaign; its calls are rows under ``subject``.
+
+    ``warn`` is told when calls begin to fail.
 
     Raises
     ------
@@ -130,7 +135,7 @@ def outside_reviewer(model: str, ledger: Ledger, subject: str) -> ModelReviewer:
     """
     settings, prompts = ModelSettings.read(), load_prompts()
     breaker = CircuitBreaker(settings)
-    caller = Caller(ledger, subject, OpenAIWire(settings), settings, breaker, prompts.sha256)
+    caller = Caller(ledger, subject, OpenAIWire(settings), settings, breaker, prompts.sha256, warn=warn)
     return ModelReviewer(caller, prompts, model, Sampling(), lambda: None)
 
 

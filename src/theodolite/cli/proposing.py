@@ -192,7 +192,7 @@ def _by_model(
     if not yes and not _terminal():
         raise UserError("a language model is to choose, and there is no terminal to confirm in; add --yes")
     with waiting(f"Asking {model}"):
-        asked = ask_for_claim(setting, ledger, block, question, person)
+        asked = ask_for_claim(setting, ledger, block, question, person, warn=say)
     console = results()
     price = f"{asked.spent.tokens:,} tokens, ${asked.spent.cost:.4f}"
     price += " (no price is known of some)" if asked.spent.unpriced else ""

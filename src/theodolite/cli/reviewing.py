@@ -99,7 +99,7 @@ def _reviewer(name: str, ledger: Ledger) -> LintReviewer | ModelReviewer:
     """Return the reviewer of code, or a language model; its calls are rows under the same subject as the trials."""
     from theodolite.agents import LintReviewer, outside_reviewer
 
-    return LintReviewer() if name == "lint" else outside_reviewer(name, ledger, SUBJECT)
+    return LintReviewer() if name == "lint" else outside_reviewer(name, ledger, SUBJECT, say)
 
 
 def _plain(standing: Standing) -> dict[str, object]:

@@ -11,7 +11,7 @@ from chat_server import Answer, Asked, call, failure, raw
 from talks import CHOOSE, GOOD, Choice, Talk, always, chosen
 
 from theodolite.agents.halting import CampaignPaused
-from theodolite.agents.llm import CallsForbidden, ModelSettings, NoAnswer, OpenAIWire
+from theodolite.agents.llm import CallsForbidden, ModelSettings, NoAnswer, OpenAIWire, SettingsError
 from theodolite.store import StopReason
 
 WHOLE = json.loads(call("choose", GOOD).body)
@@ -122,6 +122,12 @@ UNAUTHORISED = {
     "401": failure(401, "wrong key"),
     "403": failure(403, "not yours"),
     "404 of the model": failure(404, "The model `some-model` does not exist"),
+    "404 of the model, in other words": failure(404, "model 'json-tool:7b' not found, try pulling it first"),
+    "400 of the model": failure(400, "some-model is not a valid model ID"),
+    "404 of an address without its /v1": raw("404 page not found", status=404),
+    "405 of an address of something else": failure(405, "Method Not Allowed"),
+    "a redirect": raw(b"", status=308, headers={"Location": "https://elsewhere.invalid/v1"}),
+    "no money left": failure(402, "Insufficient credits"),
 }
 
 
@@ -156,7 +162,7 @@ LADDERS = [
 
 
 @pytest.mark.parametrize(("rungs", "ends"), LADDERS, ids=[pair[0][0] for pair in LADDERS])
-@pytest.mark.parametrize("status", [400, 413, 422, 302])
+@pytest.mark.parametrize("status", [400, 404, 413, 422])
 def test_what_a_server_does_not_know_is_asked_for_in_another_way(
     talk: Callable[..., Talk], rungs: tuple[str, ...], ends: list[str], status: int
 ) -> None:
@@ -195,3 +201,31 @@ def test_a_hosted_address_is_refused_while_tests_run(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("THEODOLITE_MODEL_CALLS", "none")
     with pytest.raises(CallsForbidden):
         OpenAIWire(ModelSettings(base_url="http://127.0.0.1:1/v1"))
+
+
+def test_no_server_and_no_key_is_refused_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("THEODOLITE_MODEL_CALLS", "OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SettingsError, match="set OPENAI_BASE_URL .* or OPENAI_API_KEY"):
+        OpenAIWire(ModelSettings())
+    OpenAIWire(ModelSettings(base_url="http://127.0.0.1:1/v1"))
+    monkeypatch.setenv("OPENAI_API_KEY", "a key")
+    OpenAIWire(ModelSettings())
+
+
+def test_nobody_watches_a_silent_pause(talk: Callable[..., Talk]) -> None:
+    exchange = talk(*[always(failure(503, "asleep"))] * 9, opens_after=3, probes=2)
+    with pytest.raises(CampaignPaused):
+        exchange.act()
+    assert len(exchange.rows) == 5
+    first, opened = exchange.said
+    assert first.startswith("a call of 'some-model' failed (server_error: 503: ")
+    assert "asleep" in first
+    assert opened.startswith("3 calls in a row failed")
+    assert "one call every 50 s, 2 at most" in opened
+
+
+def test_a_call_that_goes_through_is_not_talked_about(talk: Callable[..., Talk]) -> None:
+    exchange = talk()
+    exchange.act()
+    assert exchange.said == []

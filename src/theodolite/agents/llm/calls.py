@@ -76,6 +76,8 @@ class Caller:
         Hash of the prompts in force.
     before_call
         Called before a request is sent that is not recorded yet; raises where no more may be spent or a stop was asked.
+    warn
+        Told when a server begins to fail, and when its circuit opens, so that nobody watches a silent pause.
     """
 
     ledger: Ledger
@@ -85,6 +87,7 @@ class Caller:
     breaker: CircuitBreaker
     prompts_sha256: str
     before_call: Callable[[], None] = field(default=lambda: None)
+    warn: Callable[[str], None] = field(default=lambda said: None)
 
     def ask(
         self, role: Role, model: str, conversation: str, turn: int, rung: Rung, body: dict[str, Any],
@@ -147,6 +150,7 @@ class Caller:
         if not CallStatus(entry.payload["status"]).transient:
             self.breaker.succeeded()
             return
+        self._warn(entry)
         self.breaker.failed(retry_after_s)
         if self.breaker.given_up:
             raise CampaignPaused(
@@ -155,11 +159,23 @@ class Caller:
                 f"({entry.payload['detail']}); the same command tries again",
             )
 
+    def _warn(self, entry: Entry) -> None:
+        """Say that a call failed before the pause that follows: at the first in a row, and where the circuit opens."""
+        failures, settings = self.breaker.failures + 1, self.settings
+        how = f"{entry.payload['status']}: {entry.payload['detail']}"
+        if failures == settings.opens_after and settings.probes:
+            self.warn(
+                f"{failures} calls in a row failed ({how}); from now on one call every {settings.cool_down_s:g} s, "
+                f"{settings.probes} at most, before the campaign pauses"
+            )
+        elif failures == 1:
+            self.warn(f"a call of {entry.payload['model']!r} failed ({how}); it is sent again")
+
     def _unauthorised(self, model: str, entry: Entry) -> str:
         where = self.settings.server or "the hosted server"
         return (
-            f"{where} turned the call away ({entry.payload['detail']}); check OPENAI_API_KEY, OPENAI_BASE_URL and the "
-            f"model's name, {model!r}, then give the same command again"
+            f"{where} turned the call away ({entry.payload['detail']}); check OPENAI_API_KEY, OPENAI_BASE_URL (most "
+            f"end in /v1) and the model's name, {model!r}, then give the same command again"
         )
 
     def _write(

@@ -22,7 +22,12 @@ __all__ = ["CallsForbidden", "OpenAIWire", "Wire", "scrubbed"]
 
 _HOSTED = "https://api.openai.com/v1"
 _KEYS = re.compile(r"\b(?:(?:sk|pk|rk|gsk|hf|xai|ghp)[-_]|AIza)[A-Za-z0-9_\-]{16,}")
-_UNAUTHORISED = (401, 403)
+_UNAUTHORISED = (401, 402, 403, 405)
+_ONE_RUNG = re.compile(r"tool|function|response_format|json|schema", re.IGNORECASE)
+_WRONG_NAME = re.compile(
+    r"(unknown|invalid|no such) model\b|\bmodel\b.{0,80}(not found|does ?n[o']t exist|is unknown)|valid model id",
+    re.IGNORECASE,
+)
 _LONGEST_DETAIL = 500
 _LONGEST_ERROR = 64_000
 """Bytes that are read of an answer that is an error."""
@@ -73,10 +78,11 @@ class OpenAIWire:
                 f"{CALLS_VARIABLE} is {allowed!r}, which forbids a call to {settings.server or _HOSTED}; unset it to "
                 "allow real calls"
             )
-        if settings.base_url is None and settings.key is None:
+        if not settings.own_server and settings.key is None:
             raise SettingsError(
-                "no language model can be asked: set OPENAI_API_KEY for the hosted server, or OPENAI_BASE_URL to the "
-                "address of one of your own (such as http://localhost:11434/v1)"
+                "a language model is named, but no server is: set OPENAI_BASE_URL to the address of one of your own "
+                "(http://localhost:11434/v1, say), or OPENAI_API_KEY for the hosted server of OpenAI; "
+                "without `agents:` in the campaign file no model is needed"
             )
         self._settings = settings
         self._address = address
@@ -200,7 +206,10 @@ def _refusal(error: Any, secret: str | None) -> Reply:
             return Reply(CallStatus.RATE_LIMITED, code, None, detail, _retry_after(error))
         case code if code in _UNAUTHORISED:
             return Reply(CallStatus.UNAUTHORISED, code, None, detail)
-        case 404 if "model" in detail.lower():
+        case code if 300 <= code < 400 or (code < 500 and _WRONG_NAME.search(detail)):
+            return Reply(CallStatus.UNAUTHORISED, code, None, detail)
+        case 404 if not _ONE_RUNG.search(detail):
+            # An address without its /v1, say: no other form of the request would be found there either.
             return Reply(CallStatus.UNAUTHORISED, code, None, detail)
         case code if code >= 500:
             return Reply(CallStatus.SERVER_ERROR, code, None, detail, _retry_after(error))
