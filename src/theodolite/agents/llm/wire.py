@@ -78,7 +78,8 @@ class OpenAIWire:
                 f"{CALLS_VARIABLE} is {allowed!r}, which forbids a call to {settings.server or _HOSTED}; unset it to "
                 "allow real calls"
             )
-        if not settings.own_server and settings.key is None:
+        key = settings.key  # one that no header can carry is refused here, before anything is sent
+        if not settings.own_server and key is None:
             raise SettingsError(
                 "a language model is named, but no server is: set OPENAI_BASE_URL to the address of one of your own "
                 "(http://localhost:11434/v1, say), or OPENAI_API_KEY for the hosted server of OpenAI; "
