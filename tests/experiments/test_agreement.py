@@ -12,6 +12,7 @@ import pytest
 
 from theodolite.canonical import digest
 from theodolite.experiments.agreement import Agreement
+from theodolite.experiments.proposals import _take_up_rows
 from theodolite.experiments.replay import verify_decisions
 from theodolite.store import Entry, EntryKind, Ledger
 
@@ -130,3 +131,19 @@ def test_a_control_agrees_with_its_order_and_with_itself(
     control = {"prereg_sha256": prereg, "control": "untrained_again", **PASSED, **changed}
     found = list(agreement.defects(row(EntryKind.CONTROL, control)))
     assert found == [] if said is None else any(said in what for what in found), found
+
+
+@pytest.mark.parametrize(("passed", "said"), [(0, 0), (4, 0), (5, 1), (40, 1)])
+def test_a_check_that_calls_a_tool_fit_against_its_own_counts_is_reported(passed: int, said: int) -> None:
+    row = {"fit": True, "passed_empty": passed, "empty": 40, "level": "0.05"}
+    entry = Entry(1, "tool_check/x", EntryKind.TOOL_CHECK, "x@1", row, "", "", "", "")
+    assert len(list(Agreement().defects(entry))) == said
+
+
+def test_a_call_in_the_inbox_that_is_no_row_stops_no_session() -> None:
+    content = '{"kind": "model_call", "id": "c/model_call/q.t01.a01", "payload": {"conversation": "q-person"}}'
+    with Ledger.in_memory() as ledger:
+        ledger.ops.hand_in("c", "row", "Ada", content)
+        _take_up_rows(ledger, "c")
+        assert ledger.head().seq == 0
+        assert ledger.ops.inbox("c") == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import comb, fsum
 from typing import Any
 
 from theodolite.claims import LocusKind, Verdict
@@ -69,6 +70,9 @@ class Agreement:
                 yield from self._registered(entry)
             case EntryKind.ROUND:
                 yield from self._told(entry)
+            case EntryKind.TOOL_CHECK:
+                if payload["fit"] and _above(payload["passed_empty"], payload["empty"], float(payload["level"])):
+                    yield f"fit, though {payload['passed_empty']} of {payload['empty']} worlds without a signal passed"
             case _ if slot is not None:
                 yield from self._of_slot(entry, slot)
 
@@ -182,6 +186,12 @@ class Agreement:
         self._returned[block] += sum(bits.values())
         if retired:
             self._retired.add(block)
+
+
+def _above(passed: int, worlds: int, level: float) -> bool:
+    """Return whether so many passes are too many at a level: its one-sided 95 % lower bound is above it."""
+    tail = fsum(comb(worlds, k) * level**k * (1.0 - level) ** (worlds - k) for k in range(passed, worlds + 1))
+    return tail < 0.05 * (1.0 - 1e-6)
 
 
 def _controlled(payload: dict[str, Any], slot: _Locked) -> Iterator[str]:

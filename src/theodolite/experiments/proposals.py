@@ -7,6 +7,7 @@ reused blocks.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -16,7 +17,7 @@ from theodolite.claims import Author, Hypothesis
 from theodolite.experiments.registration import block_spent
 from theodolite.experiments.setting import Setting
 from theodolite.records import Closed
-from theodolite.store import EntryKind, InboxItem, Ledger, block_observed
+from theodolite.store import EntryKind, InboxItem, Ledger, LedgerConflict, LedgerPayloadError, block_observed
 
 if TYPE_CHECKING:
     from theodolite.experiments.rounds import CampaignRun
@@ -176,7 +177,9 @@ def _take_up_rows(ledger: Ledger, campaign: str) -> None:
     for item in ledger.ops.inbox(campaign, ROW_KIND):
         row = _handed_row(item)
         if row is not None:
-            ledger.append_once(row.kind, row.id, campaign, row.payload)
+            # What cannot be a row is left out as an unreadable proposal is: it would stop every later session too.
+            with suppress(LedgerPayloadError, LedgerConflict):
+                ledger.append_once(row.kind, row.id, campaign, row.payload)
         ledger.ops.take_in(item.number)
 
 
