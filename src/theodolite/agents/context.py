@@ -12,7 +12,7 @@ from theodolite.canonical import digest
 from theodolite.claims import Author
 from theodolite.data import Reference
 from theodolite.experiments import CampaignRun
-from theodolite.gates import StreamExhausted
+from theodolite.gates import StreamExhausted, level_rule
 from theodolite.prompts import Prompts, clean_text, fence
 from theodolite.store import AgentView, agent_view, open_block_observed
 from theodolite.store.agent_view import Released
@@ -79,7 +79,7 @@ def executor_context(
         "setting": fence("model and tools", _setting(run)),
         "references": fence("references", _references(run)),
         "round_so_far": fence("proposals of this round", _proposed(run, round_number)),
-        "budgets": fence("what is left", {**left, "next_level": _next_level(run)}),
+        "budgets": fence("what is left", {**left, "next_level": _next_level(run, view)}),
     }
     while True:
         sections = {name: fence(_LABELS[name], _cut(rows[name], shown[name], totals[name])) for name in _SECTIONS}
@@ -227,8 +227,22 @@ def _references(run: CampaignRun) -> dict[str, list[dict[str, str]]]:
     }
 
 
-def _next_level(run: CampaignRun) -> float | str:
+def _next_level(run: CampaignRun, view: AgentView) -> float | str:
+    """Return about the level of the next test, from what agents may know: tests that were bits, and supported keys.
+
+    The level of the stream itself would tell of claims that are hidden, and of tests that spent nothing.
+    """
+    spec = run.setting.spec
+    supported = {bit.claim_key for bit in view.bits if bit.supported}
     try:
-        return float(f"{run.registrar().level(0).provisional_alpha:.3g}")
+        rule = level_rule(
+            spec.error.stream,
+            q=spec.error.q,
+            n_max=spec.n_max,
+            provisional_t=len(view.bits) + 1,
+            supports_before=len(supported),
+            rule="e-lond",
+        )
     except StreamExhausted:
         return "the error stream has no level left"
+    return float(f"{rule.provisional_alpha:.3g}")
