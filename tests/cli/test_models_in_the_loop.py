@@ -69,6 +69,18 @@ def test_a_hosted_model_is_not_called_from_a_test(
     assert "of one family (OpenAI)" in found.stdout, "the warning comes before anything runs"
 
 
+def test_a_model_without_a_server_is_refused_and_nothing_is_left_behind(
+    cli: Any, small_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("THEODOLITE_MODEL_CALLS", raising=False)
+    file = small_world.campaign_file(tmp_path / "alone.yaml", agents={"executor": "house-model", "reviewer": "lint"})
+    found = cli("run", file)
+    assert found.exit_code == ExitCode.BAD_INPUT
+    assert "OPENAI_BASE_URL" in found.stderr
+    assert "at most " in found.stdout and " tokens, " in found.stdout, "what models may spend is said first"
+    assert not (tmp_path / "alone.theodolite").exists()
+
+
 def test_money_needs_a_price(cli: Any, small_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     agents = {"executor": "house-model", "reviewer": "lint"}

@@ -11,7 +11,7 @@ from theodolite.agents.model_reviewer import ModelReviewer
 from theodolite.agents.planner import Planner
 from theodolite.agents.replaying import Replayed, ReplayError, replay_campaign
 from theodolite.agents.reviewer import LintReviewer
-from theodolite.agents.team import Team, assemble, outside_reviewer, same_family
+from theodolite.agents.team import Team, assemble, outside_reviewer, refuse_unusable, same_family
 
 __all__ = [
     "NODES",
@@ -36,6 +36,7 @@ __all__ = [
     "assemble",
     "halt_on_signals",
     "outside_reviewer",
+    "refuse_unusable",
     "replay_campaign",
     "run_campaign",
     "same_family",

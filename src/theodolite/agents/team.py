@@ -24,7 +24,7 @@ from theodolite.experiments.agents_spec import AgentsSpec
 from theodolite.prompts import load_prompts
 from theodolite.store import Ledger, agent_view
 
-__all__ = ["Team", "assemble", "outside_reviewer", "same_family"]
+__all__ = ["Team", "assemble", "outside_reviewer", "refuse_unusable", "same_family"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,21 @@ def same_family(agents: AgentsSpec | None) -> str | None:
         f"Executor {models['executor']!r} and reviewer {models['reviewer']!r} are of one family ({maker}): what one "
         "overlooks the other may too. Name a model of another maker in `agents.reviewer`."
     )
+
+
+def refuse_unusable(spec: CampaignSpec, settings: ModelSettings | None = None) -> None:
+    """Refuse a campaign whose language models cannot be asked as things stand; nothing is sent.
+
+    Raises
+    ------
+    SettingsError, CallsForbidden
+        As for :func:`assemble`.
+    """
+    models = {} if spec.agents is None else spec.agents.models
+    if models:
+        settings = settings or ModelSettings.read()
+        _priced(spec, models, settings)
+        OpenAIWire(settings)
 
 
 def assemble(

@@ -117,11 +117,24 @@ def describe_setting(setting: Setting) -> None:
         f"{spec.budget.experiments} experiments; on average at most {100 * spec.error.q:g} % of supports are false",
     )
     if spec.agents is not None:
-        table.add_row("agents", f"executor {spec.agents.executor}, reviewer {spec.agents.reviewer}")
+        table.add_row("agents", f"executor {spec.agents.executor}, reviewer {spec.agents.reviewer}{_spending(spec)}")
     results().print(table)
     warning = same_family(spec.agents)
     if warning is not None:
         results().print(f"Warning: {warning}", style="bold yellow", soft_wrap=True)
+
+
+def _spending(spec: CampaignSpec) -> str:
+    """Return what language models may spend, the limits that hold where the file names none included."""
+    if spec.agents is None or not spec.agents.models:
+        return ""
+    tokens, looks, money = spec.limit("tokens"), spec.limit("looks"), spec.limit("money")
+    parts = [
+        "" if tokens is None else f"{tokens:,.0f} tokens",
+        "" if looks is None or "executor" not in spec.agents.models else f"{looks:,.0f} looks",
+        "" if money is None else f"${money:,.2f}",
+    ]
+    return f"; at most {', '.join(part for part in parts if part)}"
 
 
 def run_in_workspace(setting: Setting, *, who: str) -> Finished:
@@ -135,13 +148,16 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
         If the campaign cannot go on.
     """
     with waiting("Opening the ledger"):
-        from theodolite.agents import CampaignPaused, Halt, assemble, halt_on_signals, run_campaign
+        from theodolite.agents import CampaignPaused, Halt, assemble, halt_on_signals, refuse_unusable, run_campaign
         from theodolite.calibration.plants import seal_round
         from theodolite.calibration.toolcheck import check_tool
         from theodolite.experiments import CampaignRun, Event, LocalRunner, StepError, Workspace
         from theodolite.store import Ledger
 
         place = setting.workspace
+        if not place.ledger.is_file():
+            # Of a campaign that could not begin, nothing is left behind.
+            refuse_unusable(setting.spec)
         Workspace.at(place.folder, place.cache)
         ledger = Ledger.open(place.ledger, create=True)
     halt = Halt()
@@ -186,7 +202,8 @@ def show_finished(folder: Path, finished: Finished) -> None:
     console.print(f"Campaign {finished.campaign}", style="bold")
     print_verdicts(lines)
     console.print()
-    print_counts(count_outcomes(lines))
+    if lines:
+        print_counts(count_outcomes(lines))
     waits = finished.paused is not None
     console.print(f"{'Waiting' if waits else 'Stopped'}: {finished.reason}", soft_wrap=True)
     console.print(f"Ledger: {folder / 'ledger.sqlite'}, {head.seq} entries, head {head.hash[:16]}", soft_wrap=True)
@@ -207,4 +224,6 @@ def leave(finished: Finished) -> None:
 
     if finished.paused is not None:
         interrupted = finished.paused is StopReason.INTERRUPTED
+        if interrupted:
+            say("Nothing recorded is lost; give the same command again to continue.")
         raise typer.Exit(ExitCode.INTERRUPTED if interrupted else ExitCode.CAMPAIGN)

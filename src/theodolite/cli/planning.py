@@ -78,8 +78,9 @@ def _print_instruments(found: Forecast) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("instrument", "claims", "references x loci", "large enough at first / last"):
+    for heading in ("instrument", "claims", "references x places"):
         table.add_column(heading, no_wrap=True)
+    table.add_column("large enough at first / last")
     for tool in found.tools:
         first = sum(item.worth_first for item in tool.detectable)
         last = sum(item.worth_last for item in tool.detectable)

@@ -178,6 +178,9 @@ def _choose(what: str, options: Sequence[tuple[str, str]]) -> str:
             return said
         if said.isdigit() and 1 <= int(said) <= len(options):
             return names[int(said) - 1]
+        titled = [name for name, title in options if title and title.casefold() == said.casefold()]
+        if len(titled) == 1:
+            return titled[0]
         console.print(f"{said!r} is neither a number from 1 to {len(options)} nor on the list.", soft_wrap=True)
 
 

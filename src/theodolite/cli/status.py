@@ -106,8 +106,12 @@ def _print_agents(agents: AgentsStanding) -> None:
     money = f", ${spent.cost:,.2f}" if spent.unpriced < spent.calls else ""
     guessed = f" (usage of {spent.estimated} calls estimated)" if spent.estimated else ""
     console.print(f"  {spent.calls} calls, {spent.tokens_in:,} tokens in, {spent.tokens_out:,} out{money}{guessed}")
-    if spent.unpriced:
-        console.print(f"  {spent.unpriced} calls have no price: name it in the settings ([models.prices])")
+    if spent.unpriced and spent.tokens:
+        console.print(
+            f"  no price is set for {spent.unpriced} of them, so no money is counted there ([models.prices] of the "
+            "settings)",
+            soft_wrap=True,
+        )
     failed = {name: count for name, count in agents.outcomes.items() if name != "ok"}
     for label, counts in (("calls that failed", failed), ("conversations without an answer", agents.malformed)):
         if counts:

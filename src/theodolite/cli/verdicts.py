@@ -78,7 +78,12 @@ def print_verdicts(lines: Sequence[VerdictLine]) -> None:
     if not lines:
         console.print("No hypothesis yet.")
         return
-    console.print(_table(lines))
+    campaigns = list(dict.fromkeys(line.campaign for line in lines))
+    for campaign in campaigns:
+        # Slots are numbered in each campaign anew.
+        if len(campaigns) > 1:
+            console.print(f"\nCampaign {campaign}", style="bold", soft_wrap=True)
+        console.print(_table([line for line in lines if line.campaign == campaign]))
     console.print(LEGEND, style="dim")
 
 
