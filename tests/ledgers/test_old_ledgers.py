@@ -17,6 +17,15 @@ def test_there_is_a_ledger_of_the_first_version() -> None:
     assert "pbmc-demo-0.1.0" in [folder.name for folder in LEDGERS]
 
 
+def test_there_is_a_ledger_of_catalogue_2_with_models_and_people(tmp_path: Path) -> None:
+    folder = shutil.copytree(Path(__file__).parent / "models-catalogue-2", tmp_path / "kept")
+    with Ledger.open(folder / "ledger.sqlite") as ledger:
+        kinds = {entry.kind.value for entry in ledger.entries()}
+        assert {"model_call", "malformed", "control", "approval", "budget", "review_trial"} <= kinds
+        assert any(entry.payload.get("person") == "Ada" for entry in ledger.entries(kind="hypothesis"))
+        assert {entry.payload["catalogue"] for entry in ledger.entries(kind="campaign")} == {"2"}
+
+
 @pytest.mark.parametrize("kept", LEDGERS, ids=lambda folder: folder.name)
 def test_an_old_ledger_verifies(kept: Path, tmp_path: Path) -> None:
     folder = tmp_path / kept.name
