@@ -43,6 +43,10 @@ def test_a_variable_is_stronger_than_the_file(file: Path, monkeypatch: pytest.Mo
         ("[models]\napi_key = 'sk-secret'\n", r"models\.api_key"),
         ("[models]\nretries = 3\n", r"models\.retries"),
         ("[models.prices.x]\ninput = 1\n", r"models\.prices\.x\.output"),
+        (
+            "[models]\nbase_url = 'localhost:11434/v1'\n",
+            r"models\.base_url is 'localhost:11434/v1'.*begins with http://",
+        ),
         ("[models\n", "cannot be read"),
     ],
 )
@@ -50,6 +54,14 @@ def test_a_wrong_setting_is_named(file: Path, text: str, said: str) -> None:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=said):
         ModelSettings.read()
+
+
+def test_a_key_in_a_file_is_refused_and_not_printed(file: Path) -> None:
+    file.write_text("[models]\napi_key = 'my-house-key'\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="set OPENAI_API_KEY") as refused:
+        ModelSettings.read()
+    assert "my-house-key" not in str(refused.value)
+    assert refused.value.__suppress_context__, "nor is it in a traceback"
 
 
 def test_the_key_comes_from_its_variable_and_is_not_printed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from theodolite.records import Closed
@@ -15,6 +16,9 @@ __all__ = ["CALLS_VARIABLE", "ModelPrice", "ModelSettings", "SettingsError", "ca
 
 CALLS_VARIABLE = "THEODOLITE_MODEL_CALLS"
 """The global switch: ``all`` (default), ``local`` (this machine only), ``none``."""
+
+
+_SECRET = re.compile(r"key|token|secret|password", re.IGNORECASE)
 
 
 class SettingsError(ValueError):
@@ -47,6 +51,14 @@ class ModelSettings(BaseSettings):
     largest_answer: int = Field(default=4_000_000, ge=1_000, description="bytes of an answer, after which it is cut")
     prices: dict[str, ModelPrice] = Field(default_factory=dict, description="US dollars a million tokens, by model")
 
+    @field_validator("base_url")
+    @classmethod
+    def _whole_address(cls, address: str | None) -> str | None:
+        """Refuse an address that no request could be sent to, before anything runs."""
+        if address is not None and not address.lower().startswith(("http://", "https://")):
+            raise ValueError("an address begins with http:// or https://, as http://localhost:11434/v1 does")
+        return address
+
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
@@ -74,6 +86,12 @@ class ModelSettings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden" and _SECRET.search(key):
+                # The value may be a key, and this is printed.
+                raise SettingsError(
+                    f"models.{key} stands in the settings ({', '.join(map(str, settings_files()))}): a key in a file is "
+                    "refused; take it out and set OPENAI_API_KEY"
+                ) from None
             raise SettingsError(
                 f"models.{key} is {first['input']!r} in the settings ({', '.join(map(str, settings_files()))}, or "
                 f"THEODOLITE_MODELS_…): {first['msg']}. Keys: {', '.join(cls.model_fields)}."
