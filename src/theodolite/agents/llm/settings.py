@@ -89,8 +89,8 @@ class ModelSettings(BaseSettings):
             if first["type"] == "extra_forbidden" and _SECRET.search(key):
                 # The value may be a key, and this is printed.
                 raise SettingsError(
-                    f"models.{key} stands in the settings ({', '.join(map(str, settings_files()))}): a key in a file is "
-                    "refused; take it out and set OPENAI_API_KEY"
+                    f"models.{key} stands in the settings ({', '.join(map(str, settings_files()))}): a key in a file "
+                    "is refused; take it out and set OPENAI_API_KEY"
                 ) from None
             raise SettingsError(
                 f"models.{key} is {first['input']!r} in the settings ({', '.join(map(str, settings_files()))}, or "
