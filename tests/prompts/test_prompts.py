@@ -41,6 +41,16 @@ def test_a_folder_that_is_not_understood_is_refused(tmp_path: Path, files: dict[
         load_prompts(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("Again {{ nonsense }}", "nonsense.*problem"), ("{% if %}", "no template"), ("{{ plan }}", "plan")],
+)
+def test_a_prompt_that_could_not_be_filled_in_is_refused_when_it_is_read(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "repair.md").write_text(text, encoding="utf-8")
+    with pytest.raises(PromptError, match=said):
+        load_prompts(tmp_path)
+
+
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match="nowhere"):
         load_prompts(tmp_path / "nowhere")

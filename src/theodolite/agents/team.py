@@ -161,5 +161,5 @@ def _priced(spec: CampaignSpec, models: dict[str, str], settings: ModelSettings)
         if name not in settings.prices:
             raise SettingsError(
                 f"budget.money is {spec.limit('money')!r}, but the settings hold no price of {name!r}: give it in "
-                f'settings.toml as [models.prices."{name}"] with input and output in US dollars a million tokens'
+                f'theodolite.toml as [models.prices."{name}"] with input and output in US dollars a million tokens'
             )

@@ -71,7 +71,7 @@ def show(
     """Show the life of one hypothesis, gate by gate, or one entry of the chain."""
     path = find_ledger(workspace)
     from theodolite.cli.slot_view import print_entry, print_life
-    from theodolite.reports import find_subject, slot_life
+    from theodolite.reports import exchange, find_subject, slot_life
     from theodolite.store import Ledger
 
     with Ledger.open(path, read_only=True) as ledger:
@@ -79,11 +79,12 @@ def show(
         if len(subjects) > 1:
             raise UserError(f"{name!r} is a slot of several campaigns; choose one: {', '.join(subjects)}")
         entry = None if subjects else ledger.get(name)
+        said = None if entry is None else exchange(ledger, entry)
         life = slot_life(ledger, subjects[0]) if subjects else None
     if life is not None:
         print_json(life) if as_json else print_life(life)
     elif entry is not None:
-        print_json(entry) if as_json else print_entry(entry)
+        print_json(entry) if as_json else print_entry(entry, said)
     else:
         raise UserError(f"{name!r} is neither a slot nor an entry of {path}; `theodolite ledger list` shows the slots")
 

@@ -9,7 +9,7 @@ from theodolite.cli.console import results
 from theodolite.cli.verdicts import STYLES, effect_text, evidence_text, number
 
 if TYPE_CHECKING:
-    from theodolite.reports import SlotLife
+    from theodolite.reports import Exchange, SlotLife
     from theodolite.store import Entry
 
 __all__ = ["print_entry", "print_life"]
@@ -74,13 +74,17 @@ def print_life(life: SlotLife) -> None:
         console.print(f"  {step.seq:>5}  {step.at[:19]}  {step.kind:<14} {step.hash[:16]}", soft_wrap=True)
 
 
-def print_entry(entry: Entry) -> None:
-    """Print one entry with its payload."""
+def print_entry(entry: Entry, said: Exchange | None = None) -> None:
+    """Print one entry with its payload, and what was said where it is a call of a language model."""
     console = results()
     console.print(entry.id, style="bold", soft_wrap=True)
     console.print(f"row {entry.seq}, {entry.kind.value}, written {entry.at}", soft_wrap=True)
     console.print(f"hash {entry.hash}", soft_wrap=True)
     console.print(json.dumps(entry.payload, indent=2, ensure_ascii=False), soft_wrap=True)
+    if said is not None:
+        for role, text in (*said.messages, ("answer", said.answer)):
+            _heading(role)
+            console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
 def _heading(text: str) -> None:

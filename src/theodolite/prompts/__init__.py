@@ -103,8 +103,31 @@ def load_prompts(folder: Path | None = None) -> Prompts:
             f"{folder} holds {what}; the prompts are {', '.join(f'{name}.md' for name in NAMES)} "
             "(`theodolite prompts show NAME` prints one to start from)"
         )
-    try:
-        texts |= {name: path.read_text(encoding="utf-8") for name, path in own.items()}
-    except (OSError, UnicodeDecodeError) as error:
-        raise PromptError(f"a prompt in {folder} cannot be read: {error}") from error
+    for name, path in own.items():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PromptError(f"the prompt {path} cannot be read: {error}") from error
+        _check_fields(path, text, _fields(name, texts[name]))
+        texts[name] = text
     return Prompts(texts, tuple(own))
+
+
+def _check_fields(path: Path, text: str, given: set[str]) -> None:
+    """Refuse a template that could not be filled in, before a campaign comes to it."""
+    unknown = sorted(_fields(str(path), text) - given)
+    if unknown:
+        raise PromptError(
+            f"{path} asks for {{{{ {unknown[0]} }}}}, which is not given to it; it is given "
+            f"{', '.join(sorted(given)) or 'nothing'}"
+        )
+
+
+def _fields(name: str, text: str) -> set[str]:
+    """Return what a template asks for."""
+    from jinja2 import Environment, TemplateError, meta
+
+    try:
+        return set(meta.find_undeclared_variables(Environment().parse(text)))
+    except TemplateError as error:
+        raise PromptError(f"the prompt {name} is no template: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from theodolite.reports.exchange import Exchange, exchange
 from theodolite.reports.export import COLUMNS, export_rows, to_csv, to_json
 from theodolite.reports.slot_life import SlotLife, SlotStep, find_subject, slot_life
 from theodolite.reports.standing import AgentsStanding, CampaignStanding, LastEntry, Mark, Standing, standing
@@ -13,6 +14,7 @@ __all__ = [
     "OUTCOMES",
     "AgentsStanding",
     "CampaignStanding",
+    "Exchange",
     "LastEntry",
     "Mark",
     "SlotLife",
@@ -22,6 +24,7 @@ __all__ = [
     "VerdictLine",
     "audit",
     "count_outcomes",
+    "exchange",
     "export_rows",
     "find_subject",
     "slot_life",

@@ -19,6 +19,7 @@ from theodolite.agents.llm import (
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "settings.toml"
+    path.touch()
     monkeypatch.setenv("THEODOLITE_SETTINGS", str(path))
     return path
 
@@ -50,6 +51,10 @@ def test_a_variable_is_stronger_than_the_file(file: Path, monkeypatch: pytest.Mo
         ("[models]\napi_key = 'sk-secret'\n", r"models\.api_key"),
         ("[models]\nretries = 3\n", r"models\.retries"),
         ("[models.prices.x]\ninput = 1\n", r"models\.prices\.x\.output"),
+        (
+            "[models]\nbase_url = 'localhost:11434/v1'\n",
+            r"models\.base_url is 'localhost:11434/v1'.*begins with http://",
+        ),
         ("[models\n", "cannot be read"),
         ("[models.prices.x]\ninput = inf\noutput = 1\n", r"models\.prices\.x\.input is inf"),
         ("[models.prices.x]\ninput = nan\noutput = 1\n", r"models\.prices\.x\.input is nan"),
@@ -63,6 +68,14 @@ def test_a_wrong_setting_is_named(file: Path, text: str, said: str) -> None:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=said):
         ModelSettings.read()
+
+
+def test_a_key_in_a_file_is_refused_and_not_printed(file: Path) -> None:
+    file.write_text("[models]\napi_key = 'my-house-key'\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="set OPENAI_API_KEY") as refused:
+        ModelSettings.read()
+    assert "my-house-key" not in str(refused.value)
+    assert refused.value.__suppress_context__, "nor is it in a traceback"
 
 
 def test_the_key_comes_from_its_variable_and_is_not_printed(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,3 +125,17 @@ def test_the_global_switch_knows_three_words(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv(CALLS_VARIABLE, "perhaps")
     with pytest.raises(SettingsError, match="perhaps"):
         calls_allowed()
+
+
+def test_nothing_is_passed_over_in_silence(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text("[model]\ntimeout_s = 5\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"'model' at its top.*\[models\]"):
+        ModelSettings.read()
+    file.write_text("", encoding="utf-8")
+    monkeypatch.setenv("THEODOLITE_MODELS_TIMEOUT", "5")
+    with pytest.raises(SettingsError, match="THEODOLITE_MODELS_TIMEOUT is no setting"):
+        ModelSettings.read()
+    monkeypatch.delenv("THEODOLITE_MODELS_TIMEOUT")
+    monkeypatch.setenv("THEODOLITE_SETTINGS", str(file.with_name("absent.toml")))
+    with pytest.raises(SettingsError, match="absent.toml"):
+        ModelSettings.read()

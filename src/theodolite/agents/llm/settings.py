@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from theodolite.records import Closed
@@ -22,6 +23,7 @@ _DEAREST = 1e9
 """US dollars a million tokens; with more, the cost of a call could be no number of JSON."""
 _LONGEST = 1e6
 """Seconds that anything is waited for; with more, the clock of the system could not count them."""
+_SECRET = re.compile(r"key|token|secret|password", re.IGNORECASE)
 
 
 class SettingsError(ValueError):
@@ -62,6 +64,14 @@ class ModelSettings(BaseSettings):
     largest_answer: int = Field(default=4_000_000, ge=1_000, description="bytes of an answer, after which it is cut")
     prices: dict[str, ModelPrice] = Field(default_factory=dict, description="US dollars a million tokens, by model")
 
+    @field_validator("base_url")
+    @classmethod
+    def _whole_address(cls, address: str | None) -> str | None:
+        """Refuse an address that no request could be sent to, before anything runs."""
+        if address is not None and not address.lower().startswith(("http://", "https://")):
+            raise ValueError("an address begins with http:// or https://, as http://localhost:11434/v1 does")
+        return address
+
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
@@ -81,6 +91,7 @@ class ModelSettings(BaseSettings):
         SettingsError
             Naming the key and its value.
         """
+        _check_variables(cls)
         address = os.environ.get("OPENAI_BASE_URL")
         if address and "base_url" not in given:
             given["base_url"] = address
@@ -89,6 +100,12 @@ class ModelSettings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden" and _SECRET.search(key):
+                # The value may be a key, and this is printed.
+                raise SettingsError(
+                    f"models.{key} stands in the settings ({', '.join(map(str, settings_files()))}): a key in a file "
+                    "is refused; take it out and set OPENAI_API_KEY"
+                ) from None
             raise SettingsError(
                 f"models.{key} is {first['input']!r} in the settings ({', '.join(map(str, settings_files()))}, or "
                 f"THEODOLITE_MODELS_…): {first['msg']}. Keys: {', '.join(cls.model_fields)}."
@@ -124,11 +141,26 @@ class ModelSettings(BaseSettings):
         return self.base_url is not None
 
 
+def _check_variables(settings: type[ModelSettings]) -> None:
+    """Refuse a variable that would be passed over in silence."""
+    named = os.environ.get("THEODOLITE_SETTINGS")
+    if named and not Path(named).is_file():
+        raise SettingsError(f"THEODOLITE_SETTINGS is {named!r}, which is no file; write it, or unset the variable")
+    prefix = "THEODOLITE_MODELS_"
+    known = {f"{prefix}{name.upper()}" for name in settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.upper().startswith(prefix) and name.upper() not in known)
+    if unknown:
+        raise SettingsError(f"{unknown[0]} is no setting; there are {', '.join(sorted(known))}")
+
+
 class _Section(TomlConfigSettingsSource):
     """The section ``[models]`` of a settings file."""
 
     def _read_file(self, file_path: Any) -> dict[str, Any]:
         content = super()._read_file(file_path)
+        unknown = sorted(content.keys() - {"models"})
+        if unknown:
+            raise SettingsError(f"{file_path} has {unknown[0]!r} at its top; its one section is [models]")
         section: dict[str, Any] = content.get("models", {})
         return section
 

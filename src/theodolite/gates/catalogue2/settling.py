@@ -92,7 +92,7 @@ def _hold_out(plan: Plan, block_reused: bool) -> GateResult:
         number=float(block_reused),
         threshold=0.0,
         passed=not block_reused,
-        sentence=f"The block {plan.block.id} had already returned a support: a result on it is exploratory in part."
+        sentence=f"The block {plan.block.id} was used before this test: a result on it is exploratory in part."
         if block_reused
         else f"The block {plan.block.id} still had supports to give when this round began.",
     )
@@ -232,8 +232,8 @@ def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none") -> Se
         verdict=Verdict.ERROR,
         tags=(),
         first_unmet=None,
-        next_step="Mend what made the run fail and register it again"
-        + ("; nothing was spent." if place.t is None else ": its result had been computed, so this attempt was spent."),
+        next_step="It came to no result: read why, and register it again once that is mended; "
+        + ("nothing was spent." if place.t is None else "its level is spent."),
         catalogue=CATALOGUE_VERSION,
         decision=DECISION_VERSION,
     )

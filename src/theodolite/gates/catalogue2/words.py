@@ -60,7 +60,7 @@ _STEPS: Final[Mapping[GateId, str]] = {
     "G5": "A model that learned nothing of this shows nearly as much: ask where training makes the difference.",
     "G14": "Claim that the model encodes this, and leave its use open.",
     "G15": "Train more seeds: this one may be lucky.",
-    "G16": "Replicate on an unused block: this one had already been used to find something.",
+    "G16": "Replicate on an unused block: this one was used before.",
 }
 
 
