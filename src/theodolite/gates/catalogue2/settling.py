@@ -103,7 +103,7 @@ def _reviewer(cap: ReviewerCap, advisory: bool) -> GateResult:
     if advisory:
         sentence = "The reviewer's own record is too weak for its cap to bind; a support needs two independent halves."
     elif cap != "none":
-        sentence = f"The reviewer capped the verdict at {cap}."
+        sentence = f"The reviewer, a control that it ordered, or a person capped the verdict at {cap}."
     return GateResult(
         gate="G13", title="reviewer", number=None, threshold=None, passed=advisory or cap == "none", sentence=sentence
     )
