@@ -303,7 +303,7 @@ def test_no_lint_fires_on_any_slot_of_a_kept_ledger(kept: Path, tmp_path: Path) 
         }
         results = {entry.subject: entry.payload["prereg_sha256"] for entry in ledger.entries(kind=EntryKind.RESULT)}
         judgements = list(ledger.entries(kind=EntryKind.JUDGEMENT))
-    assert len(judgements) >= 10
+    assert len(judgements) >= 4
     for entry in judgements:
         plan, judgement = plans[entry.subject], Judgement.model_validate(entry.payload["judgement"])
         assert review_record(plan, judgement, results[entry.subject]).objections == ()
