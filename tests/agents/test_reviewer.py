@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from theodolite.agents import LintReviewer
-from theodolite.claims import Covariate, ReviewerCap, Verdict
+from theodolite.claims import Author, Covariate, ReviewerCap, Verdict
 from theodolite.gates import Place, settle, spends
 from theodolite.judgements import Effect, GateResult, Judgement, NullEvidence, Review
 from theodolite.plans import Plan
@@ -307,6 +307,17 @@ def test_no_lint_fires_on_any_slot_of_a_kept_ledger(kept: Path, tmp_path: Path) 
     for entry in judgements:
         plan, judgement = plans[entry.subject], Judgement.model_validate(entry.payload["judgement"])
         assert review_record(plan, judgement, results[entry.subject]).objections == ()
+
+
+def test_a_person_may_name_a_place_that_no_look_led_to(judged: list[tuple[Plan, Judgement]]) -> None:
+    plan = next(plan for plan, _ in judged if plan.places is None)
+
+    def objections(author: Author) -> list[str]:
+        asked = plan.hypothesis.model_copy(update={"parents": (), "author": author})
+        return [item.code for item in REVIEWER.review_plan(plan.model_copy(update={"hypothesis": asked})).objections]
+
+    assert objections(Author.PERSON) == []
+    assert objections(Author.EXECUTOR) == ["cherry_picked_locus"]
 
 
 @pytest.mark.parametrize("cap", get_args(ReviewerCap))

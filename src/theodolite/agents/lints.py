@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from theodolite.claims import Covariate, LocusKind
+from theodolite.claims import Author, Covariate, LocusKind
 from theodolite.gates import LEAST_MOVED, MINIMUM_FAMILIES, panel_for
 from theodolite.gates.effects import UNIT
 from theodolite.gates.evidence import resolves, wealth
@@ -93,7 +93,8 @@ def _choices(plan: Plan) -> Iterator[_Finding]:
 
 def _one_place(plan: Plan, tool: Tool) -> Iterator[_Finding]:
     hypothesis = plan.hypothesis
-    if not hypothesis.parents:
+    # A person names a place beforehand, and is kept from blocks that were seen; agents choose theirs by looking.
+    if not hypothesis.parents and hypothesis.author is not Author.PERSON:
         yield "cherry_picked_locus", "G2", "no look at the discovery split led to this locus"
     try:
         read = tool.params(**plan.params).locus()
