@@ -274,8 +274,10 @@ def _check_name(place: str | Path, name: str, file: Path) -> None:
 
 
 def _remember(name: str, file: Path, before: tuple[dict[str, Any], ...]) -> Plugin:
-    added = [tuple(sorted(set(now) - set(then))) for now, then in zip(_registries(), before, strict=True)]
-    plugin = Plugin(name, file, *added)
+    new_tools, new_models, new_references = (
+        tuple(sorted(registry.keys() - known.keys())) for registry, known in zip(_registries(), before, strict=True)
+    )
+    plugin = Plugin(name, file, tools=new_tools, models=new_models, references=new_references)
     _LOADED[file] = plugin
     return plugin
 

@@ -6,7 +6,7 @@ from theodolite.experiments.campaign import TEMPLATE, CampaignError, CampaignSpe
 from theodolite.experiments.checking import Check, put_check, recorded_check, unfit
 from theodolite.experiments.jobs import JobOutcome, JobSpec, Materials
 from theodolite.experiments.journal import Event, StepError
-from theodolite.experiments.opening import Look
+from theodolite.experiments.looking import Look
 from theodolite.experiments.preparing import prepare
 from theodolite.experiments.registration import Power, Refusal, Registrar
 from theodolite.experiments.rounds import CampaignRun
