@@ -254,8 +254,8 @@ def test_each_generated_answer_ends_in_one_action_or_in_one_row(ledger: Ledger) 
 def test_two_thousand_generated_answers_end_in_one_action_or_in_one_row_each(ledger: Ledger) -> None:
     found = endings(ledger, 2000)
     assert found.total() >= 2000
-    # Broken ones above all, and some that are whole, or were mended by a repair turn. How many of each a generator draws
-    # differs from one machine to the next (194 actions on one, over 200 on another), so that the bounds only ask that none is rare.
+    # Broken ones above all, and some that are whole, or were mended by a repair turn. How many of each are drawn
+    # differs between machines (194 actions on one, over 200 on another): the bounds ask only that none is rare.
     assert found["invalid"] > 400
     assert found["an action"] > 50
     assert found["cut_off"] > 5
