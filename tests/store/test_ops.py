@@ -24,6 +24,23 @@ def test_attempts_at_a_job_are_counted(ledger):
         ledger.ops.finish_job("b", JobState.DONE)
 
 
+def test_jobs_that_a_dead_coordinator_left_running_are_released(ledger: Ledger) -> None:
+    ledger.ops.start_job("a", campaign="one", what="attention.edges at layer 2", worker_pid=17)
+    ledger.ops.start_job("b", campaign="two")
+    ledger.ops.start_job("c", campaign="one")
+    ledger.ops.beat(["a"])
+    ledger.ops.finish_job("c", JobState.DONE, seconds=1.0, peak_bytes=2**20)
+
+    assert ledger.ops.release_jobs("one") == 1
+    assert [(job.job_id, job.state) for job in ledger.ops.jobs(campaign="one")] == [
+        ("a", JobState.CANCELLED),
+        ("c", JobState.DONE),
+    ]
+    assert [job.job_id for job in ledger.ops.jobs(JobState.RUNNING)] == ["b"]
+    # Begun again, it is another attempt at the same job.
+    assert ledger.ops.start_job("a", campaign="one") == 2
+
+
 def test_timings_are_kept_in_order_and_leave_the_chain_alone(ledger):
     before = ledger.head()
     ledger.ops.record_timings("c/r01.s001", {"run": 2.5})

@@ -44,7 +44,9 @@ def coordinate(ledger: Ledger, name: str) -> Iterator[None]:
         with ledger.write() as connection:
             connection.execute(delete(ops_lease))
             connection.execute(
-                insert(ops_lease).values(name=name, pid=os.getpid(), host=socket.gethostname(), at=ledger.now())
+                insert(ops_lease).values(
+                    scope="ledger", name=name, pid=os.getpid(), host=socket.gethostname(), at=ledger.now()
+                )
             )
         yield
         with ledger.write() as connection:

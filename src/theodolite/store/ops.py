@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -31,22 +32,48 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """The last attempt at a job; times are UTC, ISO 8601."""
+    """The last attempt at a job; times are UTC, ISO 8601.
+
+    Attributes
+    ----------
+    job_id
+        Hash of the job.
+    attempts
+        How many times it was begun.
+    state
+        How it stands; ``running`` says that a worker had it when this was written.
+    campaign, what
+        For which campaign, and in a few words what it is.
+    started_at, heartbeat_at, finished_at
+        When it was begun, when its worker was last seen alive, when it ended.
+    seconds, peak_bytes
+        What it took: wall time, and the largest resident memory of its worker meanwhile.
+    coordinator_pid, worker_pid
+        Processes that asked for it and that ran it.
+    detail
+        Why it did not end well.
+    """
 
     job_id: str
     attempts: int
     state: JobState
+    campaign: str | None
+    what: str | None
     started_at: str | None
+    heartbeat_at: str | None
     finished_at: str | None
     seconds: float | None
+    peak_bytes: int | None
+    coordinator_pid: int | None
     worker_pid: int | None
     detail: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseRow:
-    """Who coordinates the ledger, or did when it was killed."""
+    """Who coordinates the ledger or a part of it, or did when it was killed."""
 
+    scope: str
     name: str
     pid: int
     host: str
@@ -94,13 +121,21 @@ class Ops:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def start_job(self, job_id: str, *, worker_pid: int | None = None) -> int:
+    def start_job(
+        self, job_id: str, *, campaign: str | None = None, what: str | None = None, worker_pid: int | None = None
+    ) -> int:
         """Record that an attempt at a job starts, and return its number, counted from 1."""
+        now = self._ledger.now()
         started = {
             "state": JobState.RUNNING.value,
-            "started_at": self._ledger.now(),
+            "campaign": campaign,
+            "what": what,
+            "started_at": now,
+            "heartbeat_at": now,
             "finished_at": None,
             "seconds": None,
+            "peak_bytes": None,
+            "coordinator_pid": os.getpid(),
             "worker_pid": worker_pid,
             "detail": None,
         }
@@ -114,8 +149,24 @@ class Ops:
             attempts = connection.execute(select(ops_job.c.attempts).where(ops_job.c.job_id == job_id))
             return int(attempts.scalar_one())
 
+    def beat(self, job_ids: Collection[str]) -> None:
+        """Record that the workers of running jobs were seen alive."""
+        if job_ids:
+            with self._ledger.write() as connection:
+                connection.execute(
+                    update(ops_job)
+                    .where(ops_job.c.job_id.in_(job_ids), ops_job.c.state == JobState.RUNNING.value)
+                    .values(heartbeat_at=self._ledger.now())
+                )
+
     def finish_job(
-        self, job_id: str, state: JobState, *, seconds: float | None = None, detail: str | None = None
+        self,
+        job_id: str,
+        state: JobState,
+        *,
+        seconds: float | None = None,
+        peak_bytes: int | None = None,
+        detail: str | None = None,
     ) -> None:
         """Record how the attempt at a job ended.
 
@@ -124,20 +175,38 @@ class Ops:
         LedgerConflict
             If the job was never started.
         """
+        ended = {
+            "state": JobState(state).value,
+            "finished_at": self._ledger.now(),
+            "seconds": seconds,
+            "peak_bytes": peak_bytes,
+            "detail": detail,
+        }
         with self._ledger.write() as connection:
-            changed = connection.execute(
-                update(ops_job)
-                .where(ops_job.c.job_id == job_id)
-                .values(state=JobState(state).value, finished_at=self._ledger.now(), seconds=seconds, detail=detail)
-            ).rowcount
+            changed = connection.execute(update(ops_job).where(ops_job.c.job_id == job_id).values(**ended)).rowcount
         if not changed:
             raise LedgerConflict(f"job {job_id!r} was never started; call start_job first")
 
-    def jobs(self, state: JobState | None = None) -> list[JobRow]:
-        """Return jobs by id, of one state or of all."""
+    def release_jobs(self, campaign: str) -> int:
+        """Mark the jobs that a campaign's last coordinator left running as cancelled, and return how many they are."""
+        with self._ledger.write() as connection:
+            return connection.execute(
+                update(ops_job)
+                .where(ops_job.c.campaign == campaign, ops_job.c.state == JobState.RUNNING.value)
+                .values(
+                    state=JobState.CANCELLED.value,
+                    finished_at=self._ledger.now(),
+                    detail="its coordinator died or was stopped; the job is run again when it is asked for",
+                )
+            ).rowcount
+
+    def jobs(self, state: JobState | None = None, campaign: str | None = None) -> list[JobRow]:
+        """Return jobs by id, of one state or of all, of one campaign or of all."""
         query = select(ops_job).order_by(ops_job.c.job_id)
         if state is not None:
             query = query.where(ops_job.c.state == state.value)
+        if campaign is not None:
+            query = query.where(ops_job.c.campaign == campaign)
         with self._ledger.read() as connection:
             rows = connection.execute(query).mappings().all()
         return [JobRow(**{**row, "state": JobState(row["state"])}) for row in rows]

@@ -22,7 +22,7 @@ __all__ = [
     "ops_timing",
 ]
 
-SCHEMA_REVISIONS = ("0001", "0002")
+SCHEMA_REVISIONS = ("0001", "0002", "0003")
 """Alembic revisions that this code can read, oldest first; opening a current ledger never imports Alembic."""
 SCHEMA_HEAD = SCHEMA_REVISIONS[-1]
 
@@ -52,17 +52,24 @@ ops_job = Table(
     Column("job_id", String, primary_key=True),
     Column("attempts", Integer, nullable=False),
     Column("state", String, nullable=False),
+    Column("campaign", String),
+    Column("what", String),
     Column("started_at", String),
+    Column("heartbeat_at", String),
     Column("finished_at", String),
     Column("seconds", Float),
+    Column("peak_bytes", Integer),
+    Column("coordinator_pid", Integer),
     Column("worker_pid", Integer),
     Column("detail", Text),
+    Index("ops_job_state", "state", "campaign"),
 )
 
 ops_lease = Table(
     "ops_lease",
     PERMANENT,
-    Column("name", String, primary_key=True),
+    Column("scope", String, primary_key=True),
+    Column("name", String, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("host", String, nullable=False),
     Column("at", String, nullable=False),
