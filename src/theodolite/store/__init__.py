@@ -62,7 +62,7 @@ from theodolite.store.errors import (
 )
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
 from theodolite.store.ledger import Ledger
-from theodolite.store.ops import InboxItem, JobRow, JobState, LeaseRow, SessionRow, TimingRow
+from theodolite.store.ops import InboxItem, JobRow, JobState, LeaseRow, Ops, SessionRow, TimingRow
 from theodolite.store.payloads import Payload
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import (
@@ -132,6 +132,7 @@ __all__ = [
     "JobRow",
     "JobState",
     "LeaseRow",
+    "Ops",
     "Ledger",
     "LedgerBusy",
     "LedgerConflict",
