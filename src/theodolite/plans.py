@@ -162,6 +162,9 @@ class Plan(Record):
     places
         For a claim about "any" place: the places, at each of which every variant is measured; ``params`` is empty then
         and ``loci`` None. None for a claim about one place.
+    tool_sha256
+        Source of the instrument, as the registry hashes it; what measures must be this source. None in plans that were
+        locked before it was stated.
     """
 
     later: ClassVar[frozenset[str]] = frozenset(
@@ -175,6 +178,7 @@ class Plan(Record):
             "shared_cell_units",
             "ablation",
             "places",
+            "tool_sha256",
         }
     )
 
@@ -213,6 +217,7 @@ class Plan(Record):
     shared_cell_units: int | None = None
     ablation: str | None = None
     places: Places | None = None
+    tool_sha256: Sha256 | None = None
 
     @property
     def explanations(self) -> int:

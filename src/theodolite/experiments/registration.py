@@ -308,6 +308,7 @@ class Registrar:
             shared_cell_units=setting.shared_cell_units,
             ablation=setting.ablation,
             places=places,
+            tool_sha256=instrument.source_sha256,
         )
         failed = next((gate for gate in preflight(plan) if gate.passed is False), None)
         return plan if failed is None else Refusal(_REFUSED_BY[failed.gate], failed.sentence)

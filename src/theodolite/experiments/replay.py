@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from theodolite.canonical import canonical_json
@@ -16,6 +17,7 @@ from theodolite.experiments.approvals import ApprovalOf, asks_for
 from theodolite.experiments.controls import control_cap, measured_control
 from theodolite.experiments.dossiers import dossier_of, members_of
 from theodolite.experiments.journal import Members
+from theodolite.experiments.locked_tools import LockedTools
 from theodolite.experiments.rejudging import judged_again, settled_again
 from theodolite.experiments.standing import cap_of, is_advisory
 from theodolite.gates import (
@@ -133,7 +135,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     blocks: dict[str, list[_Tested]] = {}
     judged: set[str] = set()
     seen_by_people: dict[str, set[str]] = {}
-    agreement = Agreement()
+    agreement, locked = Agreement(), LockedTools()
     for entry in ledger.entries():
 
         def wrong(what: str, entry: Entry = entry) -> None:
@@ -142,7 +144,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
         if entry.kind in _OF_A_PLAN and entry.subject not in slots:
             wrong("it speaks of a slot without a locked plan")
             continue
-        for defect in agreement.defects(entry):
+        for defect in chain(agreement.defects(entry), locked.defects(entry)):
             wrong(defect)
         match entry.kind:
             case EntryKind.CAMPAIGN:

@@ -10,7 +10,7 @@ from theodolite.claims import Hypothesis, ReviewerCap
 from theodolite.experiments.approvals import approval_caps
 from theodolite.experiments.controls import Controls, control_cap
 from theodolite.experiments.dossiers import dossier_of
-from theodolite.experiments.jobs import JobOutcome
+from theodolite.experiments.jobs import JobSpec
 from theodolite.experiments.journal import Event
 from theodolite.experiments.proposals import block_of_round, of_people_alone
 from theodolite.experiments.registration import Refusal, Registrar, block_spent
@@ -132,13 +132,9 @@ class CampaignRun(Controls):
             if self._has(EntryKind.RESULT, round_number, slot) or self._has(EntryKind.FAILURE, round_number, slot):
                 continue
             subject = self.subject(round_number, slot)
-            tool = get_tool(plan.hypothesis.tool.partition("@")[0])
-            block = plan.block.id.rpartition("/")[2]
-            jobs = {
-                name: self._tool_job(tool, params, block, variant) for name, (variant, params) in plan.readings.items()
-            }
+            failure = self._replaced(plan)
+            jobs = {} if failure is not None else self._jobs(plan)
             measurements: dict[str, str] = {}
-            failure: JobOutcome | None = None
             took: dict[str, float] = {}
             for name, outcome in zip(jobs, self._runner.submit(jobs.values()), strict=True):
                 took[f"measure {name}"] = outcome.seconds
@@ -165,6 +161,11 @@ class CampaignRun(Controls):
                 self._put(EntryKind.FAILURE, subject, payload, round_number, slot)
         self.notify(Event("measure", len(plans), len(plans)))
         self.run_controls(round_number, plans, {slot: self.reviewed(1, round_number, slot) for slot in plans})
+
+    def _jobs(self, plan: Plan) -> dict[str, JobSpec]:
+        tool = get_tool(plan.hypothesis.tool.partition("@")[0])
+        block = plan.block.id.rpartition("/")[2]
+        return {name: self._tool_job(tool, params, block, variant) for name, (variant, params) in plan.readings.items()}
 
     def judge(self, round_number: int) -> None:
         """Let the gates judge every result of the round; levels are settled later, at record."""
