@@ -33,6 +33,11 @@ def print_life(life: SlotLife) -> None:
         console.print(f"{effect_text(line)}, {evidence_text(line)}")
     if line.next_step:
         console.print(f"Next: {line.next_step}")
+    for turned in life.invalidations:
+        _heading("Invalidated")
+        console.print(Padding(f"{turned.node}, by {turned.person}: {turned.reason}", (0, 0, 0, 2)))
+        console.print(f"  it rests on that by way of {' > '.join(turned.path)}", soft_wrap=True)
+        console.print(f"  it was {turned.was} until then; the row of that verdict stands below", soft_wrap=True)
     _heading("Proposed")
     author = f"the {row.author}" if life.person is None else f"{life.person} (a person)"
     console.print(Padding(f"by {author} with {row.tool}: {row.rationale}", (0, 0, 0, 2)))

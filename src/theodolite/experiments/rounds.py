@@ -10,6 +10,7 @@ from theodolite.claims import Hypothesis, ReviewerCap
 from theodolite.experiments.approvals import approval_caps
 from theodolite.experiments.controls import Controls, control_cap
 from theodolite.experiments.dossiers import dossier_of
+from theodolite.experiments.invalidating import turn_recorded
 from theodolite.experiments.jobs import JobSpec
 from theodolite.experiments.journal import Event
 from theodolite.experiments.proposals import block_of_round, of_people_alone
@@ -203,9 +204,10 @@ class CampaignRun(Controls):
         """Settle levels and verdicts in registration order and write them."""
         advisory = cache(partial(is_advisory_now, self.ledger))
         for slot, plan in self.plans(round_number).items():
-            if self._has(EntryKind.VERDICT, round_number, slot):
-                continue
             subject = self.subject(round_number, slot)
+            if self._has(EntryKind.VERDICT, round_number, slot):
+                turn_recorded(self.ledger, subject)  # the one that was recorded when the campaign died
+                continue
             judgement = self.judgement(round_number, slot)
             failure = self._entry(EntryKind.FAILURE, round_number, slot)
             observed = spends(judgement) if judgement is not None else bool(failure and failure.payload["observed"])
@@ -236,6 +238,7 @@ class CampaignRun(Controls):
                 round_number,
                 slot,
             )
+            turn_recorded(self.ledger, subject)
 
     def _binding(self, round_number: int, slot: int) -> list[ReviewerCap]:
         """Return the caps that bind whoever reviewed: of controls that were ordered, and of people."""
