@@ -39,7 +39,7 @@ class LevelRule(Record):
         Number of tests over which gamma sums to one.
     provisional_t, provisional_alpha
         Index and level if every earlier claim of the round spends and nothing of the round is supported; used for
-        resolution and power. The level at record is never smaller.
+        resolution and power. The level at record is smaller only where a support was invalidated in between.
     supports_per_block
         Economy mode: supports after which a block is retired, each paid for by a larger required e. None is strict
         mode, in which the first round with a support retires the block.

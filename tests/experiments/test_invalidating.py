@@ -18,7 +18,7 @@ from theodolite.experiments.nodes import named_nodes
 from theodolite.experiments.replay import verify_decisions
 from theodolite.plans import Plan
 from theodolite.reports import verdict_lines
-from theodolite.reports.leaning import leaning
+from theodolite.reports.leaning import _holds, leaning
 from theodolite.reports.run_again import run_again
 from theodolite.store import (
     Entry,
@@ -329,13 +329,23 @@ def test_a_round_that_was_locked_before_a_support_fell_gets_the_lower_level(
     assert sound(run.ledger)
 
 
-def test_a_support_whose_level_counted_one_that_falls_is_named_and_stands(ledger: Ledger) -> None:
-    """Supports of the kept ledger of the first version, one after the other in one stream."""
-    fallen = set(fall(ledger, f"tool:{AXIS}"))
-    for item in leaning(ledger, fallen):
-        (row,) = hypothesis_rows(ledger, subject=item.subject)
-        assert row.verdict is Verdict.SUPPORTED and row.alpha is not None
-    assert leaning(ledger, {row.subject for row in hypothesis_rows(ledger)}) == []
+def test_a_support_whose_level_counted_one_that_falls_is_named_and_stands(tmp_path: Path) -> None:
+    """Five supports of the kept ledger of the first version, three of them of the instrument that falls."""
+    kept = Path(__file__).parents[1] / "ledgers" / "pbmc-demo-0.1.0"
+    shutil.copytree(kept, tmp_path / "kept")
+    with Ledger.open(tmp_path / "kept" / "ledger.sqlite") as old:
+        fallen = set(fall(old, f"tool:{AXIS}"))
+        found = leaning(old, fallen)
+        assert [(item.subject[-4:], item.holds) for item in found] == [("s004", True), ("s009", True)]
+        assert leaning(old, set()) == found  # whether what fell is named or written makes no difference
+        row = hypothesis_rows(old, subject=found[1].subject)[0]
+        # It counted four supports before it, of which one stands: two fifths of the level are left.
+        assert row.alpha is not None
+        assert _holds(dataclasses.replace(row, p=0.39 * row.alpha), 2 / 5)
+        assert not _holds(dataclasses.replace(row, p=0.41 * row.alpha), 2 / 5)
+        assert _holds(dataclasses.replace(row, e=1 / (0.39 * row.alpha)), 2 / 5)
+        assert not _holds(dataclasses.replace(row, e=1 / (0.41 * row.alpha)), 2 / 5)
+        assert verify_decisions(old) == []
 
 
 def test_a_campaign_killed_after_the_verdict_turns_it_when_it_goes_on(

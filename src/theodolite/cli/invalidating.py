@@ -13,6 +13,7 @@ import typer
 from theodolite.cli.approving import PersonOption, person_named
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
+from theodolite.cli.slot_view import way_text
 from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import WorkspaceOption, find_ledger
 
@@ -208,7 +209,7 @@ def _show(shown: _Found) -> None:
         line.append(" -> invalid" + (" (written)" if item.written else ""))
         console.print(line, soft_wrap=True)
         console.print(Padding(item.claim, (0, 0, 0, 4)))
-        console.print(f"    by way of {' > '.join(item.path)}", style="dim", soft_wrap=True)
+        console.print(f"    {way_text(item.path)}", style="dim", soft_wrap=True)
     if found.locked:
         console.print(
             f"{_count(len(found.locked), 'test')} locked and without a verdict: {', '.join(found.locked)}. They run as "
@@ -216,10 +217,9 @@ def _show(shown: _Found) -> None:
             soft_wrap=True,
         )
     for support in shown.leaning:
-        ends = "it would have passed without" if support.holds else "it would NOT have passed without"
-        console.print(
-            f"  {support.subject} stands, at a level that counted a support which falls; {ends}", soft_wrap=True
-        )
+        ends = "would have passed without" if support.holds else "would NOT have passed without"
+        text = f"  {support.subject} stands. Its level counted a support that does not stand any more; it {ends}."
+        console.print(text, soft_wrap=True)
 
 
 def _tally(falling: Sequence[Falling]) -> str:
