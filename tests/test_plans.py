@@ -41,6 +41,7 @@ CHANGES: dict[str, Any] = {
     "sources": {"score": ("model:compact",)},
     "shared_cell_units": 700,
     "ablation": "no_lock",
+    "tool_sha256": "6" * 64,
     "places": {
         "n_layers": 1,
         "n_heads": 2,

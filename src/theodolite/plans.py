@@ -39,7 +39,7 @@ class LevelRule(Record):
         Number of tests over which gamma sums to one.
     provisional_t, provisional_alpha
         Index and level if every earlier claim of the round spends and nothing of the round is supported; used for
-        resolution and power. The level at record is never smaller.
+        resolution and power. The level at record is smaller only where a support was invalidated in between.
     supports_per_block
         Economy mode: supports after which a block is retired, each paid for by a larger required e. None is strict
         mode, in which the first round with a support retires the block.
@@ -162,6 +162,9 @@ class Plan(Record):
     places
         For a claim about "any" place: the places, at each of which every variant is measured; ``params`` is empty then
         and ``loci`` None. None for a claim about one place.
+    tool_sha256
+        Source of the instrument, as the registry hashes it; what measures must be this source. None in plans that were
+        locked before it was stated.
     """
 
     later: ClassVar[frozenset[str]] = frozenset(
@@ -175,6 +178,7 @@ class Plan(Record):
             "shared_cell_units",
             "ablation",
             "places",
+            "tool_sha256",
         }
     )
 
@@ -213,6 +217,7 @@ class Plan(Record):
     shared_cell_units: int | None = None
     ablation: str | None = None
     places: Places | None = None
+    tool_sha256: Sha256 | None = None
 
     @property
     def explanations(self) -> int:

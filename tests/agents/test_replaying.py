@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 
-from theodolite.agents import CampaignPaused, ReplayError, assemble, replay_campaign, run_campaign
+from theodolite.agents import CampaignPaused, Planner, ReplayError, assemble, replay_campaign, run_campaign
 from theodolite.calibration.plants import seal_round
+from theodolite.claims import Verdict
 from theodolite.experiments import prepare
-from theodolite.store import CallStatus, EntryKind, Ledger, StopReason
+from theodolite.experiments.dependence import dependence
+from theodolite.experiments.invalidating import invalidate
+from theodolite.experiments.nodes import named_nodes
+from theodolite.experiments.replay import verify_decisions
+from theodolite.store import CallStatus, EntryKind, Ledger, StopReason, hypothesis_rows
 
 AGENTS = {"executor": "qwen3-32b", "reviewer": "llama-3.3"}
 LOOK, CLAIM = "look_geometry_axis_separation", "claim_geometry_axis_separation"
@@ -96,6 +101,36 @@ def test_a_campaign_without_models_does_too(recorded: Any, again: Any, player: A
     found = again(recorded(player, agents=None))
     assert found.same_head
     assert found.calls == 0
+
+
+class Correcting(Planner):
+    """Plans as ever; but between two rounds a person finds the instrument of the first support bad."""
+
+    def propose(self, run: Any, looks: Any, slots: int) -> Any:
+        if run.rounds_closed() == 1 and not run.ledger.count(EntryKind.INVALIDATION):
+            (support, *_) = hypothesis_rows(run.ledger, verdict=Verdict.SUPPORTED)
+            name = f"reference:{support.reference}"
+            nodes = named_nodes(name, dependence(run.ledger).nodes())
+            assert list(invalidate(run.ledger, nodes, name, reason="two genes were exchanged", person="Ada"))
+        return super().propose(run, looks, slots)
+
+
+@pytest.mark.parametrize("when", ["between two rounds", "after its end"])
+def test_what_people_invalidated_is_taken_over_and_all_that_follows_from_it_is_done_again(
+    small_world: Any, again: Any, tmp_path: Path, when: str
+) -> None:
+    spec = small_world.spec("told", budget={"experiments": 4})
+    executor = Correcting() if when == "between two rounds" else Planner()
+    small_world.run_in_process(tmp_path / "told", spec, executor=executor)
+    with Ledger.open(tmp_path / "told" / "ledger.sqlite") as original:
+        if when == "after its end":
+            nodes = named_nodes("model:planted-model", dependence(original).nodes())
+            assert list(invalidate(original, nodes, "model", reason="other weights", person="Ada"))
+        assert verify_decisions(original, deep=True) == []
+        assert any(row.invalid_because for row in hypothesis_rows(original))
+    found = again(spec)
+    assert found.differences == ()
+    assert found.same_head
 
 
 def test_failures_pauses_and_later_sessions_are_replayed(

@@ -13,7 +13,8 @@ from theodolite.cli.exit_codes import MEANINGS, ExitCode
 HEAVY = {"torch", "scanpy", "langgraph", "pydantic", "numpy", "sqlalchemy", "pandas"}
 COMMANDS = [
     "demo", "init", "plan", "run", "status", "doctor", "ledger list", "ledger show", "ledger verify", "ledger rebuild",
-    "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "tools list", "tools describe", "tools check",
+    "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "ledger nodes",
+    "ledger invalidate", "tools list", "tools describe", "tools check",
     "tools new", "models list",
     "models train compact", "approve", "propose",
 ]  # fmt: skip

@@ -350,6 +350,32 @@ class Story:
             name="catalogue-2",
         )
 
+    def invalidate(self, round: int, slot: int, outcome: Outcome, was: str = "inconclusive") -> None:
+        """A person finds the instrument bad, and the one verdict that this story gives to it falls."""
+        slot_of = slot_id(self.campaign, round, slot)
+        node = {"kind": "tool", "name": "axis_coordinate@1", "sha256": None}
+        said = {"node": "tool:axis_coordinate@1", "nodes": [node], "reason": "it reads rows by position"}
+        self.ledger.append(
+            EntryKind.INVALIDATION,
+            f"invalidation/{digest([node])[:16]}",
+            "tool:axis_coordinate@1",
+            {**said, "person": "Ada", "verdicts": [slot_of]},
+        )
+        self.add(
+            EntryKind.INVALIDATED,
+            round,
+            slot,
+            {
+                "prereg_sha256": self.plan(outcome, round, slot).sha256,
+                "hypothesis_id": self.hypothesis(outcome).id,
+                "invalidation": f"invalidation/{digest([node])[:16]}",
+                "was": was,
+                "verdict": "invalid",
+                "path": ["tool:axis_coordinate@1"],
+            },
+            name=digest([node])[:16],
+        )
+
     def trial(self, name: str = "t1", reviewer: str = "somebody", **changes) -> None:
         self.campaign_level(
             EntryKind.REVIEW_TRIAL,
@@ -523,6 +549,7 @@ class Told:
         story.order(1, 1, Outcome(locus=1))
         story.check()
         story.rejudge(1, 1, Outcome(locus=1))
+        story.invalidate(1, 1, Outcome(locus=1))
         story.round(
             2,
             [

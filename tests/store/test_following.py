@@ -181,7 +181,8 @@ def read_anew(ledger: Ledger, campaign: str) -> AgentView:
         rows = select_rows(connection, tables.hypothesis, HypothesisRow)
         own = [row for row in rows if row.campaign == campaign]
         registered = [row for row in rows if row.prereg_sha256 is not None]
-        bits = _bits(connection, registered)
+        standing = [row for row in registered if row.invalid_because is None]
+        bits = _bits(connection, standing)
         retired = _retired_blocks(connection)
         return AgentView(
             campaign=campaign,
@@ -199,12 +200,12 @@ def read_anew(ledger: Ledger, campaign: str) -> AgentView:
                 sorted(
                     {
                         row.hypothesis_id
-                        for row in registered
+                        for row in standing
                         if not (row.verdict is Verdict.ERROR and row.t is None and row.campaign != campaign)
                     }
                 )
             ),
-            tried_keys=tuple(sorted({row.claim_key for row in registered})),
+            tried_keys=tuple(sorted({row.claim_key for row in standing})),
             retired_blocks=tuple(sorted(retired)),
             released=_released(connection, registered, retired),
             retire_after=_retire_after(connection, campaign),
@@ -303,11 +304,11 @@ def _released(connection: Connection, registered: list[HypothesisRow], retired: 
             block_id=row.block_id,
             verdict=row.verdict,
             tags=row.tags,
-            effect=row.effect,
-            p=row.p,
-            first_unmet=row.first_unmet,
-            unmet=tuple(unmet[row.subject]),
-            next_step=row.next_step,
+            effect=row.effect if row.invalid_because is None else None,
+            p=row.p if row.invalid_because is None else None,
+            first_unmet=row.first_unmet if row.invalid_because is None else None,
+            unmet=tuple(unmet[row.subject]) if row.invalid_because is None else (),
+            next_step=row.invalid_because or row.next_step,
             objections=objections.get(row.subject, ()),
         )
         for row in registered

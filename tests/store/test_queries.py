@@ -10,6 +10,8 @@ from theodolite.claims import Verdict
 from theodolite.store import (
     BudgetMark,
     EntryKind,
+    InvalidatedRow,
+    InvalidationRow,
     Ledger,
     LedgerConflict,
     LedgerPayloadError,
@@ -71,7 +73,7 @@ def test_a_hypothesis_carries_all_that_decided_it(whole, told):
 
 def test_every_way_to_end_has_its_status(whole):
     assert [(row.status, row.verdict) for row in hypothesis_rows(whole, round=1)] == [
-        (SlotStatus.VERDICT, Verdict.INCONCLUSIVE),
+        (SlotStatus.VERDICT, Verdict.INVALID),  # which it was not when it was recorded
         (SlotStatus.REFUSED, None),
         (SlotStatus.VERDICT, Verdict.INVALID),
         (SlotStatus.VERDICT, Verdict.ERROR),
@@ -182,6 +184,8 @@ def test_records_and_tables_have_the_same_columns():
         "campaign": row_records.CampaignRow,
         "gate": row_records.GateRow,
         "hypothesis": row_records.HypothesisRow,
+        "invalidated": InvalidatedRow,
+        "invalidation": InvalidationRow,
         "look": row_records.LookRow,
         "model_call": ModelCallRow,
         "null_evidence": row_records.NullRow,

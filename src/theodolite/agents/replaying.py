@@ -96,7 +96,7 @@ class RecordedWire:
         return Reply(CallStatus.OK, recorded.http_status, text, paid=paid)
 
 
-_NOT_REDONE = frozenset({EntryKind.REJUDGEMENT, EntryKind.APPROVAL})
+_NOT_REDONE = frozenset({EntryKind.REJUDGEMENT, EntryKind.APPROVAL, EntryKind.INVALIDATED})
 _CONVERSING = frozenset({EntryKind.MODEL_CALL, EntryKind.MALFORMED})
 """Rows that may be of a conversation that was held for a person."""
 

@@ -31,6 +31,7 @@ CODE_OF: dict[str, ExitCode] = {
     "theodolite.experiments.campaign.CampaignError": ExitCode.BAD_INPUT,
     "theodolite.experiments.journal.StepError": ExitCode.CAMPAIGN,
     "theodolite.experiments.menus.ProposalError": ExitCode.BAD_INPUT,
+    "theodolite.experiments.nodes.NodeError": ExitCode.BAD_INPUT,
     "theodolite.gates.stream.StreamExhausted": ExitCode.BAD_INPUT,
     "theodolite.models.facts.CheckpointError": ExitCode.BAD_INPUT,
     "theodolite.models.facts.ModelNotFoundError": ExitCode.BAD_INPUT,

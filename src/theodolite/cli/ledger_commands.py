@@ -1,4 +1,4 @@
-"""``ledger``: read, check, rebuild, compare and export what campaigns recorded."""
+"""``ledger``: read, check, rebuild, compare, correct and export what campaigns recorded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
 from theodolite.cli.exit_codes import ExitCode
+from theodolite.cli.invalidating import invalidate_node, list_nodes
 from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import WorkspaceOption, find_ledger
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Read, check, rebuild, compare and export the ledger.", no_args_is_help=True, rich_markup_mode=None
+    help="Read, check, rebuild, compare, correct and export the ledger.", no_args_is_help=True, rich_markup_mode=None
 )
 
 CampaignOption = Annotated[str | None, typer.Option("--campaign", help="Only this campaign (its id or its name).")]
@@ -164,6 +165,10 @@ def rejudge_ledger(workspace: WorkspaceOption = None, as_json: JsonOption = Fals
         print_json(again)
     else:
         print_rejudgements(again, first)
+
+
+app.command("nodes")(list_nodes)
+app.command("invalidate")(invalidate_node)
 
 
 @app.command("audit")

@@ -220,7 +220,7 @@ def _refuse_twice(setting: Setting, ledger: Ledger | None, chosen: Hypothesis) -
         if waiting is not None and waiting.hypothesis.id == chosen.id:
             raise UserError(f"{item.person} has handed in the same claim, which waits as number {item.number}")
     for row in hypothesis_rows(ledger, hypothesis_id=chosen.id):
-        if row.prereg_sha256 is not None:
+        if row.prereg_sha256 is not None and row.invalid_because is None:
             how = "not judged yet" if row.verdict is None else row.verdict.value
             say(
                 f"Note: it was tested as {row.subject} ({how}); only an inconclusive one may come back, on an unused "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from theodolite.cli.console import results
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from theodolite.reports import Exchange, SlotLife
     from theodolite.store import Entry
 
-__all__ = ["print_entry", "print_life"]
+__all__ = ["print_entry", "print_life", "way_text"]
 
 _MARK = {True: ("met", "green"), False: ("NOT met", "bold red"), None: ("does not apply", "dim")}
 
@@ -33,6 +34,11 @@ def print_life(life: SlotLife) -> None:
         console.print(f"{effect_text(line)}, {evidence_text(line)}")
     if line.next_step:
         console.print(f"Next: {line.next_step}")
+    for turned in life.invalidations:
+        _heading("Invalidated")
+        console.print(Padding(f"{turned.node}, by {turned.person}: {turned.reason}", (0, 0, 0, 2)))
+        console.print(f"  {way_text(turned.path)}", soft_wrap=True)
+        console.print(f"  it was {turned.was} until then; the row of that verdict stands below", soft_wrap=True)
     _heading("Proposed")
     author = f"the {row.author}" if life.person is None else f"{life.person} (a person)"
     console.print(Padding(f"by {author} with {row.tool}: {row.rationale}", (0, 0, 0, 2)))
@@ -85,6 +91,11 @@ def print_entry(entry: Entry, said: Exchange | None = None) -> None:
         for role, text in (*said.messages, ("answer", said.answer)):
             _heading(role)
             console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def way_text(path: Sequence[str]) -> str:
+    """Return how a test rests on the first node of a way."""
+    return f"its rows name {path[0]}" if len(path) == 1 else f"by way of {' > '.join(path)}, which its rows name"
 
 
 def _heading(text: str) -> None:

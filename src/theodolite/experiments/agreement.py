@@ -34,10 +34,16 @@ class _Locked:
     judged: bool = False
     verdict: Verdict | None = None
     t: int | None = None
+    turned: bool = False
 
     @property
     def supported(self) -> bool:
         return self.verdict is Verdict.SUPPORTED
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is supported and no invalidation turned that."""
+        return self.supported and self.t is not None and not self.turned
 
 
 class Agreement:
@@ -54,7 +60,7 @@ class Agreement:
         self._rounds: defaultdict[tuple[str, int], list[_Locked]] = defaultdict(list)
         self._of: defaultdict[str, list[_Locked]] = defaultdict(list)
         self._spent: Counter[str] = Counter()
-        self._keys: defaultdict[str, set[str]] = defaultdict(set)
+        self._supported: defaultdict[str, list[_Locked]] = defaultdict(list)
         self._supports: Counter[str] = Counter()
 
     def defects(self, entry: Entry) -> Iterator[str]:
@@ -99,7 +105,12 @@ class Agreement:
         self._of[plan.hypothesis.id].append(slot)
 
     def _taken(self, plan: Plan) -> bool:
-        earlier = [slot for slot in self._of[plan.hypothesis.id] if slot.verdict is not Verdict.ERROR or slot.t]
+        before = self._of[plan.hypothesis.id]
+        if not plan.block.reused and any(
+            slot.turned and slot.t and slot.plan.block.id == plan.block.id for slot in before
+        ):
+            return True
+        earlier = [slot for slot in before if not slot.turned and (slot.verdict is not Verdict.ERROR or slot.t)]
         back = len(earlier) <= MOST_RETURNS and not plan.block.reused
         return bool(earlier) and not (
             back
@@ -137,6 +148,8 @@ class Agreement:
                 self._judged.add(slot.plan.block.id)
             case EntryKind.VERDICT:
                 yield from self._settled(entry, slot)
+            case EntryKind.INVALIDATED:
+                slot.turned = True
 
     def _failed(self, entry: Entry, slot: _Locked) -> Iterator[str]:
         if entry.payload["phase"] == "approval":
@@ -161,7 +174,7 @@ class Agreement:
         if slot.t is not None:
             self._spent[stream] = max(self._spent[stream], slot.t)
         if slot.t is not None and slot.supported:
-            self._keys[stream].add(slot.plan.hypothesis.claim.key)
+            self._supported[stream].append(slot)
             self._supports[slot.plan.block.id] += 1
 
     def _told(self, entry: Entry) -> Iterator[str]:
@@ -180,7 +193,8 @@ class Agreement:
         retired = any(bits.values()) and self._supports[block] >= int(most)
         if (payload["block_id"], payload["retired"]) != (block, retired):
             yield f"the block {block} is {'' if retired else 'not '}retired by what the round found"
-        spent, keys = self._spent[level.stream], len(self._keys[level.stream])
+        spent = self._spent[level.stream]
+        keys = len({slot.plan.hypothesis.claim.key for slot in self._supported[level.stream] if slot.stands})
         if (payload["stream_t"], payload["supports"]) != (spent, keys):
             yield f"the stream {level.stream} had come to {spent} tests and {keys} supported claims"
         self._returned[block] += sum(bits.values())

@@ -73,8 +73,8 @@ class Controls(Opening):
             "sentence": "This control does not apply.",
         }
         if plan.hypothesis.locus.kind is not LocusKind.ANY:
-            outcome, job = self._measure(plan, variant)
-            payload |= {"jobs": {variant: job}, "status": outcome.status, "reason": outcome.reason}
+            outcome, jobs = self._measure(plan, variant)
+            payload |= {"jobs": jobs, "status": outcome.status, "reason": outcome.reason}
             payload["sentence"] = f"The control could not be measured: {outcome.reason}"
             if outcome.status == "done":
                 payload["measurements"] = {variant: self.ledger.artefacts.put(self._content(outcome))}
@@ -90,12 +90,15 @@ class Controls(Opening):
         record = ControlRecord.model_validate(payload).model_dump(mode="json")
         self._put(EntryKind.CONTROL, self.subject(round_number, slot), record, round_number, slot, name=control)
 
-    def _measure(self, plan: Plan, variant: str) -> tuple[JobOutcome, str]:
+    def _measure(self, plan: Plan, variant: str) -> tuple[JobOutcome, dict[str, str]]:
+        replaced = self._replaced(plan)
+        if replaced is not None:
+            return replaced, {}
         tool = get_tool(plan.hypothesis.tool.partition("@")[0])
         fitted = self.fit_variant(variant) if tool.fits else None
         block = plan.block.id.rpartition("/")[2]
         job = self._job(tool.name, tool.version, tool.source_sha256, plan.params, block, variant, fitted)
-        return next(iter(self._runner.submit([job]))), job.sha256
+        return next(iter(self._runner.submit([job]))), {variant: job.sha256}
 
     def _listed(self, plan: Plan) -> Any:
         return self.setting.references[plan.hypothesis.claim.reference.name].member_set

@@ -15,8 +15,9 @@ from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting
 from theodolite.gates import CATALOGUE_VERSION
 from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores, Variant, VariantKind
+from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind, Ledger, entry_id, slot_id
-from theodolite.tools import Tool
+from theodolite.tools import Tool, get_tool
 
 __all__ = ["Event", "Journal", "Labelled", "Members", "StepError", "judged_shape", "labelled", "with_labels"]
 
@@ -95,6 +96,24 @@ class Journal:
     @staticmethod
     def _content(outcome: JobOutcome) -> bytes:
         return Path(str(outcome.content_file)).read_bytes()
+
+    @staticmethod
+    def _replaced(plan: Plan) -> JobOutcome | None:
+        """Return how jobs of a plan end where the instrument here is not the one that it locks, else None."""
+        name, _, version = plan.hypothesis.tool.partition("@")
+        try:
+            tool = get_tool(name)
+        except KeyError as error:
+            return JobOutcome(job_sha256="", status="tool_error", reason=str(error.args[0]))
+        source = plan.tool_sha256 or tool.source_sha256
+        if (tool.version, tool.source_sha256) == (version, source):
+            return None
+        reason = (
+            f"the plan locks {plan.hypothesis.tool} of source {source[:12]}, and the instrument here is "
+            f"{tool.name}@{tool.version} of source {tool.source_sha256[:12]}; put the locked one back, or start a new "
+            "campaign with this one"
+        )
+        return JobOutcome(job_sha256="", status="tool_error", reason=reason)
 
     def _tool_job(self, tool: Tool, params: dict[str, Any], split: str, variant: str) -> JobSpec:
         fitted = self.setting.fitted[variant] if tool.fits else None

@@ -8,6 +8,7 @@ from functools import cached_property
 from theodolite.claims import Author, Claim, Covariate, Hypothesis, LocusKind, Verdict
 from theodolite.data import DISCOVERY, Reference
 from theodolite.experiments.checking import unfit
+from theodolite.experiments.invalidating import resting_on_bad
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import (
@@ -174,7 +175,8 @@ class Registrar:
     def _taken(self, hypothesis: Hypothesis) -> int:
         """Return how many registrations of an identity stand in the way of another; 0 if it may be registered.
 
-        A run that failed before its statistic was computed spent nothing and leaves its identity free. An inconclusive
+        A run that failed before its statistic was computed spent nothing and leaves its identity free, and a test whose
+        verdict an invalidation turned says nothing and does so too. An inconclusive
         hypothesis may come back on an unused block, at most twice, and spends each time (statistics §0b rule 6). An
         agent's may once its block is retired: before that, an answer other than ``duplicate`` would tell the agent that
         it was inconclusive, where the bit says no more than not supported (rule 4). People can read how it ended.
@@ -182,7 +184,9 @@ class Registrar:
         earlier = [
             row
             for row in hypothesis_rows(self._ledger, hypothesis_id=hypothesis.id)
-            if row.prereg_sha256 is not None and not (row.verdict is Verdict.ERROR and row.t is None)
+            if row.prereg_sha256 is not None
+            and not (row.verdict is Verdict.ERROR and row.t is None)
+            and row.invalid_because is None
         ]
         may_return = len(earlier) <= MOST_RETURNS and not self.block_reused
         told_all = hypothesis.author is Author.PERSON
@@ -194,6 +198,13 @@ class Registrar:
         ):
             return 0
         return len(earlier)
+
+    def _told_here(self, hypothesis: Hypothesis) -> bool:
+        """Return whether an invalidated test of an identity told its bit of this very block, which is not reused."""
+        return not self.block_reused and any(
+            row.invalid_because is not None and row.t is not None
+            for row in hypothesis_rows(self._ledger, hypothesis_id=hypothesis.id, block_id=self._block_id)
+        )
 
     def register(self, hypothesis: Hypothesis, *, round_number: int, slot: int, earlier: int) -> Plan | Refusal:
         """Lock a plan or refuse.
@@ -308,7 +319,16 @@ class Registrar:
             shared_cell_units=setting.shared_cell_units,
             ablation=setting.ablation,
             places=places,
+            tool_sha256=instrument.source_sha256,
         )
+        bad = resting_on_bad(self._ledger, plan)
+        if bad is not None:
+            return Refusal("invalidated", bad)
+        if self._told_here(hypothesis):
+            return Refusal(
+                "duplicate",
+                "it was tested on this hold-out block before its verdict was invalidated, and may come back on another",
+            )
         failed = next((gate for gate in preflight(plan) if gate.passed is False), None)
         return plan if failed is None else Refusal(_REFUSED_BY[failed.gate], failed.sentence)
 

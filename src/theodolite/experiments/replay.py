@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from theodolite.canonical import canonical_json
@@ -15,7 +16,9 @@ from theodolite.experiments.agreement import Agreement
 from theodolite.experiments.approvals import ApprovalOf, asks_for
 from theodolite.experiments.controls import control_cap, measured_control
 from theodolite.experiments.dossiers import dossier_of, members_of
+from theodolite.experiments.fallen import Fallen
 from theodolite.experiments.journal import Members
+from theodolite.experiments.locked_tools import LockedTools
 from theodolite.experiments.rejudging import judged_again, settled_again
 from theodolite.experiments.standing import cap_of, is_advisory
 from theodolite.gates import (
@@ -51,6 +54,7 @@ _OF_A_PLAN = frozenset(
         EntryKind.JUDGEMENT,
         EntryKind.VERDICT,
         EntryKind.REJUDGEMENT,
+        EntryKind.INVALIDATED,
     }
 )
 """Kinds of rows that say something of a locked plan."""
@@ -73,10 +77,10 @@ class _Slot:
 
 @dataclass
 class _Stream:
-    """What has been spent and won of an error stream."""
+    """What has been spent of an error stream, and what stands that was won: the claim of each slot."""
 
     spent: int = 0
-    supported: set[str] = field(default_factory=set)
+    supported: dict[str, str] = field(default_factory=dict)
 
 
 class _References:
@@ -133,7 +137,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     blocks: dict[str, list[_Tested]] = {}
     judged: set[str] = set()
     seen_by_people: dict[str, set[str]] = {}
-    agreement = Agreement()
+    agreement, locked, fallen = Agreement(), LockedTools(), Fallen()
     for entry in ledger.entries():
 
         def wrong(what: str, entry: Entry = entry) -> None:
@@ -142,7 +146,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
         if entry.kind in _OF_A_PLAN and entry.subject not in slots:
             wrong("it speaks of a slot without a locked plan")
             continue
-        for defect in agreement.defects(entry):
+        for defect in chain(agreement.defects(entry), locked.defects(entry), fallen.defects(entry)):
             wrong(defect)
         match entry.kind:
             case EntryKind.CAMPAIGN:
@@ -217,7 +221,9 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                     won = recorded.verdict is Verdict.SUPPORTED
                     tested.append(_Tested(slot.plan.campaign, slot.plan.round, won))
                 if recorded.verdict is Verdict.SUPPORTED:
-                    budget.supported.add(slot.plan.hypothesis.claim.key)
+                    budget.supported[entry.subject] = slot.plan.hypothesis.claim.key
+            case EntryKind.INVALIDATED:
+                streams.setdefault(slots[entry.subject].plan.level.stream, _Stream()).supported.pop(entry.subject, None)
             case EntryKind.REJUDGEMENT:
                 for difference in _judged_again(ledger, slots[entry.subject], entry, references, deep=deep):
                     wrong(difference)
@@ -225,6 +231,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                 stopped[entry.subject] = entry
             case _:
                 pass
+    problems += fallen.left_out()
     for subject, slot in slots.items():
         stop = stopped.get(slot.plan.campaign)
         if not slot.settled and stop is not None:
@@ -256,7 +263,7 @@ def _settle(slot: _Slot, budget: _Stream, tested: list[_Tested], *, advisory: bo
     observed = slot.failure is not None and bool(slot.failure.payload["observed"])
     place = Place(
         t=budget.spent + 1 if (spends(slot.judgement) if slot.judgement is not None else observed) else None,
-        supports_before=len(budget.supported),
+        supports_before=len(set(budget.supported.values())),
         block_tests=len(tested) + 1,
         block_supports=sum(
             test.supported and (test.campaign, test.round) != (plan.campaign, plan.round) for test in tested

@@ -10,6 +10,7 @@ from theodolite.claims import Hypothesis, ReviewerCap
 from theodolite.experiments.approvals import approval_caps
 from theodolite.experiments.controls import Controls, control_cap
 from theodolite.experiments.dossiers import dossier_of
+from theodolite.experiments.invalidating import turn_recorded
 from theodolite.experiments.jobs import JobOutcome, JobSpec
 from theodolite.experiments.journal import Event
 from theodolite.experiments.proposals import block_of_round, of_people_alone
@@ -143,7 +144,9 @@ class CampaignRun(Controls):
         self.run_controls(round_number, plans, {slot: self.reviewed(1, round_number, slot) for slot in plans})
 
     def _jobs_of(self, plan: Plan) -> dict[str, JobSpec]:
-        """Return the jobs of a plan by the name that its result gives to each measurement."""
+        """Return the jobs of a plan by the names in its result; none where the instrument here is another."""
+        if self._replaced(plan) is not None:
+            return {}
         tool = get_tool(plan.hypothesis.tool.partition("@")[0])
         block = plan.block.id.rpartition("/")[2]
         return {name: self._tool_job(tool, params, block, variant) for name, (variant, params) in plan.readings.items()}
@@ -163,7 +166,8 @@ class CampaignRun(Controls):
                 if outcome.status == "done"
             },
         }
-        failure = next((outcome for outcome in ended.values() if outcome.status != "done"), None)
+        failed = (outcome for outcome in ended.values() if outcome.status != "done")
+        failure = self._replaced(plan) or next(failed, None)
         if failure is None:
             self._put(EntryKind.RESULT, subject, payload, round_number, slot)
             return
@@ -206,9 +210,10 @@ class CampaignRun(Controls):
         """Settle levels and verdicts in registration order and write them."""
         advisory = cache(partial(is_advisory_now, self.ledger))
         for slot, plan in self.plans(round_number).items():
-            if self._has(EntryKind.VERDICT, round_number, slot):
-                continue
             subject = self.subject(round_number, slot)
+            if self._has(EntryKind.VERDICT, round_number, slot):
+                turn_recorded(self.ledger, subject)  # the one that was recorded when the campaign died
+                continue
             judgement = self.judgement(round_number, slot)
             failure = self._entry(EntryKind.FAILURE, round_number, slot)
             observed = spends(judgement) if judgement is not None else bool(failure and failure.payload["observed"])
@@ -239,6 +244,7 @@ class CampaignRun(Controls):
                 round_number,
                 slot,
             )
+            turn_recorded(self.ledger, subject)
 
     def _binding(self, round_number: int, slot: int) -> list[ReviewerCap]:
         """Return the caps that bind whoever reviewed: of controls that were ordered, and of people."""

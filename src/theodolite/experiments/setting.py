@@ -40,7 +40,7 @@ from theodolite.plans import Places
 from theodolite.prompts import Prompts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, closed_list, get_tool
 
-__all__ = ["BaselineLoci", "Setting", "adjustment_of"]
+__all__ = ["BaselineLoci", "Setting", "adjustment_of", "derived_seed"]
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ class BaselineLoci:
 
 
 @cache
-def _seed(root: int, *purpose: str) -> int:
-    said = digest(list(purpose))
+def derived_seed(root: int, name: str, *purpose: str) -> int:
+    """Return the seed for a purpose of a campaign of this root seed and name."""
+    said = digest([name, *purpose])
     words = [int(said[start : start + 8], 16) for start in (0, 8, 16, 24)]
     return int(np.random.SeedSequence([root, *words]).generate_state(1, np.uint64)[0] >> 1)
 
@@ -173,7 +174,7 @@ class Setting:
 
     def seed(self, *purpose: str) -> int:
         """Derive a seed for a purpose from the campaign's root seed by :class:`numpy.random.SeedSequence`."""
-        return _seed(self.spec.seed, self.spec.name, *purpose)
+        return derived_seed(self.spec.seed, self.spec.name, *purpose)
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -16,12 +16,14 @@ from theodolite.store import (
     ReviewRow,
     gate_rows,
     hypothesis_rows,
+    invalidated_rows,
+    invalidation_rows,
     null_rows,
     refusal_rows,
     review_rows,
 )
 
-__all__ = ["SlotLife", "SlotStep", "find_subject", "slot_life"]
+__all__ = ["SlotLife", "SlotStep", "Turned", "find_subject", "slot_life"]
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,26 @@ class SlotStep:
 
 
 @dataclass(frozen=True)
+class Turned:
+    """An invalidation that turned the verdict of the slot.
+
+    ``was`` is the verdict before it; ``path`` leads from what is bad to what the test names.
+    """
+
+    node: str
+    reason: str
+    person: str
+    was: str
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SlotLife:
     """Everything that the ledger says about one slot; ``plan`` is None where it was refused.
 
     ``found_at`` is where a claim about any place stands out most; None where it names its place or was not tested.
     ``person`` is who proposed it, where a person did; ``approvals`` is what people said of the plan and the verdict.
-    ``controls`` holds the records of controls that a reviewer ordered.
+    ``controls`` holds the records of controls that a reviewer ordered, ``invalidations`` what turned the verdict.
     """
 
     hypothesis: HypothesisRow
@@ -55,6 +71,7 @@ class SlotLife:
     person: str | None = None
     approvals: tuple[ApprovalRecord, ...] = ()
     controls: tuple[dict[str, Any], ...] = ()
+    invalidations: tuple[Turned, ...] = ()
 
 
 def find_subject(ledger: Ledger, name: str) -> list[str]:
@@ -101,4 +118,15 @@ def slot_life(ledger: Ledger, subject: str) -> SlotLife:
             ApprovalRecord.model_validate(entry.payload) for entry in entries if entry.kind is EntryKind.APPROVAL
         ),
         controls=tuple(entry.payload for entry in entries if entry.kind is EntryKind.CONTROL),
+        invalidations=_invalidations(ledger, subject),
+    )
+
+
+def _invalidations(ledger: Ledger, subject: str) -> tuple[Turned, ...]:
+    turned = invalidated_rows(ledger, subject)
+    why = {row.id: row for row in invalidation_rows(ledger)} if turned else {}
+    return tuple(
+        Turned(said.node, said.reason, said.person, row.was, row.path)
+        for row in turned
+        for said in [why[row.invalidation]]
     )

@@ -120,6 +120,9 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
         unmet = code.replace("_", " ")
     elif row.failure_reason is not None:
         unmet, next_step = row.failure_code, f"{row.failure_reason}. {next_step or ''}".strip()
+    if row.invalid_because is not None and row.recorded_verdict is not None:
+        unmet, sentence = "invalidated", row.invalid_because
+        next_step = f"It was {row.recorded_verdict.value} when it was recorded; register it anew without what was bad."
     return VerdictLine(
         subject=row.subject,
         campaign=row.campaign,

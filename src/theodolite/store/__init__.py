@@ -60,6 +60,14 @@ from theodolite.store.errors import (
     LedgerReadOnly,
     LedgerRefused,
 )
+from theodolite.store.invalidations import (
+    InvalidatedRecord,
+    InvalidatedRow,
+    InvalidationRecord,
+    InvalidationRow,
+    NodeKind,
+    NodeRecord,
+)
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
 from theodolite.store.ledger import Ledger
 from theodolite.store.ops import InboxItem, JobRow, JobState, LeaseRow, Ops, SessionRow, TimingRow
@@ -71,6 +79,8 @@ from theodolite.store.queries import (
     campaign_rows,
     gate_rows,
     hypothesis_rows,
+    invalidated_rows,
+    invalidation_rows,
     look_rows,
     null_rows,
     reference_rows,
@@ -129,6 +139,10 @@ __all__ = [
     "Head",
     "HypothesisRow",
     "InboxItem",
+    "InvalidatedRecord",
+    "InvalidatedRow",
+    "InvalidationRecord",
+    "InvalidationRow",
     "JobRow",
     "JobState",
     "LeaseRow",
@@ -148,6 +162,8 @@ __all__ = [
     "MalformedCode",
     "ModelCallRecord",
     "ModelCallRow",
+    "NodeKind",
+    "NodeRecord",
     "NullRow",
     "Payload",
     "Problem",
@@ -188,6 +204,8 @@ __all__ = [
     "entry_id",
     "gate_rows",
     "hypothesis_rows",
+    "invalidated_rows",
+    "invalidation_rows",
     "look_rows",
     "model_call_rows",
     "null_rows",

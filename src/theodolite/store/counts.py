@@ -39,10 +39,11 @@ _NUMBER: BindParameter[int] = bindparam("number")
 
 _RETIRED = select(exists().where(tables.block.c.block_id == _BLOCK, tables.block.c.retired_in_round.is_not(None)))
 _SPENT = select(sql.count(_SLOT.t)).where(_SLOT.block_id == _BLOCK)
+# A block gave a support away when the verdict was recorded, whatever became of it; a stream counts those that stand.
 _SUPPORTS = (
     select(sql.count())
     .select_from(tables.hypothesis)
-    .where(_SLOT.block_id == _BLOCK, _SLOT.verdict == Verdict.SUPPORTED.value, _SLOT.t.is_not(None))
+    .where(_SLOT.block_id == _BLOCK, _SLOT.recorded_verdict == Verdict.SUPPORTED.value, _SLOT.t.is_not(None))
 )
 _SUPPORTS_ELSEWHERE = _SUPPORTS.where(not_((_SLOT.campaign == _OF) & (_SLOT.round == _NUMBER)))
 _RETURNED = (
@@ -50,7 +51,7 @@ _RETURNED = (
     .select_from(tables.hypothesis)
     .where(
         _SLOT.block_id == _BLOCK,
-        _SLOT.verdict == Verdict.SUPPORTED.value,
+        _SLOT.recorded_verdict == Verdict.SUPPORTED.value,
         exists().where(_ROUND.campaign == _SLOT.campaign, _ROUND.round == _SLOT.round),
     )
 )

@@ -42,7 +42,7 @@ __all__ = ["Following"]
 _SEEN = tuple(Seen.model_fields)
 _MORE = (
     "seq", "subject", "status", "prereg_sha256", "block_id", "failure_phase", "failure_code", "failure_reason",
-    "observed", "author", "effect", "p", "verdict", "tags", "first_unmet", "next_step",
+    "observed", "author", "effect", "p", "verdict", "tags", "first_unmet", "next_step", "invalid_because",
 )  # fmt: skip
 _AFTER: BindParameter[int] = bindparam("after")
 _OF: BindParameter[str] = bindparam("of")
@@ -136,9 +136,11 @@ class _InOrder(Generic[_Item]):
         else:
             self._mixed = True
 
-    def drop(self, number: int) -> None:
-        if self._items.pop(number, None) is not None:
+    def drop(self, number: int) -> _Item | None:
+        item = self._items.pop(number, None)
+        if item is not None:
             self._mixed = True
+        return item
 
     def __contains__(self, number: int) -> bool:
         return number in self._items
@@ -247,6 +249,8 @@ class Following:
         if slot.prereg_sha256 is not None and (before is None or before.prereg_sha256 is None):
             self._at[place].append(seq)
             self._tell(place)
+        if slot.invalid_because is not None:
+            self._take_back(seq)
         failures = self._own[slot.campaign].failures
         failures.drop(seq)
         # The flag covers the whole slot: a failure after the statistic was computed says something about it.
@@ -263,6 +267,8 @@ class Following:
         if slot.prereg_sha256 is None:
             return
         own.registered[family] += times
+        if slot.invalid_because is not None:
+            return  # it says nothing, so that the claim may be tried again
         self._keys.add(slot.claim_key, times)
         # A run of another campaign that failed before its statistic was computed spent nothing: it may be tried.
         unspent = slot.verdict == Verdict.ERROR.value and slot.level is None
@@ -273,10 +279,16 @@ class Following:
         if place not in self._told:
             return
         for seq in self._at.get(place, ()):
-            if seq not in self._bits:
+            if seq not in self._bits and self._slots[seq].invalid_because is None:
                 bit = Bit(**_seen(self._slots[seq]), supported=self._told[place])
                 self._bits.put(seq, bit)
                 self._own[bit.campaign].supported[bit.family] += bit.supported
+
+    def _take_back(self, seq: int) -> None:
+        """Take back the bit of a test whose verdict an invalidation turned; it tells of nothing."""
+        bit = self._bits.drop(seq)
+        if bit is not None:
+            self._own[bit.campaign].supported[bit.family] -= bit.supported
 
     def _wait(self, seq: int) -> None:
         """Take back what was released of a slot that has changed, and release it anew if it has a verdict."""
@@ -310,16 +322,17 @@ class Following:
             for review in connection.execute(_OBJECTIONS, subjects)
         }
         for slot in slots:
+            bad = slot.invalid_because
             released = Released(
                 **_seen(slot),
                 block_id=slot.block_id,
                 verdict=Verdict(slot.verdict),
                 tags=slot.tags,
-                effect=slot.effect,
-                p=slot.p,
-                first_unmet=slot.first_unmet,
-                unmet=tuple(unmet[slot.subject]),
-                next_step=slot.next_step,
+                effect=slot.effect if bad is None else None,
+                p=slot.p if bad is None else None,
+                first_unmet=slot.first_unmet if bad is None else None,
+                unmet=tuple(unmet[slot.subject]) if bad is None else (),
+                next_step=slot.next_step if bad is None else bad,
                 objections=objections.get(slot.subject, ()),
             )
             self._released.put(slot.seq, released)

@@ -49,7 +49,7 @@ def without(view: AgentView, slots: Mapping[int, Any], hidden: frozenset[int]) -
     places = {(slots[seq].campaign, slots[seq].round, slots[seq].slot) for seq in hidden}
     rows = [slot for seq, slot in sorted(slots.items()) if seq not in hidden]
     own = [row for row in rows if row.campaign == view.campaign]
-    registered = [row for row in rows if row.prereg_sha256 is not None]
+    registered = [row for row in rows if row.prereg_sha256 is not None and row.invalid_because is None]
     bits = tuple(bit for bit in view.bits if _place(bit) not in places)
     supported = Counter(bit.family for bit in bits if bit.supported and bit.campaign == view.campaign)
     changed = {

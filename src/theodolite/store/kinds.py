@@ -28,6 +28,8 @@ class EntryKind(StrEnum):
     RECORD_REVIEW = "record_review"
     VERDICT = "verdict"
     REJUDGEMENT = "rejudgement"
+    INVALIDATION = "invalidation"
+    INVALIDATED = "invalidated"
     REVIEW_TRIAL = "review_trial"
     MODEL_CALL = "model_call"
     MALFORMED = "malformed"
@@ -53,11 +55,13 @@ SLOT_KINDS = frozenset(
         EntryKind.RECORD_REVIEW,
         EntryKind.VERDICT,
         EntryKind.REJUDGEMENT,
+        EntryKind.INVALIDATED,
         EntryKind.CONTROL,
         EntryKind.APPROVAL,
     }
 )
-"""Kinds whose subject is a slot; that of a stream or of a check of a tool is its name, of any other its campaign."""
+"""Kinds whose subject is a slot; that of a stream, a check of a tool or an invalidation is what it is about, of any
+other its campaign."""
 
 _SLOT = re.compile(r"(?P<campaign>.+)/r\d{2,}\.s\d{3,}")
 

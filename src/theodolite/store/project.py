@@ -15,6 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from theodolite.store import tables
 from theodolite.store.chain import Entry
 from theodolite.store.errors import LedgerConflict
+from theodolite.store.invalidations import project_invalidation
 from theodolite.store.kinds import SLOT_KINDS, EntryKind, campaign_of
 from theodolite.store.project_agents import AGENT_HANDLERS
 from theodolite.store.project_slots import SLOT_HANDLERS, know_block
@@ -187,6 +188,7 @@ _HANDLERS: dict[EntryKind, Callable[[Connection, Entry, Any], None]] = {
     EntryKind.STREAM: _stream,
     EntryKind.SPLIT: _split,
     EntryKind.LOOK: _look,
+    EntryKind.INVALIDATION: project_invalidation,
     EntryKind.REVIEW_TRIAL: _review_trial,
     EntryKind.TOOL_CHECK: _tool_check,
     EntryKind.ROUND: _round,

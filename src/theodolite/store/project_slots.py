@@ -15,6 +15,7 @@ from theodolite.judgements import GateResult, Review
 from theodolite.store import tables
 from theodolite.store.chain import Entry
 from theodolite.store.errors import LedgerConflict, LedgerPayloadError
+from theodolite.store.invalidations import InvalidatedRecord, project_invalidated
 from theodolite.store.kinds import EntryKind, campaign_of, slot_id
 from theodolite.store.records import (
     FailureRecord,
@@ -261,6 +262,7 @@ def _verdict(connection: Connection, entry: Entry, record: VerdictRecord) -> Non
         machine_verdict=settled.machine_verdict.value,
         cap=settled.cap,
         verdict=settled.verdict.value,
+        recorded_verdict=settled.verdict.value,
         tags=[tag.value for tag in settled.tags],
         first_unmet=settled.first_unmet,
         next_step=settled.next_step,
@@ -294,6 +296,13 @@ def _rejudgement(connection: Connection, entry: Entry, record: RejudgementRecord
     )
 
 
+def _invalidated(connection: Connection, entry: Entry, record: InvalidatedRecord) -> None:
+    project_invalidated(connection, entry, record)
+    # The stream counts the supports that stand; its levels are spent.
+    stream = connection.execute(select(_ROW.c.stream).where(_ROW.c.subject == entry.subject)).scalar_one()
+    _spend(connection, entry, stream)
+
+
 def _spend(connection: Connection, entry: Entry, stream: str) -> None:
     of = {"in_stream": stream}
     connection.execute(_NEW_STREAM, {"stream": stream, "seq": entry.seq, "t": 0, "supports": 0})
@@ -313,5 +322,6 @@ SLOT_HANDLERS: dict[EntryKind, Callable[[Connection, Entry, Any], None]] = {
     EntryKind.RECORD_REVIEW: _review,
     EntryKind.VERDICT: _verdict,
     EntryKind.REJUDGEMENT: _rejudgement,
+    EntryKind.INVALIDATED: _invalidated,
 }
 """What to do with the record of each kind whose subject is a slot."""

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 
 from theodolite.claims import Verdict
 from theodolite.store import tables
+from theodolite.store.invalidations import InvalidatedRow, InvalidationRow
 from theodolite.store.ledger import Ledger
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.rows import (
@@ -34,6 +35,8 @@ __all__ = [
     "campaign_rows",
     "gate_rows",
     "hypothesis_rows",
+    "invalidated_rows",
+    "invalidation_rows",
     "look_rows",
     "null_rows",
     "reference_rows",
@@ -51,6 +54,12 @@ __all__ = [
 ]
 
 _Row = TypeVar("_Row")
+_VOCABULARIES: tuple[tuple[str, type[SlotStatus] | type[Verdict]], ...] = (
+    ("status", SlotStatus),
+    ("verdict", Verdict),
+    ("recorded_verdict", Verdict),
+    ("machine_verdict", Verdict),
+)
 
 
 class StreamState(NamedTuple):
@@ -71,7 +80,7 @@ def select_rows(
 
 def _typed(item: Any) -> dict[str, Any]:
     values = dict(item)
-    for field, vocabulary in (("status", SlotStatus), ("verdict", Verdict), ("machine_verdict", Verdict)):
+    for field, vocabulary in _VOCABULARIES:
         if values.get(field) is not None:
             values[field] = vocabulary(values[field])
     return values
@@ -147,6 +156,16 @@ def rejudgement_rows(ledger: Ledger, subject: str | None = None) -> list[Rejudge
     return _all(ledger, tables.rejudgement, RejudgementRow, subject=subject)
 
 
+def invalidation_rows(ledger: Ledger) -> list[InvalidationRow]:
+    """Return what was invalidated."""
+    return _all(ledger, tables.invalidation, InvalidationRow)
+
+
+def invalidated_rows(ledger: Ledger, subject: str | None = None) -> list[InvalidatedRow]:
+    """Return the verdicts that invalidations turned."""
+    return _all(ledger, tables.invalidated, InvalidatedRow, subject=subject)
+
+
 def refusal_rows(ledger: Ledger, campaign: str | None = None) -> list[RefusalRow]:
     """Return what was refused before it ran."""
     return _all(ledger, tables.refusal, RefusalRow, campaign=campaign)
@@ -206,7 +225,10 @@ def stream_rows(ledger: Ledger) -> list[StreamRow]:
 
 
 def stream_state(ledger: Ledger, stream: str) -> StreamState:
-    """Return how far a stream has come, over all campaigns; ``(0, frozenset())`` if nothing was spent."""
+    """Return how far a stream has come, over all campaigns; ``(0, frozenset())`` if nothing was spent.
+
+    Supports that an invalidation turned are none.
+    """
     table = tables.hypothesis
     with ledger.read() as connection:
         spent = connection.execute(select(tables.stream.c.t).where(tables.stream.c.stream == stream)).scalar() or 0

@@ -24,6 +24,7 @@ from theodolite.store.agent_records import (
     WishRecord,
 )
 from theodolite.store.errors import LedgerPayloadError
+from theodolite.store.invalidations import InvalidatedRecord, InvalidationRecord
 from theodolite.store.kinds import EntryKind
 from theodolite.store.tool_checks import ToolCheckRecord
 
@@ -62,6 +63,7 @@ RefusalCode = Literal[
     "mismatch",
     "hold_out",
     "unfit_tool",
+    "invalidated",
 ]
 
 
@@ -325,6 +327,8 @@ _MODELS: dict[EntryKind, type[BaseModel]] = {
     EntryKind.RECORD_REVIEW: Review,
     EntryKind.VERDICT: VerdictRecord,
     EntryKind.REJUDGEMENT: RejudgementRecord,
+    EntryKind.INVALIDATION: InvalidationRecord,
+    EntryKind.INVALIDATED: InvalidatedRecord,
     EntryKind.REVIEW_TRIAL: ReviewTrialRecord,
     EntryKind.MODEL_CALL: ModelCallRecord,
     EntryKind.MALFORMED: MalformedRecord,

@@ -95,6 +95,10 @@ class HypothesisRow:
         ``p`` or ``e``: what the nulls gave; None before catalogue 2, which is ``p``.
     observed
         True once the observed statistic has been computed.
+    verdict, recorded_verdict
+        The verdict in force, and the one that was recorded: an invalidation turns the first and leaves the second.
+    invalid_because
+        What was invalidated, by whom and why; None where nothing was.
     """
 
     subject: str
@@ -148,6 +152,8 @@ class HypothesisRow:
     machine_verdict: Verdict | None
     cap: ReviewerCap | None
     verdict: Verdict | None
+    recorded_verdict: Verdict | None
+    invalid_because: str | None
     tags: tuple[str, ...]
     first_unmet: str | None
     next_step: str | None

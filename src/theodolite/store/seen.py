@@ -123,7 +123,8 @@ class AgentView(Closed):
     rounds_finished
         Its finished rounds.
     bits, released, tried_hypotheses, tried_keys, retired_blocks
-        Of the whole ledger: stream and blocks outlive a campaign. ``tried`` means registered.
+        Of the whole ledger: stream and blocks outlive a campaign. ``tried`` means registered. A test whose verdict an
+        invalidation turned has no bit and counts as not tried; ``released`` says why.
     retire_after
         Tries without a support after which a family is left alone; None for never.
     """

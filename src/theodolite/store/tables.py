@@ -22,6 +22,8 @@ __all__ = [
     "counter",
     "gate",
     "hypothesis",
+    "invalidated",
+    "invalidation",
     "look",
     "model_call",
     "null_evidence",
@@ -36,8 +38,8 @@ __all__ = [
     "tool_check",
 ]
 
-PROJECTION_VERSION = "3"
-"""Raised by hand with every change to this file, ``project.py``, ``project_slots.py`` or ``project_agents.py``."""
+PROJECTION_VERSION = "4"
+"""Raised by hand with every change to this file, a file ``project*.py`` or ``invalidations.py``."""
 
 
 class CanonicalJson(TypeDecorator[Any]):
@@ -199,7 +201,10 @@ hypothesis = Table(
     Column("evidence", String),
     Column("machine_verdict", String),
     Column("cap", String),
+    # The verdict in force; the one that was recorded differs where an invalidation turned it.
     Column("verdict", String),
+    Column("recorded_verdict", String),
+    Column("invalid_because", Text),
     Column("tags", Words, nullable=False),
     Column("first_unmet", String),
     Column("next_step", Text),
@@ -209,7 +214,7 @@ hypothesis = Table(
     Index("hypothesis_changed", "last_seq"),
     # What is asked for every test, whatever their number, is read off an index alone.
     Index("hypothesis_supported", "stream", "verdict", "t", "claim_key"),
-    Index("hypothesis_on_block", "block_id", "verdict", "t", "campaign", "round"),
+    Index("hypothesis_on_block", "block_id", "recorded_verdict", "t", "campaign", "round"),
     Index("hypothesis_observed", "block_id", "observed", "seq", "campaign"),
 )
 
@@ -268,6 +273,26 @@ rejudgement = Table(
     Column("verdict", String, nullable=False),
     Column("first_unmet", String),
     Column("next_step", Text, nullable=False),
+)
+
+invalidation = Table(
+    "invalidation",
+    PROJECTIONS,
+    Column("id", String, primary_key=True),
+    _made(),
+    Column("node", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("person", String, nullable=False),
+)
+
+invalidated = Table(
+    "invalidated",
+    PROJECTIONS,
+    Column("subject", String, primary_key=True),
+    Column("invalidation", String, primary_key=True),
+    _made(),
+    Column("was", String, nullable=False),
+    Column("path", Words, nullable=False),
 )
 
 review = Table(

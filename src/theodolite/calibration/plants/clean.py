@@ -158,6 +158,7 @@ def _plan(tool: Tool, world: World, t: int, rng: Generator) -> Plan:
         coexpression_sha256=None if world.dossier.coexpression is None else world.dossier.coexpression.sha256,
         sources={},
         shared_cell_units=1,
+        tool_sha256=tool.source_sha256,
     )
 
 
