@@ -54,7 +54,13 @@ class LocalRunner:
         self.close()
 
     def submit(self, jobs: Iterable[JobSpec]) -> Iterator[JobOutcome]:
-        """Run jobs in order and yield one outcome each."""
+        """Run jobs in order and yield one outcome each.
+
+        Raises
+        ------
+        OSError
+            If a result could not be written: that says nothing of the job, which runs again once it can be.
+        """
         for job in jobs:
             result = Path(self._materials.results) / job.sha256
             started = time.monotonic()
@@ -127,6 +133,8 @@ class LocalRunner:
         if line is None:
             return {"status": "crash", "reason": self._obituary()}
         answer: dict[str, Any] = json.loads(line)
+        if answer["status"] == "disk":
+            raise OSError(answer["errno"], answer["said"], answer["file"])
         return answer
 
     def _obituary(self) -> str:

@@ -13,12 +13,12 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from theodolite.canonical import digest
 from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials
-from theodolite.files import write_atomically
+from theodolite.files import is_disk_trouble, write_atomically
 
 if TYPE_CHECKING:
     from theodolite.measurements import Variant
@@ -83,16 +83,14 @@ class Bench:
         return GeneWorkbench(genes, families, covariates, taken, fitted, regulators)
 
     def _capture(self, variant_text: str) -> Any:
-        from theodolite.measurements import Variant, VariantKind
-        from theodolite.models.capture import load_capture, save_capture
+        from theodolite.measurements import Variant
+        from theodolite.models.capture import capture_name, load_capture, save_capture
 
         if variant_text not in self._captures:
-            variant = Variant.parse(variant_text)
-            version = "capture-3" if variant.kind is VariantKind.RANDOM_EMBEDDING else "capture-2"
-            key = digest([self._model_sha256, self._cells.sha256, variant_text, version])
-            path = Path(self._materials.cache) / f"{key}.safetensors"
+            name = capture_name(self._model_sha256, self._cells.sha256, variant_text)
+            path = Path(self._materials.cache) / name
             if not path.is_file():
-                save_capture(path, self._take(variant))
+                save_capture(path, self._take(Variant.parse(variant_text)))
             self._captures[variant_text] = load_capture(path)
         return self._captures[variant_text]
 
@@ -141,14 +139,19 @@ def main() -> None:
     bench: Bench | None = None
     for line in sys.stdin:
         job = JobSpec.model_validate_json(line)
-        answer: dict[str, str]
+        answer: dict[str, Any]
         try:
             bench = bench or Bench(materials)
             write_atomically(Path(materials.results) / job.sha256, bench.run(job))
             answer = {"status": "done"}
         except Exception as error:  # noqa: BLE001  a worker reports whatever a tool raises and lives on
-            traceback.print_exc()
-            answer = {"status": "tool_error", "reason": f"{type(error).__name__}: {error}"[:2000]}
+            with suppress(OSError):
+                traceback.print_exc()
+            if isinstance(error, OSError) and is_disk_trouble(error):
+                # Nothing is wrong with the hypothesis: the campaign stops, and measures it once there is room.
+                answer = {"status": "disk", "errno": error.errno, "said": error.strerror, "file": error.filename}
+            else:
+                answer = {"status": "tool_error", "reason": f"{type(error).__name__}: {error}"[:2000]}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
