@@ -127,9 +127,9 @@ def _file_system(workspace: Path) -> Iterator[Finding]:
 
     concerns = [concern.said for concern in ledger_concerns(workspace / LEDGER_FILE)]
     if concerns:
-        yield Finding("ledger", "; ".join(concerns), False, "see above, or name another workspace: --workspace")
+        yield Finding("file system", "; ".join(concerns), False, "see above, or name another workspace: --workspace")
     else:
-        yield Finding("ledger", "on a local disk as far as can be told, and can be written", True)
+        yield Finding("file system", "local, as far as can be told", True)
     for name in ("artefacts", "cache"):
         kind = network_file_system(existing(workspace / name))
         if kind is not None:

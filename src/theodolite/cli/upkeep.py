@@ -106,8 +106,8 @@ def _print_copied(made: Copied, what: str, as_json: bool) -> None:
         )
         return
     results().print(
-        f"{what}: {made.entries} entries, head {made.head.hash}; {made.artefacts} artefacts, {made.new} of them new. "
-        "The copy verifies.",
+        f"{what}: {made.entries} entries, head {made.head.hash}; {made.artefacts} artefacts, {made.new} of them "
+        "copied now. It verifies.",
         soft_wrap=True,
     )
 

@@ -115,7 +115,7 @@ def _of_networks(*folders: Path) -> Iterator[Concern]:
         kind = network_file_system(existing(folder))
         if kind is not None:
             yield Concern(
-                f"{folder} is on a network file system ({kind}): files appear there late and a file may be seen in part "
+                f"{folder} is on a network file system ({kind}): files appear late there and may be seen in part "
                 "by another machine, so run no second campaign on it from elsewhere; a local disk is safer and faster",
                 fatal=False,
             )

@@ -201,7 +201,7 @@ class CampaignRun(Controls):
     def record(self, round_number: int) -> None:
         """Settle levels and verdicts in registration order and write them: all of the round, or none."""
         advisory = cache(partial(is_advisory_now, self.ledger))
-        # Quick, and of no use in part: a disk that is full, or a sudden end, leaves a round with or without its verdicts.
+        # It takes milliseconds, and is of no use in part: a full disk or a sudden end leaves all verdicts or none.
         with self.ledger.batch():
             for slot, plan in self.plans(round_number).items():
                 if self._has(EntryKind.VERDICT, round_number, slot):

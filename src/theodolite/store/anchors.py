@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -28,7 +28,7 @@ from theodolite.store.verify import Problem
 
 __all__ = ["ANCHOR_FORMAT", "Anchor", "AnchorCheck", "anchor_of", "check_anchors", "write_anchor"]
 
-ANCHOR_FORMAT = "theodolite anchor 1"
+ANCHOR_FORMAT: Literal["theodolite anchor 1"] = "theodolite anchor 1"
 _NONE = "it is no line that `theodolite ledger anchor` wrote"
 
 
@@ -103,10 +103,8 @@ def anchor_of(ledger: Path, at: str) -> Anchor:
     UpkeepError
         If the ledger has no entry yet.
     """
-    first, last = (
-        _rows(ledger, "SELECT seal, seq, hash FROM entry ORDER BY seq LIMIT 1"),
-        _rows(ledger, "SELECT seq, hash, seal FROM entry ORDER BY seq DESC LIMIT 1"),
-    )
+    first = _rows(ledger, "SELECT seal FROM entry ORDER BY seq LIMIT 1")
+    last = _rows(ledger, "SELECT seq, hash, seal FROM entry ORDER BY seq DESC LIMIT 1")
     if not first or not last:
         raise UpkeepError(f"{ledger} has no entry yet, so there is no head to anchor; run a campaign first")
     seq, hash, seal = last[0]
@@ -181,12 +179,11 @@ def check_anchors(ledger: Path, lines: Iterable[str]) -> AnchorCheck:
         else:
             problems.append(problem)
     if not known:
-        problems.append(
-            Problem(
-                None, None, f"none of the {others} anchors that can be read is of this ledger: it is another one, or it "
-                "was rewritten from its first row and moved"
-            )
-        )  # fmt: skip
+        what = (
+            f"none of the {others} anchors that can be read is of this ledger: it is another one, or it was rewritten "
+            "from its first row and moved"
+        )
+        problems.append(Problem(None, None, what))
     return AnchorCheck(held, last, others, tuple(problems))
 
 
@@ -211,7 +208,7 @@ def _broken(ledger: Path, anchor: Anchor, number: int) -> Problem | None:
     return None
 
 
-def _rows(ledger: Path, query: str, *values: int) -> list[tuple[str, ...]]:
+def _rows(ledger: Path, query: str, *values: int) -> list[tuple[Any, ...]]:
     try:
         with closing(connect_sqlite(ledger, read_only=True)) as connection:
             return connection.execute(query, values).fetchall()

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from theodolite.files import sync_folder
 from theodolite.store.artefacts import ArtefactStore
@@ -170,12 +169,13 @@ def _refuse_other_content(target: Path) -> None:
 
 def _copy_database(ledger: Path, part: Path) -> None:
     part.touch(mode=0o644)
-    # Without locks: the file is nobody else's yet, and backups may lie on network disks, which have none to rely on.
-    uri = f"file:{quote(str(part.resolve()))}?mode=rw&nolock=1"
     with (
         closing(connect_sqlite(ledger, read_only=True)) as source,
-        closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as copy,
+        closing(sqlite3.connect(part, isolation_level=None)) as copy,
     ):
+        # The file is nobody else's yet. Alone, SQLite keeps the index of its log in its own memory, which works on
+        # network disks too, where backups often lie.
+        copy.execute("PRAGMA locking_mode=EXCLUSIVE")
         # One moment of the ledger, whoever writes meanwhile: a reader holds its snapshot while it is open.
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -214,8 +214,8 @@ def _refuse_another_ledger(final: Path, part: Path) -> None:
         same = now.execute("SELECT seq, hash, seal FROM entry WHERE seq = ?", (last[0],)).fetchone()
     if same != last:
         raise UpkeepError(
-            f"{final.parent} holds the backup of another ledger, or of this one before it was changed: its row {last[0]} "
-            f"has the hash {last[1][:16]}, this ledger's {'no such row' if same is None else same[1][:16]}; "
+            f"{final.parent} holds the backup of another ledger, or of this one before it was changed: its row "
+            f"{last[0]} has the hash {last[1][:16]}, this ledger's {'no such row' if same is None else same[1][:16]}; "
             "name another folder, and run `theodolite ledger verify` on both"
         )
 

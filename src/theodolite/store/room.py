@@ -91,8 +91,8 @@ def ledger_concerns(ledger: Path) -> Iterator[Concern]:
     for path in (ledger, *(ledger.with_name(ledger.name + end) for end in ("-wal", "-shm", ".lock"))):
         if path.exists() and not os.access(path, os.W_OK):
             yield Concern(
-                f"{path} cannot be written by this user; change its owner or permissions, or `theodolite ledger backup` "
-                "it and restore it into a workspace of your own",
+                f"{path} cannot be written by this user; change its owner or permissions, or make a workspace of your "
+                "own from it: `theodolite ledger backup`, then `restore`",
                 fatal=True,
             )
 
