@@ -45,7 +45,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     except BaseException as error:
         part.unlink(missing_ok=True)
         # A write to a full disk says neither which file nor which disk.
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and error.errno is not None:
             error.filename = str(path)
         raise
 

@@ -225,8 +225,8 @@ class Ledger:
                 connection.begin(),
             ):
                 yield connection
-        except DatabaseError as error:
-            known = disk_error(error.orig, self.path)
+        except (DatabaseError, sqlite3.Error) as error:
+            known = disk_error(error.orig if isinstance(error, DatabaseError) else error, self.path)
             if known is None:
                 raise
             raise known from error
