@@ -1,8 +1,8 @@
 """Ten thousand hypotheses through one coordinator: its memory stays flat, its checkpoint file small, its ledger whole.
 
-The loop is the real one, on a ledger in a file, through the graph and its checkpoints: proposals, registration, review,
-judging, sealed trials of the reviewer, verdicts, rounds. Tools are empty: every job answers at once with the same scores,
-so that what is measured is the coordinator. Memory is what the process holds (resident set) at the end of each round.
+The loop is the real one, on a ledger in a file, through the graph and its checkpoints: proposals, registration,
+review, judging, sealed trials of the reviewer, verdicts, rounds. Tools are empty: every job answers at once with the
+same scores, so that what is measured is the coordinator. Memory is what the process holds (resident set) at the end of each round.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ from theodolite.experiments import CampaignRun, CampaignSpec, JobOutcome, JobSpe
 from theodolite.store import Ledger, hypothesis_rows, verify
 
 HYPOTHESES, ROUND, SEED = 10_000, 20, 5
+CAMPAIGN = 500
+"""Hypotheses of one campaign, and of one error stream: with more of them, and nothing found, the last levels ask for
+more evidence than draws can give, and registration refuses them."""
 LAYERS, HEADS, REFERENCES = 16, 16, 40
 """Places and references: together they make a few more claims than are tested."""
 MOST_GROWTH = 0.10
@@ -73,16 +76,17 @@ class InOrder:
 
     barren_rounds = 1
 
-    def __init__(self, setting: PlantedSetting) -> None:
+    def __init__(self, setting: PlantedSetting, before: int) -> None:
         (tool,) = setting.tools
         self._tool = tool
+        self._before = before
         places = list(tool.params.enumerate(setting.model_shape))
         self._claims = list(product(setting.references, places))
 
     def converse(self, run: CampaignRun, round_number: int, free: range) -> Iterator[Hypothesis]:
         """Yield the next claims."""
         # A round is full but for what was refused, which holds its slot all the same.
-        start = (round_number - 1) * run.setting.round_size + free.start - 1
+        start = self._before + (round_number - 1) * run.setting.round_size + free.start - 1
         for reference, place in islice(self._claims, start, start + len(free)):
             yield Hypothesis(
                 claim=run.setting.claim(self._tool, reference),
@@ -115,14 +119,37 @@ def size_of(path: Path) -> int:
 
 
 def soak(folder: Path, hypotheses: int, layers: int = LAYERS, heads: int = HEADS, references: int = REFERENCES) -> Any:
-    """Run a campaign and return its samples, and why it stopped."""
-    knobs = WorldKnobs(layers=layers, heads=heads, references=references)
-    structure = plant_structure(SEED, WorldKind.STANDARD, knobs)
-    activations = PlantedActivations(structure, 0)
-    spec = CampaignSpec.model_validate(
+    """Run campaigns one after the other on one ledger; return samples, and why the last one stopped."""
+    structure = plant_structure(SEED, WorldKind.STANDARD, WorldKnobs(layers=layers, heads=heads, references=references))
+    activations, shared = PlantedActivations(structure, 0), SharedStructure(structure)
+    workspace = Workspace.at(folder)
+    samples: list[Sample] = []
+    started = time.monotonic()
+    reason = ""
+    with Ledger.create(workspace.ledger) as ledger, ledger.coordinator("soak"):
+        for number, before in enumerate(range(0, hypotheses, CAMPAIGN)):
+            spec = words(structure.seed, number, min(CAMPAIGN, hypotheses - before))
+            setting = planted_setting(activations, spec, workspace, shared=shared)
+            run = CampaignRun(setting, ledger, EmptyTools(setting))
+
+            def closed(run: CampaignRun = run, before: int = before) -> None:
+                checkpoints, seconds = size_of(workspace.checkpoints), time.monotonic() - started
+                samples.append(Sample(before + run.registered(), resident(), checkpoints, seconds))
+                if len(samples) % 10 == 1:
+                    _say(samples[-1])
+
+            proposer = InOrder(setting, before)
+            reason = run_campaign(run, proposer, LintReviewer(), trials=seal_round, closed=closed)
+    _say(samples[-1])
+    return samples, reason
+
+
+def words(seed: int, number: int, hypotheses: int) -> CampaignSpec:
+    """Return the file of a campaign, with an error stream of its own."""
+    return CampaignSpec.model_validate(
         {
-            "name": "soak",
-            "seed": structure.seed,
+            "name": f"soak-{number}",
+            "seed": seed,
             "model": "planted",
             "cells": {"source": "planted", "species": "planted", "donor": "donor"},
             "references": "planted",
@@ -130,28 +157,12 @@ def soak(folder: Path, hypotheses: int, layers: int = LAYERS, heads: int = HEADS
             "tools": ("attention.regulation",),
             "budget": {"experiments": hypotheses, "retire_after": None},
             "round_size": ROUND,
-            "error": {"n_max": hypotheses},
+            "error": {"stream": f"soak-{number}", "n_max": CAMPAIGN, "q": 0.49},
             # However small the levels become, none is refused for want of power.
             "sesoi": {"BipartiteScores": 0.33},
             "threads": 1,
         }
     )
-    setting = planted_setting(activations, spec, Workspace.at(folder), shared=SharedStructure(structure))
-    samples: list[Sample] = []
-    started = time.monotonic()
-    with Ledger.create(setting.workspace.ledger) as ledger, ledger.coordinator("soak"):
-        run = CampaignRun(setting, ledger, EmptyTools(setting))
-
-        def closed() -> None:
-            checkpoints = size_of(setting.workspace.checkpoints)
-            seconds = time.monotonic() - started
-            samples.append(Sample(run.registered(), resident(), checkpoints, seconds))
-            if len(samples) % 10 == 1:
-                _say(samples[-1])
-
-        reason = run_campaign(run, InOrder(setting), LintReviewer(), trials=seal_round, closed=closed)
-    _say(samples[-1])
-    return samples, reason
 
 
 def _say(sample: Sample) -> None:

@@ -51,7 +51,11 @@ def disk_error(error: BaseException | None, path: Path | None) -> LedgerError | 
     where = "the ledger in memory" if path is None else str(path)
     room = "" if path is None else f" ({free_words(path)})"
     # An extended code holds the primary one in its lowest byte.
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_CANTOPEN and path is not None and not (_writable(path) and _writable(path.parent)):
+        # The file is open already; what cannot be made are the log and its index beside it.
+        code = sqlite3.SQLITE_READONLY
+    match code:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return LedgerBusy(
                 f"{where} was locked by another process for {BUSY_SECONDS:g} s; one coordinator writes a ledger, "
@@ -67,7 +71,7 @@ def disk_error(error: BaseException | None, path: Path | None) -> LedgerError | 
         case sqlite3.SQLITE_READONLY:
             return LedgerReadOnly(
                 f"{where} cannot be written: {error}; make the file and its folder writable for this user (a disk that "
-                f"is mounted read-only has to be mounted again), {_AGAIN}"
+                f"is mounted read-only has to be mounted again), or copy the whole folder to where it is; {_AGAIN}"
             )
         case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
             return LedgerUnreachable(
@@ -81,6 +85,10 @@ def disk_error(error: BaseException | None, path: Path | None) -> LedgerError | 
                 "restore the last backup into another workspace with `theodolite ledger restore`"
             )
     return None
+
+
+def _writable(path: Path) -> bool:
+    return not path.exists() or os.access(path, os.W_OK)
 
 
 def file_words(error: OSError) -> str:
