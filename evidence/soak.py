@@ -2,7 +2,8 @@
 
 The loop is the real one, on a ledger in a file, through the graph and its checkpoints: proposals, registration,
 review, judging, sealed trials of the reviewer, verdicts, rounds. Tools are empty: every job answers at once with the
-same scores, so that what is measured is the coordinator. Memory is what the process holds (resident set) at the end of each round.
+same scores, so that what is measured is the coordinator. Memory is what the process holds (resident set) at the end of
+each round.
 """
 
 from __future__ import annotations
