@@ -1,12 +1,13 @@
 """Appends a second, one by one and in rounds of 20, with what SQLite alone does beside them.
 
 Run ``python benchmarks/appends.py``. The entries are those of real campaigns in the order in which the loop writes
-them, each with its projections, on a file of this machine's disk. "SQLite alone" inserts the same rows into a table like
-the chain's, indexes and all, with the same settings and as many rows a transaction: no hashing, checks or projections.
+them, each with its projections, on a file of this machine's disk. "SQLite alone" inserts the same rows into a table
+like the chain's, indexes and all, with the same settings and as many rows a transaction: no hashing, no checks, no
+projections.
 
-Both use the ledger's settings: a write-ahead log with ``synchronous=NORMAL``. A commit is in the file when it returns, so
-that a killed program loses nothing; the disk is waited for at checkpoints only, so that a loss of power may take the
-last commits with it, and never damages what was before them. Checkpoints happen while it runs, as in a campaign.
+Both use the ledger's settings: a write-ahead log with ``synchronous=NORMAL``. A commit is in the file when it returns,
+so that a killed program loses nothing; the disk is waited for at checkpoints only, so that a loss of power may take
+the last commits with it, and never damages what was before them. Checkpoints happen while it runs, as in a campaign.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The soak, cut to a size that takes a minute: every hypothesis gets its verdict, and nothing grows with their number."""
+"""The soak, cut to a minute: every hypothesis gets its verdict, and nothing grows with their number."""
 
 from __future__ import annotations
 

@@ -127,6 +127,11 @@ def _exit_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def _of_the_disk(error: OSError) -> dict[str, Any]:
+    """Return the answer that says nothing of the job: the campaign stops, and measures it once it can be written."""
+    return {"status": "disk", "errno": error.errno, "said": error.strerror, "file": error.filename}
+
+
 def main() -> None:
     """Serve jobs, one JSON line each, until standard input closes."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -142,16 +147,20 @@ def main() -> None:
         answer: dict[str, Any]
         try:
             bench = bench or Bench(materials)
-            write_atomically(Path(materials.results) / job.sha256, bench.run(job))
-            answer = {"status": "done"}
+            content = bench.run(job)
         except Exception as error:  # noqa: BLE001  a worker reports whatever a tool raises and lives on
             with suppress(OSError):
                 traceback.print_exc()
             if isinstance(error, OSError) and is_disk_trouble(error):
-                # Nothing is wrong with the hypothesis: the campaign stops, and measures it once there is room.
-                answer = {"status": "disk", "errno": error.errno, "said": error.strerror, "file": error.filename}
+                answer = _of_the_disk(error)
             else:
                 answer = {"status": "tool_error", "reason": f"{type(error).__name__}: {error}"[:2000]}
+        else:
+            try:
+                write_atomically(Path(materials.results) / job.sha256, content)
+                answer = {"status": "done"}
+            except OSError as error:
+                answer = _of_the_disk(error)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
