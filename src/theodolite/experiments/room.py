@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from theodolite.store import (
     Concern,
     EntryKind,
     Ledger,
+    LedgerError,
     entry_id,
     folder_concerns,
     ledger_concerns,
@@ -92,11 +94,11 @@ def place_concerns(setting: Setting) -> list[Concern]:
 
 def _of_disks(setting: Setting) -> Iterator[Concern]:
     place = setting.workspace
+    expected = to_write(setting)
     if place.ledger.is_file():
-        with Ledger.open(place.ledger, read_only=True) as ledger:
+        # One that cannot be read yet (an older one, say) is opened, or refused with its reason, when the campaign runs.
+        with suppress(LedgerError), Ledger.open(place.ledger, read_only=True) as ledger:
             expected = to_write(setting, ledger)
-    else:
-        expected = to_write(setting)
     folder, cache = existing(place.folder), existing(place.cache)
     if folder.stat().st_dev == cache.stat().st_dev:
         yield from folder_concerns(folder, needed=expected.workspace + expected.cache, files=expected.files)
