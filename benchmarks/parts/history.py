@@ -26,7 +26,7 @@ from theodolite.plans import Plan
 from theodolite.store import EntryKind, Ledger, entry_id, slot_id
 from theodolite.store.appending import append_entry
 
-__all__ = ["tell"]
+__all__ = ["Line", "lines", "tell"]
 
 CAMPAIGNS, SLOTS, AT_ONCE = 5, 20, 1_000
 REFUSED_EVERY, FAILED_EVERY, SUPPORTED_EVERY = 20, 50, 12
@@ -54,7 +54,7 @@ class _Stream:
     supports: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
-_Line = tuple[EntryKind, str, str, dict[str, Any]]
+Line = tuple[EntryKind, str, str, dict[str, Any]]
 
 
 def tell(setting: Setting, runner: Runner, hypotheses: int) -> int:
@@ -69,16 +69,21 @@ def tell(setting: Setting, runner: Runner, hypotheses: int) -> int:
     hypotheses
         How many slots the campaigns fill together.
     """
-    words = _listen(setting, runner)
     stream = _Stream(setting.spec.n_max)
+    told = _lines(setting, _listen(setting, runner), stream, hypotheses)
     with Ledger.create(setting.workspace.ledger, artefacts=setting.workspace.artefacts) as ledger:
-        for batch in _batches(_lines(setting, words, stream, hypotheses)):
+        for batch in _batches(told):
             with ledger.write() as connection:
                 for kind, identifier, subject, payload in batch:
                     append_entry(
                         connection, kind, identifier, subject, canonical_json(payload), ledger.now(), once=False
                     )
     return sum(stream.spent.values())
+
+
+def lines(setting: Setting, runner: Runner, hypotheses: int) -> Iterator[Line]:
+    """Yield what :func:`tell` writes: kind, id, subject and payload of each entry, in order."""
+    yield from _lines(setting, _listen(setting, runner), _Stream(setting.spec.n_max), hypotheses)
 
 
 def _listen(setting: Setting, runner: Runner) -> _Words:
@@ -103,8 +108,8 @@ def _listen(setting: Setting, runner: Runner) -> _Words:
     return _Words(opening, trial, tests, looks)
 
 
-def _batches(lines: Iterator[_Line]) -> Iterator[list[_Line]]:
-    batch: list[_Line] = []
+def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    batch: list[Line] = []
     for line in lines:
         batch.append(line)
         if len(batch) == AT_ONCE:
@@ -113,7 +118,7 @@ def _batches(lines: Iterator[_Line]) -> Iterator[list[_Line]]:
     yield batch
 
 
-def _lines(setting: Setting, words: _Words, stream: _Stream, hypotheses: int) -> Iterator[_Line]:
+def _lines(setting: Setting, words: _Words, stream: _Stream, hypotheses: int) -> Iterator[Line]:
     name = setting.spec.error.stream
     for kept in (name, f"{name}/reused"):
         payload = {"stream": kept, "rule": "e-lond", "q": setting.spec.error.q, "n_max": stream.n_max}
@@ -143,15 +148,13 @@ def _hypothesis(words: _Words, number: int) -> Hypothesis:
     return first.model_copy(update={"claim": first.claim.model_copy(update={"reference": named}), "locus": locus})
 
 
-def _round(
-    setting: Setting, words: _Words, stream: _Stream, campaign: str, number: int, told: range
-) -> Iterator[_Line]:
+def _round(setting: Setting, words: _Words, stream: _Stream, campaign: str, number: int, told: range) -> Iterator[Line]:
     """Yield the entries of a round in the order in which the loop writes them."""
     blocks = setting.split.blocks
     reused = told.start // SLOTS >= len(blocks)
     block = setting.split.block_id(blocks[min(told.start // SLOTS, len(blocks) - 1)])
     error = setting.spec.error.stream + ("/reused" if reused else "")
-    phases: defaultdict[EntryKind, list[_Line]] = defaultdict(list)
+    phases: defaultdict[EntryKind, list[Line]] = defaultdict(list)
     bits: dict[str, bool] = {}
 
     def say(kind: EntryKind, slot: int, payload: dict[str, Any]) -> None:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
 
-__all__ = ["write_atomically"]
+__all__ = ["is_disk_trouble", "sync_folder", "write_atomically"]
+
+
+_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+
+
+def is_disk_trouble(error: OSError) -> bool:
+    """Return whether an error is the disk's: full, over a quota or a limit, mounted read-only, or failing."""
+    return error.errno in _DISK_TROUBLE
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -22,7 +31,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises
     ------
     OSError
-        If the folder cannot be written to or the disk is full; then nothing is left behind.
+        Naming the file, if the folder cannot be written to or the disk is full; then nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{os.getpid()}-{threading.get_ident()}-{path.name}")
@@ -32,13 +41,17 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        _sync_folder(path.parent)
-    except BaseException:
+        sync_folder(path.parent)
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        # A write to a full disk says neither which file nor which disk.
+        if isinstance(error, OSError) and error.errno is not None:
+            error.filename = str(path)
         raise
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's entries, or a file's content, are on disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -348,7 +348,7 @@ def test_a_support_whose_level_counted_one_that_falls_is_named_and_stands(tmp_pa
         assert verify_decisions(old) == []
 
 
-def test_a_campaign_killed_after_the_verdict_turns_it_when_it_goes_on(
+def test_a_campaign_killed_while_it_records_has_no_verdict_and_turns_all_when_it_goes_on(
     open_campaign: Callable[..., Any], strongest: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from theodolite.experiments import rounds
@@ -359,16 +359,14 @@ def test_a_campaign_killed_after_the_verdict_turns_it_when_it_goes_on(
     run.register(1)
     run.run_jobs(1)
     run.judge(1)
-    with monkeypatch.context() as patch:
-        # Nothing has a verdict yet; the first slot's is recorded and the campaign dies before the second's.
-        patch.setattr(rounds, "settle", _dying(rounds.settle, after=1))
-        with pytest.raises(KeyboardInterrupt):
+    for name in ("settle", "turn_recorded"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(rounds, name, _dying(getattr(rounds, name), after=1))
             run.record(1)
-    (first,) = fall(run.ledger, f"tool:{AXIS}")
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(rounds, "turn_recorded", _dying(rounds.turn_recorded, after=1))
-        run.record(1)
-    assert len(verify_decisions(run.ledger)) == 1
+        # The verdicts of a round and their turning are recorded together, or not at all.
+        assert [row.verdict for row in hypothesis_rows(run.ledger)] == [None, None]
+        if name == "settle":
+            assert not fall(run.ledger, f"tool:{AXIS}")
     run.record(1)
     assert [row.verdict for row in hypothesis_rows(run.ledger)] == [Verdict.INVALID, Verdict.INVALID]
     run.close_round(1)

@@ -47,6 +47,19 @@ def test_a_result_is_written_once_and_never_made_again(odd_setting: Any) -> None
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
 
 
+def test_a_result_that_cannot_be_written_is_no_fault_of_its_job(odd_setting: Any) -> None:
+    results = Path(odd_setting.materials().results)
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.write_text("a file where a folder should be")
+    job = make_job(odd_setting, "odd.raises")
+    with start_runner(odd_setting) as runner:
+        with pytest.raises(OSError, match="results"):
+            list(runner.submit([job]))
+        results.unlink()
+        (outcome,) = runner.submit([job])
+    assert outcome.status == "done"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -7,22 +7,26 @@ pays for nothing twice. Checkpoints say where a round stood, no more.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
 from theodolite.agents.budgets import Meter
 from theodolite.agents.halting import CampaignPaused
 from theodolite.agents.people import approve_plans, approve_verdicts, pause_for_people
 from theodolite.claims import Hypothesis
-from theodolite.experiments import CampaignRun, Event, Look
+from theodolite.experiments import CampaignRun, Event, Look, StepError
 from theodolite.experiments.approvals import withdrawn
 from theodolite.experiments.proposals import conversing, of_people_alone, proposals_wait, take_up_proposals
 from theodolite.gates import StreamExhausted
 from theodolite.judgements import Judgement, Review
 from theodolite.plans import Plan
-from theodolite.store import StopReason
+from theodolite.store import LedgerError, StopReason, free_words
 
 if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite import SqliteSaver
     from langgraph.graph.state import CompiledStateGraph
 
 __all__ = [
@@ -216,6 +220,7 @@ def run_campaign(
     *,
     trials: Trials | None = None,
     meter: Meter | None = None,
+    closed: Callable[[], None] = lambda: None,
 ) -> str:
     """Run a campaign, or continue it, until its budget, its claims or its levels are spent.
 
@@ -229,6 +234,8 @@ def run_campaign(
         Measures the reviewer on sealed plants in every round; None measures nothing.
     meter
         Counts what is spent; one of its own where not given.
+    closed
+        Called at the end of every round.
 
     Returns
     -------
@@ -239,17 +246,21 @@ def run_campaign(
     ------
     CampaignPaused
         If it waits: for the same command after an interrupt, for a server, or for people.
+    StepError
+        If the checkpoint file cannot be written.
     """
     meter = meter or Meter(run)
     meter.begin()
     try:
         run.open()
-        _rounds(run, meter, {"run": run, "executor": executor, "reviewer": reviewer, "trials": trials})
+        _rounds(run, meter, {"run": run, "executor": executor, "reviewer": reviewer, "trials": trials}, closed)
     except CampaignPaused as paused:
         meter.end(paused.reason.value, paused.detail)
         raise
     except BaseException as error:
-        meter.end("error", f"{type(error).__name__}: {error}"[:500])
+        # On a full disk the note cannot be written either, and what went wrong is more important than the note.
+        with suppress(LedgerError):
+            meter.end("error", f"{type(error).__name__}: {error}"[:500])
         raise
     reason = run.stopped() or "unfinished"
     word, _, detail = reason.partition(": ")
@@ -257,10 +268,23 @@ def run_campaign(
     return reason
 
 
-def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
+@contextmanager
+def _checkpoints(file: Path) -> Iterator[SqliteSaver]:
+    """Open the checkpoint file; what SQLite says of it becomes words, for the ledger's own errors come typed."""
     from langgraph.checkpoint.sqlite import SqliteSaver
 
-    with SqliteSaver.from_conn_string(str(run.setting.workspace.checkpoints)) as saver:
+    try:
+        with SqliteSaver.from_conn_string(str(file)) as saver:
+            yield saver
+    except sqlite3.Error as error:
+        raise StepError(
+            f"{file}, which says where a round stood, could not be used: {error} ({free_words(file)}); make room, or "
+            "remove that file, which nothing else depends on; the same command continues"
+        ) from error
+
+
+def _rounds(run: CampaignRun, meter: Meter, context: Any, closed: Callable[[], None]) -> None:
+    with _checkpoints(run.setting.workspace.checkpoints) as saver:
         graph = _graph(saver)
         # Checkpoints are expendable: none is worth waiting for the disk, as SQLite would after every node.
         saver.conn.execute("PRAGMA synchronous=NORMAL")
@@ -280,6 +304,7 @@ def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
             if found and found.get("__interrupt__"):
                 raise pause_for_people(run, found["__interrupt__"][0].value)
             saver.delete_thread(thread)
+            closed()
             reason = _after(run, number, meter, context["executor"])
             if reason is not None:
                 run.stop(*reason)

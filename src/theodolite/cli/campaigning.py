@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from theodolite.cli.anchoring import anchoring
 from theodolite.cli.console import results, say
 from theodolite.cli.errors import UserError
 from theodolite.cli.progress import CampaignProgress, waiting
+from theodolite.cli.room import naming_the_disk, refuse_unfit
 from theodolite.cli.verdicts import print_counts, print_verdicts
 
 if TYPE_CHECKING:
@@ -145,7 +147,7 @@ def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) 
     Raises
     ------
     LedgerError
-        If the ledger cannot be opened or another process coordinates it.
+        If the ledger cannot be opened, another process coordinates it, or its disk has no room for the campaign.
     StepError
         If the campaign cannot go on.
     """
@@ -153,10 +155,11 @@ def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) 
         from theodolite.agents import CampaignPaused, Halt, assemble, halt_on_signals, refuse_unusable, run_campaign
         from theodolite.calibration.plants import seal_round
         from theodolite.calibration.toolcheck import check_tool
-        from theodolite.experiments import CampaignRun, Event, LocalRunner, StepError, Workspace
+        from theodolite.experiments import CampaignRun, Event, LocalRunner, Workspace
         from theodolite.store import Ledger
 
         place = setting.workspace
+        refuse_unfit(setting)
         if not place.ledger.is_file():
             # Of a campaign that could not begin, nothing is left behind.
             refuse_unusable(setting.spec)
@@ -164,6 +167,7 @@ def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) 
         ledger = Ledger.open(place.ledger, create=True)
     halt = Halt()
     with (
+        naming_the_disk(),
         ledger,
         ledger.coordinator(who),
         CampaignProgress() as progress,
@@ -180,12 +184,15 @@ def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) 
         if stopped is not None:
             return Finished(setting.campaign_id, stopped, was_complete=True)
         team = assemble(run, halt=halt, warn=say)
+        anchored = anchoring(ledger, say)
         try:
-            reason = run_campaign(run, team.executor, team.reviewer, trials=seal_round, meter=team.meter)
+            reason = run_campaign(
+                run, team.executor, team.reviewer, trials=seal_round, meter=team.meter, closed=anchored
+            )
         except CampaignPaused as paused:
             return Finished(setting.campaign_id, str(paused), was_complete=False, paused=paused.reason)
-        except OSError as error:
-            raise StepError(f"{error}; mend that (is the disk full?), then the same command continues") from error
+        finally:
+            anchored()
     return Finished(setting.campaign_id, reason, was_complete=False)
 
 

@@ -16,6 +16,7 @@ import typer
 from theodolite.cli.console import print_json, results
 from theodolite.cli.exit_codes import ExitCode
 from theodolite.cli.tool_commands import JsonOption
+from theodolite.cli.workspaces import LEDGER_FILE
 
 __all__ = ["Finding", "doctor"]
 
@@ -73,7 +74,7 @@ def _findings(workspace: Path) -> Iterator[Finding]:
     yield Finding("cores", str(_cores()), None)
     yield _memory()
     yield _disk(workspace)
-    yield _file_system(workspace)
+    yield from _file_system(workspace)
     for package in PACKAGES:
         yield _package(package)
     for name, check in (("torch threads", _torch), ("packaged model", _model), ("packaged cells", _cells)):
@@ -104,31 +105,35 @@ def _memory() -> Finding:
     )
 
 
-def _existing(folder: Path) -> Path:
-    folder = folder.resolve()
-    return next(path for path in (folder, *folder.parents) if path.is_dir())
-
-
 def _disk(workspace: Path) -> Finding:
-    folder = _existing(workspace)
+    from theodolite.store.room import LEAST_BYTES, existing, folder_concerns
+
+    folder = existing(workspace)
     free = shutil.disk_usage(folder).free
+    concerns = list(folder_concerns(folder, needed=LEAST_DISK_BYTES - LEAST_BYTES))
+    said = "; ".join(concern.said for concern in concerns)
     return Finding(
         "free disk",
-        f"{free / 2**30:.1f} GB at {folder}",
-        free >= LEAST_DISK_BYTES and os.access(folder, os.W_OK),
+        f"{free / 2**30:.1f} GB at {folder}{f'; {said}' if concerns else ''}",
+        not any(concern.fatal for concern in concerns),
         "name a folder that can be written, with 2 GB free: --workspace",
     )
 
 
-def _file_system(workspace: Path) -> Finding:
-    from theodolite.store.errors import LedgerNetworkFolder
-    from theodolite.store.folders import refuse_network_folder
+def _file_system(workspace: Path) -> Iterator[Finding]:
+    """Check where the ledger lies or would, and its artefacts and cache, which may be links to other disks."""
+    from theodolite.store.folders import network_file_system
+    from theodolite.store.room import existing, ledger_concerns
 
-    try:
-        refuse_network_folder(_existing(workspace))
-    except LedgerNetworkFolder as error:
-        return Finding("file system", "on the network", False, str(error))
-    return Finding("file system", "local, as far as can be told", True)
+    concerns = [concern.said for concern in ledger_concerns(workspace / LEDGER_FILE)]
+    if concerns:
+        yield Finding("file system", "; ".join(concerns), False, "see above, or name another workspace: --workspace")
+    else:
+        yield Finding("file system", "local, as far as can be told", True)
+    for name in ("artefacts", "cache"):
+        kind = network_file_system(existing(workspace / name))
+        if kind is not None:
+            yield Finding(name, f"on the network ({kind}): slower, and no second campaign may use it meanwhile", None)
 
 
 def _package(name: str) -> Finding:

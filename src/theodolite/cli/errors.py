@@ -45,6 +45,12 @@ CODE_OF: dict[str, ExitCode] = {
     "theodolite.store.errors.LedgerNetworkFolder": ExitCode.LEDGER,
     "theodolite.store.errors.LedgerNotFound": ExitCode.LEDGER,
     "theodolite.store.errors.LedgerReadOnly": ExitCode.LEDGER,
+    "theodolite.store.errors.LedgerDamaged": ExitCode.LEDGER,
+    "theodolite.store.errors.LedgerDiskError": ExitCode.LEDGER,
+    "theodolite.store.errors.LedgerFull": ExitCode.LEDGER,
+    "theodolite.store.errors.LedgerUnreachable": ExitCode.LEDGER,
+    "theodolite.store.errors.PlaceError": ExitCode.LEDGER,
+    "theodolite.store.errors.UpkeepError": ExitCode.LEDGER,
     "sqlalchemy.exc.OperationalError": ExitCode.LEDGER,
 }
 """Errors that are no defect of the program, by full name."""

@@ -1,4 +1,4 @@
-"""``ledger``: read, check, rebuild, compare, correct and export what campaigns recorded."""
+"""``ledger``: read, check, rebuild, compare, correct, export and keep what campaigns recorded."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from theodolite.cli import anchoring, upkeep
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
 from theodolite.cli.exit_codes import ExitCode
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Read, check, rebuild, compare, correct and export the ledger.", no_args_is_help=True, rich_markup_mode=None
+    help="Read, check, rebuild, compare, correct, export and keep the ledger.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 CampaignOption = Annotated[str | None, typer.Option("--campaign", help="Only this campaign (its id or its name).")]
@@ -99,6 +102,7 @@ def verify_ledger(
     head: Annotated[
         str | None, typer.Option(help="Hash of the head as you noted it; it must still be in the chain.")
     ] = None,
+    anchor: anchoring.AnchorOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check the chain, the artefacts, the tables, and every level and decision; exit code 1 if anything is wrong."""
@@ -113,6 +117,8 @@ def verify_ledger(
     # Decisions are replayed from the rows; on a broken chain they would only repeat the damage.
     if report.ok:
         problems += _verify_decisions(path, deep)
+    anchored = None if anchor is None else anchoring.anchors_hold(path, anchor)
+    problems += anchored.problems if anchored is not None else ()
     if as_json:
         print_json(
             {
@@ -120,6 +126,7 @@ def verify_ledger(
                 "entries": report.entries,
                 "head": report.head.hash,
                 "deep": deep,
+                "anchors": None if anchored is None else anchored.held,
                 "problems": problems,
             }
         )
@@ -127,6 +134,9 @@ def verify_ledger(
         checked = "chain, artefacts, tables, levels and decisions agree"
         deeply = "; every gate number was recomputed from the artefacts" if deep else ""
         results().print(f"{report.entries} entries, head {report.head.hash}: {checked}{deeply}.", soft_wrap=True)
+        if anchored is not None:
+            others = f"; {anchored.others} are of other ledgers" if anchored.others else ""
+            results().print(f"It extends {anchored.held} anchors, the last at row {anchored.last}{others}.")
     else:
         for problem in problems:
             results().print(str(problem), soft_wrap=True)
@@ -266,3 +276,9 @@ def _campaign_id(path: Path, given: str | None) -> str | None:
         which = "names several campaigns" if found else "is no campaign"
         raise UserError(f"--campaign is {given!r}, which {which} of {path}; choose one of: {known}")
     return found[0]
+
+
+app.command("backup", short_help="Copy the ledger and its artefacts, verified.")(upkeep.backup_ledger)
+app.command("restore", short_help="Make a workspace from a backup.")(upkeep.restore_ledger)
+app.command("anchor", short_help="Note the head where agents cannot write.")(anchoring.anchor)
+app.command("collect", short_help="Remove what no row names.")(upkeep.collect)

@@ -11,6 +11,7 @@ import typer
 from theodolite.cli.campaign_commands import NewWorkspace
 from theodolite.cli.console import print_json, results
 from theodolite.cli.exit_codes import ExitCode
+from theodolite.cli.room import room_warnings
 from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import LEDGER_FILE, workspace_of
 
@@ -43,11 +44,14 @@ def plan(
         ledger = stack.enter_context(Ledger.open(path, read_only=True)) if path.is_file() else None
         update = stack.enter_context(counted("Computing power", 1))
         found = forecast(setting, ledger, lambda done, total, title: update(done, title, total))
+    warnings = room_warnings(setting)
     if as_json:
-        print_json(found)
+        print_json({**vars(found), "warnings": warnings})
     else:
         describe_setting(setting)
         _print(found, str(folder) if ledger is not None else None)
+        for warning in warnings:
+            results().print(warning, style="bold yellow", soft_wrap=True)
     if found.conflicts:
         raise typer.Exit(ExitCode.BAD_INPUT)
 

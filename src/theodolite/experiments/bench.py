@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from theodolite.canonical import digest
 from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials
 
 if TYPE_CHECKING:
@@ -84,18 +83,16 @@ class Bench:
         return _kept(self._benches, (job.variant, job.split, job.fitted), make)
 
     def _capture(self, variant_text: str) -> Any:
-        from theodolite.measurements import Variant, VariantKind
-        from theodolite.models.capture import load_capture, save_capture
+        from theodolite.measurements import Variant
+        from theodolite.models.capture import capture_name, load_capture, save_capture
 
         def load() -> Any:
-            variant = Variant.parse(variant_text)
-            version = "capture-3" if variant.kind is VariantKind.RANDOM_EMBEDDING else "capture-2"
-            key = digest([self._model_sha256, self._cells.sha256, variant_text, version])
-            path = Path(self._materials.cache) / f"{key}.safetensors"
+            name = capture_name(self._model_sha256, self._cells.sha256, variant_text)
+            path = Path(self._materials.cache) / name
             # Workers that want the same capture at once wait for the first of them instead of each taking it.
             with _alone(path.with_suffix(".lock")):
                 if not path.is_file():
-                    save_capture(path, self._take(variant))
+                    save_capture(path, self._take(Variant.parse(variant_text)))
             return load_capture(path)
 
         return _kept(self._captures, variant_text, load)

@@ -14,12 +14,16 @@ from theodolite.experiments.registration import Power
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting
 from theodolite.gates import CATALOGUE_VERSION
+from theodolite.gates.memo import Memo
 from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores, Variant, VariantKind
 from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind, Ledger, entry_id, slot_id
 from theodolite.tools import Tool, get_tool
 
 __all__ = ["Event", "Journal", "Labelled", "Members", "StepError", "judged_shape", "labelled", "with_labels"]
+
+_PARSED = 512
+"""Records kept: those of a round of a hundred slots, of any campaign."""
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
@@ -65,7 +69,7 @@ class Journal:
         self.power = Power(setting)
         self._runner = runner
         self.notify = notify or (lambda event: None)
-        self._parsed: dict[tuple[str, str], BaseModel] = {}
+        self._parsed: Memo[BaseModel] = Memo(_PARSED)
 
     def subject(self, round_number: int, slot: int) -> str:
         """Return the subject under which a slot's rows stand."""
@@ -85,11 +89,11 @@ class Journal:
         return self.ledger.has(entry_id(self.setting.campaign_id, kind, round=round_number, slot=slot))
 
     def _parse(self, kind: type[Parsed], entry: Entry, field: str | None = None) -> Parsed:
-        """Return the record in an entry's payload, or under one field of it; it is checked the first time only."""
-        key = (entry.hash, field or "")
-        if key not in self._parsed:
-            self._parsed[key] = kind.model_validate(entry.payload if field is None else entry.payload[field])
-        found = self._parsed[key]
+        """Return the record in an entry's payload, or under one field of it; what was checked lately is not again."""
+        found = self._parsed.get(
+            (entry.hash, field or ""),
+            lambda: kind.model_validate(entry.payload if field is None else entry.payload[field]),
+        )
         assert isinstance(found, kind)
         return found
 

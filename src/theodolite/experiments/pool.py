@@ -42,6 +42,7 @@ class Task:
     job: JobSpec
     attempts: int = 0
     outcome: JobOutcome | None = None
+    error: OSError | None = None
     deaths: list[str] = field(default_factory=list)
 
 
@@ -115,6 +116,8 @@ class Pool:
         """
         with self._changed:
             while task.outcome is None:
+                if task.error is not None:
+                    raise task.error
                 if self._error is not None:
                     raise self._error
                 if self._closing:
@@ -228,12 +231,23 @@ class Pool:
             self._blame(place)  # the model alone is more than a job may hold
         if place.task is None:
             return
-        if status == "machine":
-            raise OSError(str(answer["reason"]))
+        if status == "disk":
+            self._refuse(place, OSError(answer["errno"], answer["said"], answer["file"]))
+            return
         if status == "done" and self._result_of(place.task.job) != answer["sha256"]:
             self._end(place, "tool_error", "the result file is not what the worker wrote, or no measurement", answer)
         else:
             self._end(place, status, str(answer.get("reason", "")), answer)
+
+    def _refuse(self, place: _Place, error: OSError) -> None:
+        """Give a task back to whoever waits: that a disk is full says nothing of the job."""
+        task = place.task
+        assert task is not None
+        place.task = None
+        self._book.give_up(task.job, place.worker.pid, place.seconds, str(error))
+        with self._changed:
+            task.error = error
+            self._changed.notify_all()
 
     def _result_of(self, job: JobSpec) -> str | None:
         """Return the hash of a job's result, None if there is none that can be read; such a file is removed."""

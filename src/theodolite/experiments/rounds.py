@@ -207,44 +207,46 @@ class CampaignRun(Controls):
         return str(entry.payload["prereg_sha256"]) if entry is not None else None
 
     def record(self, round_number: int) -> None:
-        """Settle levels and verdicts in registration order and write them."""
+        """Settle levels and verdicts in registration order and write them: all of the round, or none."""
         advisory = cache(partial(is_advisory_now, self.ledger))
-        for slot, plan in self.plans(round_number).items():
-            subject = self.subject(round_number, slot)
-            if self._has(EntryKind.VERDICT, round_number, slot):
-                turn_recorded(self.ledger, subject)  # the one that was recorded when the campaign died
-                continue
-            judgement = self.judgement(round_number, slot)
-            failure = self._entry(EntryKind.FAILURE, round_number, slot)
-            observed = spends(judgement) if judgement is not None else bool(failure and failure.payload["observed"])
-            place = self._place(plan, observed=observed)
-            if judgement is None:
-                settlement = settle_failure(plan, place)
-            else:
-                second = self.reviewed(2, round_number, slot)
-                advised = second is not None and advisory(second.reviewer)
-                held = cap_of(second, advisory=advised, binding=self._binding(round_number, slot))
-                settlement = settle(
-                    plan,
-                    judgement,
-                    place,
-                    cap=held.cap,
-                    block_reused=plan.block.reused,
-                    advisory=held.advisory,
+        # It takes milliseconds, and is of no use in part: a full disk or a sudden end leaves all verdicts or none.
+        with self.ledger.batch():
+            for slot, plan in self.plans(round_number).items():
+                subject = self.subject(round_number, slot)
+                if self._has(EntryKind.VERDICT, round_number, slot):
+                    turn_recorded(self.ledger, subject)  # the one that was recorded when the campaign died
+                    continue
+                judgement = self.judgement(round_number, slot)
+                failure = self._entry(EntryKind.FAILURE, round_number, slot)
+                observed = spends(judgement) if judgement is not None else bool(failure and failure.payload["observed"])
+                place = self._place(plan, observed=observed)
+                if judgement is None:
+                    settlement = settle_failure(plan, place)
+                else:
+                    second = self.reviewed(2, round_number, slot)
+                    advised = second is not None and advisory(second.reviewer)
+                    held = cap_of(second, advisory=advised, binding=self._binding(round_number, slot))
+                    settlement = settle(
+                        plan,
+                        judgement,
+                        place,
+                        cap=held.cap,
+                        block_reused=plan.block.reused,
+                        advisory=held.advisory,
+                    )
+                self._put(
+                    EntryKind.VERDICT,
+                    subject,
+                    {
+                        "prereg_sha256": plan.sha256,
+                        "hypothesis_id": plan.hypothesis.id,
+                        "claim_key": plan.hypothesis.claim.key,
+                        "settlement": settlement.model_dump(mode="json"),
+                    },
+                    round_number,
+                    slot,
                 )
-            self._put(
-                EntryKind.VERDICT,
-                subject,
-                {
-                    "prereg_sha256": plan.sha256,
-                    "hypothesis_id": plan.hypothesis.id,
-                    "claim_key": plan.hypothesis.claim.key,
-                    "settlement": settlement.model_dump(mode="json"),
-                },
-                round_number,
-                slot,
-            )
-            turn_recorded(self.ledger, subject)
+                turn_recorded(self.ledger, subject)
 
     def _binding(self, round_number: int, slot: int) -> list[ReviewerCap]:
         """Return the caps that bind whoever reviewed: of controls that were ordered, and of people."""

@@ -115,7 +115,7 @@ class LocalRunner:
         Raises
         ------
         OSError
-            If the disk is full or cannot be written to: nothing is recorded of the job, and it can be asked for again.
+            If the disk is full or cannot be written to: that says nothing of the job, which can be asked for again.
         """
         # Not a generator itself: the jobs are to be under way before anybody waits for the first of them.
         return self._outcomes([self._take(job) for job in jobs])
@@ -129,7 +129,7 @@ class LocalRunner:
 
     def _take(self, job: JobSpec) -> Task:
         known = self._open.get(job.sha256)
-        if known is not None:
+        if known is not None and known.error is None:
             return known
         task = Task(job)
         result = self._orders.result(job)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ class BaselineLoci:
     effects: dict[str, float] = field(default_factory=dict)
 
 
-@cache
+@lru_cache(maxsize=4_096)
 def derived_seed(root: int, name: str, *purpose: str) -> int:
     """Return the seed for a purpose of a campaign of this root seed and name."""
     said = digest([name, *purpose])

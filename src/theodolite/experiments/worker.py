@@ -8,7 +8,6 @@ end of it; it cannot be taken for an answer.
 from __future__ import annotations
 
 import contextlib
-import errno
 import faulthandler
 import json
 import os
@@ -20,13 +19,11 @@ from typing import Any
 
 from theodolite.experiments.jobs import JobSpec, Orders
 from theodolite.experiments.watchdog import start_watchdog
-from theodolite.files import write_atomically
+from theodolite.files import is_disk_trouble, write_atomically
 
 __all__ = ["main"]
 
 _LONGEST_REASON = 2000
-_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO})
-"""Errors of the machine and not of a tool: they end no hypothesis, and the job is run again once they are mended."""
 
 
 def _peak_bytes() -> int:
@@ -43,12 +40,14 @@ def _forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
+def _of_the_disk(error: OSError) -> dict[str, Any]:
+    """Return the answer that says nothing of the job: the campaign stops, and measures it once it can be written."""
+    return {"status": "disk", "errno": error.errno, "said": error.strerror or str(error), "file": error.filename}
+
+
 def _answer(orders: Orders, job: JobSpec, bench: Any) -> dict[str, Any]:
     """Run a job and say how it ended."""
     from theodolite.canonical import sha256_bytes
-
-    def machine(error: OSError) -> dict[str, Any]:
-        return {"status": "machine", "reason": f"{error.strerror or error} ({error.filename or job.tool})"}
 
     try:
         if isinstance(bench, Exception):
@@ -56,8 +55,8 @@ def _answer(orders: Orders, job: JobSpec, bench: Any) -> dict[str, Any]:
         content = bench.run(job)
     except OSError as error:
         traceback.print_exc()
-        if error.errno in _MACHINE:
-            return machine(error)
+        if is_disk_trouble(error):
+            return _of_the_disk(error)
         return {"status": "tool_error", "reason": f"{type(error).__name__}: {error}"[:_LONGEST_REASON]}
     except Exception as error:  # noqa: BLE001  a worker reports whatever a tool raises and lives on
         traceback.print_exc()
@@ -66,7 +65,7 @@ def _answer(orders: Orders, job: JobSpec, bench: Any) -> dict[str, Any]:
         write_atomically(orders.result(job), content)
     except OSError as error:
         traceback.print_exc()
-        return machine(error)
+        return _of_the_disk(error)
     return {"status": "done", "sha256": sha256_bytes(content)}
 
 

@@ -9,13 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.canonical import digest
 from theodolite.files import write_atomically
+from theodolite.measurements import Variant, VariantKind
 from theodolite.models.protocol import FoundationModel
 
-__all__ = ["Capture", "capture", "load_capture", "save_capture"]
+__all__ = ["CAPTURE_SUFFIX", "Capture", "capture", "capture_name", "load_capture", "save_capture"]
 
 CELLS_PER_STEP = 4
 """Few, so that the attention of a step fits into memory that is reused: fresh pages cost more than the arithmetic."""
+
+CAPTURE_SUFFIX = ".safetensors"
+"""How the names of captures end."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,12 @@ def capture(
         (attention / n_cells).astype(np.float32),
         model.read_out,
     )
+
+
+def capture_name(model_sha256: str, cells_sha256: str, variant: str) -> str:
+    """Return the name of the file that a capture is kept under, from the hashes of what it is of."""
+    version = "capture-3" if Variant.parse(variant).kind is VariantKind.RANDOM_EMBEDDING else "capture-2"
+    return f"{digest([model_sha256, cells_sha256, variant, version])}{CAPTURE_SUFFIX}"
 
 
 def save_capture(path: Path, taken: Capture) -> None:

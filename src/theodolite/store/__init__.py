@@ -24,7 +24,9 @@ from theodolite.store.agent_records import (
     StopReason,
 )
 from theodolite.store.agent_view import RETIRE_AFTER, AgentView, agent_view
+from theodolite.store.anchors import Anchor, AnchorCheck, anchor_of, check_anchors, write_anchor
 from theodolite.store.artefacts import ArtefactStore
+from theodolite.store.backup import Copied, backup, restore
 from theodolite.store.chain import Entry, Head
 from theodolite.store.counts import (
     BlockUse,
@@ -45,21 +47,29 @@ from theodolite.store.counts import (
     trials_given,
 )
 from theodolite.store.diff import Difference, diff
+from theodolite.store.disk_errors import file_words, free_words
 from theodolite.store.errors import (
     ArtefactCorrupt,
     ArtefactError,
     ArtefactMissing,
     LedgerBusy,
     LedgerConflict,
+    LedgerDamaged,
+    LedgerDiskError,
     LedgerError,
     LedgerExists,
     LedgerFormatError,
+    LedgerFull,
     LedgerNetworkFolder,
     LedgerNotFound,
     LedgerPayloadError,
     LedgerReadOnly,
     LedgerRefused,
+    LedgerUnreachable,
+    PlaceError,
+    UpkeepError,
 )
+from theodolite.store.folders import network_file_system
 from theodolite.store.invalidations import (
     InvalidatedRecord,
     InvalidatedRow,
@@ -70,6 +80,7 @@ from theodolite.store.invalidations import (
 )
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
 from theodolite.store.ledger import Ledger
+from theodolite.store.naming import named_hashes
 from theodolite.store.ops import InboxItem, JobRow, JobState, LeaseRow, Ops, SessionRow, TimingRow
 from theodolite.store.payloads import Payload
 from theodolite.store.project_slots import SlotStatus
@@ -97,6 +108,7 @@ from theodolite.store.queries import (
 )
 from theodolite.store.rebuild import rebuild
 from theodolite.store.records import RefusalCode, ReviewTrialRecord, ToolCheckRecord
+from theodolite.store.room import LEAST_BYTES, LEAST_FILES, Concern, existing, folder_concerns, ledger_concerns
 from theodolite.store.rows import (
     BlockRow,
     CampaignRow,
@@ -113,12 +125,16 @@ from theodolite.store.rows import (
     ToolCheckRow,
     TrialRow,
 )
-from theodolite.store.verify import Problem, VerifyReport, verify
+from theodolite.store.verify import Problem, VerifyReport, verify, verify_chain
 
 __all__ = [
+    "LEAST_BYTES",
+    "LEAST_FILES",
     "RETIRE_AFTER",
     "WARN_AT",
     "AgentView",
+    "Anchor",
+    "AnchorCheck",
     "ApprovalRecord",
     "ArtefactCorrupt",
     "ArtefactError",
@@ -130,8 +146,10 @@ __all__ = [
     "BudgetName",
     "CallStatus",
     "CampaignRow",
+    "Concern",
     "ControlName",
     "ControlRecord",
+    "Copied",
     "Difference",
     "Entry",
     "EntryKind",
@@ -150,14 +168,18 @@ __all__ = [
     "Ledger",
     "LedgerBusy",
     "LedgerConflict",
+    "LedgerDamaged",
+    "LedgerDiskError",
     "LedgerError",
     "LedgerExists",
     "LedgerFormatError",
+    "LedgerFull",
     "LedgerNetworkFolder",
     "LedgerNotFound",
     "LedgerPayloadError",
     "LedgerReadOnly",
     "LedgerRefused",
+    "LedgerUnreachable",
     "LookRow",
     "MalformedCode",
     "ModelCallRecord",
@@ -166,6 +188,7 @@ __all__ = [
     "NodeRecord",
     "NullRow",
     "Payload",
+    "PlaceError",
     "Problem",
     "ReferenceRow",
     "RefusalCode",
@@ -186,8 +209,11 @@ __all__ = [
     "ToolCheckRow",
     "TrialRow",
     "TrialTally",
+    "UpkeepError",
     "VerifyReport",
     "agent_view",
+    "anchor_of",
+    "backup",
     "block_observed",
     "block_retired",
     "block_returned",
@@ -195,27 +221,36 @@ __all__ = [
     "block_seen_before",
     "block_supports",
     "block_use",
-    "open_block_observed",
     "budget_marks",
     "campaign_of",
     "campaign_rows",
+    "check_anchors",
     "diff",
     "entry_counts",
     "entry_id",
+    "existing",
+    "file_words",
+    "folder_concerns",
+    "free_words",
     "gate_rows",
     "hypothesis_rows",
     "invalidated_rows",
     "invalidation_rows",
+    "ledger_concerns",
     "look_rows",
     "model_call_rows",
+    "named_hashes",
+    "network_file_system",
     "null_rows",
+    "open_block_observed",
     "rebuild",
     "reference_rows",
     "refusal_rows",
     "registered_count",
-    "rejected_rungs",
     "registered_ids",
+    "rejected_rungs",
     "rejudgement_rows",
+    "restore",
     "review_rows",
     "round_bits",
     "round_count",
@@ -231,4 +266,6 @@ __all__ = [
     "trial_tallies",
     "trials_given",
     "verify",
+    "verify_chain",
+    "write_anchor",
 ]

@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from theodolite.store.chain import GENESIS, Entry, Head, entry_hash, entry_seal
+from theodolite.store.chain import GENESIS, Entry, Head, entry_hash_of_text, entry_seal
 from theodolite.store.compare import first_difference
-from theodolite.store.entries import read_entry
 from theodolite.store.errors import LedgerConflict, LedgerRefused
 from theodolite.store.kinds import EntryKind
-from theodolite.store.project import project
-from theodolite.store.schema import entry_table
+from theodolite.store.project import driver, project
 
 __all__ = ["append_entry", "last_head", "recorded_entry"]
 
-_COLUMNS = entry_table.c
-_BY_ID = select(entry_table).where(_COLUMNS.id == bindparam("wanted"))
-_LAST = select(_COLUMNS.seq, _COLUMNS.hash, _COLUMNS.seal).order_by(_COLUMNS.seq.desc()).limit(1)
-_INSERT = insert(entry_table)
+# Plain statements: an append runs each of them, and building them anew would take longer than running them.
+_COLUMNS = "seq, id, kind, subject, payload, prev_hash, hash, at, seal"
+_BY_ID = f"SELECT {_COLUMNS} FROM entry WHERE id = ?"
+_LAST = "SELECT seq, hash, seal FROM entry ORDER BY seq DESC LIMIT 1"
+_INSERT = f"INSERT INTO entry ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def recorded_entry(connection: Connection, id: str) -> Entry | None:
     """Return the entry with this id, or None."""
-    row = connection.execute(_BY_ID, {"wanted": id}).one_or_none()
-    return None if row is None else read_entry(row)
+    row = driver(connection).execute(_BY_ID, (id,)).fetchone()
+    if row is None:
+        return None
+    seq, id, kind, subject, payload, *rest = row
+    return Entry(seq, id, EntryKind(kind), subject, json.loads(payload), *rest)
 
 
 def last_head(connection: Connection) -> Head:
     """Return the end of the chain."""
-    row = connection.execute(_LAST).one_or_none()
-    return Head(0, GENESIS, GENESIS) if row is None else Head(row.seq, row.hash, row.seal)
+    row = driver(connection).execute(_LAST).fetchone()
+    return Head(0, GENESIS, GENESIS) if row is None else Head(*row)
 
 
 def append_entry(
@@ -67,23 +70,12 @@ def append_entry(
         return _same(recorded, kind, subject, content, once=once)
     head = last_head(connection)
     seq = head.seq + 1
-    hash = entry_hash(seq, id, kind, subject, content, head.hash)
+    hash = entry_hash_of_text(seq, id, kind, subject, text, head.hash)
     entry = Entry(seq, id, kind, subject, content, head.hash, hash, at, entry_seal(head.seal, hash, at))
-    row = {
-        "seq": seq,
-        "id": id,
-        "kind": kind.value,
-        "subject": subject,
-        "payload": text,
-        "prev_hash": entry.prev_hash,
-        "hash": hash,
-        "at": at,
-        "seal": entry.seal,
-    }
     try:
-        connection.execute(_INSERT, row)
-    except IntegrityError as error:
-        raise LedgerRefused(f"entry {id!r} for {subject!r} was refused: {error.orig}") from error
+        driver(connection).execute(_INSERT, (seq, id, kind.value, subject, text, head.hash, hash, at, entry.seal))
+    except sqlite3.IntegrityError as error:
+        raise LedgerRefused(f"entry {id!r} for {subject!r} was refused: {error}") from error
     try:
         project(connection, entry)
     except IntegrityError as error:

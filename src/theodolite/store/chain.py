@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from theodolite.canonical import digest, sha256_bytes
+from theodolite.canonical import canonical_json, digest, sha256_bytes
 from theodolite.store.kinds import EntryKind
 
-__all__ = ["FORMAT", "GENESIS", "Entry", "Head", "entry_hash", "entry_seal"]
+__all__ = ["FORMAT", "GENESIS", "Entry", "Head", "entry_hash", "entry_hash_of_text", "entry_seal"]
 
 FORMAT = "theodolite ledger 1"
 GENESIS = sha256_bytes(FORMAT.encode())
@@ -63,6 +63,16 @@ class Head:
 def entry_hash(seq: int, id: str, kind: str, subject: str, payload: Mapping[str, Any], prev_hash: str) -> str:
     """Return the hash of an entry: SHA-256 of the canonical JSON of all that does not depend on when it was written."""
     return digest({"seq": seq, "id": id, "kind": kind, "subject": subject, "payload": payload, "prev_hash": prev_hash})
+
+
+def entry_hash_of_text(seq: int, id: str, kind: str, subject: str, payload: str, prev_hash: str) -> str:
+    """Return :func:`entry_hash` of a payload that is canonical JSON already; it is not written a second time."""
+    around = (
+        canonical_json({"id": id, "kind": kind}),
+        canonical_json({"prev_hash": prev_hash, "seq": seq, "subject": subject}),
+    )
+    # Keys are sorted, and "payload" comes between these two groups.
+    return sha256_bytes(f'{around[0][:-1]},"payload":{payload},{around[1][1:]}'.encode())
 
 
 def entry_seal(prev_seal: str, hash: str, at: str) -> str:

@@ -11,10 +11,9 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool, StaticPool
 
-__all__ = ["BUSY_SECONDS", "connect_sqlite", "file_engine", "memory_engine"]
+from theodolite.store.disk_errors import BUSY_SECONDS
 
-BUSY_SECONDS = 30.0
-"""How long a connection waits for another one's write."""
+__all__ = ["connect_sqlite", "file_engine", "memory_engine"]
 
 
 def connect_sqlite(path: Path, *, read_only: bool) -> sqlite3.Connection:

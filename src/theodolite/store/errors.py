@@ -8,14 +8,20 @@ __all__ = [
     "ArtefactMissing",
     "LedgerBusy",
     "LedgerConflict",
+    "LedgerDamaged",
+    "LedgerDiskError",
     "LedgerError",
     "LedgerExists",
     "LedgerFormatError",
+    "LedgerFull",
     "LedgerNetworkFolder",
     "LedgerNotFound",
     "LedgerPayloadError",
     "LedgerReadOnly",
     "LedgerRefused",
+    "LedgerUnreachable",
+    "PlaceError",
+    "UpkeepError",
 ]
 
 
@@ -52,7 +58,31 @@ class LedgerPayloadError(LedgerError):
 
 
 class LedgerReadOnly(LedgerError):
-    """A ledger opened for reading was asked to write."""
+    """A ledger was asked to write that was opened for reading, or whose file or folder cannot be written."""
+
+
+class LedgerFull(LedgerError):
+    """The disk has no room for what was to be written; nothing of it was."""
+
+
+class LedgerDiskError(LedgerError):
+    """The disk, a quota or a limit of the process refused a read or a write of the ledger's file."""
+
+
+class LedgerUnreachable(LedgerError):
+    """The file is there, and cannot be opened."""
+
+
+class LedgerDamaged(LedgerError):
+    """SQLite finds the file damaged."""
+
+
+class PlaceError(LedgerError):
+    """A folder has no room for what is to be written, or cannot be written at all."""
+
+
+class UpkeepError(LedgerError):
+    """A backup, a restore, an anchor or a collection that cannot be made as asked."""
 
 
 class LedgerBusy(LedgerError):

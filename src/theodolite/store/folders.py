@@ -6,7 +6,7 @@ from pathlib import Path
 
 from theodolite.store.errors import LedgerNetworkFolder
 
-__all__ = ["NETWORK_FILE_SYSTEMS", "file_system_of", "refuse_network_folder"]
+__all__ = ["NETWORK_FILE_SYSTEMS", "file_system_of", "network_file_system", "refuse_network_folder"]
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {
@@ -48,6 +48,15 @@ def file_system_of(folder: Path, mounts: str) -> str | None:
     return best[1]
 
 
+def network_file_system(folder: Path, mounts: Path = Path("/proc/mounts")) -> str | None:
+    """Return the type of the network file system that a folder lies on; None on a local one, or if nothing is known."""
+    try:
+        kind = file_system_of(folder, mounts.read_text(errors="replace"))
+    except OSError:
+        return None
+    return kind if kind in NETWORK_FILE_SYSTEMS else None
+
+
 def refuse_network_folder(folder: Path, mounts: Path = Path("/proc/mounts")) -> None:
     """Raise if a folder lies on a network file system; where there is no ``/proc/mounts`` nothing is known.
 
@@ -56,12 +65,8 @@ def refuse_network_folder(folder: Path, mounts: Path = Path("/proc/mounts")) -> 
     LedgerNetworkFolder
         Naming the folder and the file system.
     """
-    try:
-        text = mounts.read_text(errors="replace")
-    except OSError:
-        return
-    kind = file_system_of(folder, text)
-    if kind in NETWORK_FILE_SYSTEMS:
+    kind = network_file_system(folder, mounts)
+    if kind is not None:
         raise LedgerNetworkFolder(
             f"{folder} is on a network file system ({kind}), on which SQLite's write-ahead log can corrupt the ledger; "
             "put the workspace on a local disk (scratch of the login node, /tmp) and copy it when the campaign is done"

@@ -13,15 +13,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
 from theodolite.store.appending import append_entry, last_head, recorded_entry
 from theodolite.store.artefacts import ArtefactStore
+from theodolite.store.batches import Batch
 from theodolite.store.chain import Entry, Head
-from theodolite.store.database import BUSY_SECONDS, file_engine, memory_engine
+from theodolite.store.database import file_engine, memory_engine
+from theodolite.store.disk_errors import disk_error
 from theodolite.store.entries import read_entry
 from theodolite.store.errors import (
-    LedgerBusy,
+    LedgerConflict,
     LedgerExists,
     LedgerFormatError,
     LedgerNotFound,
@@ -80,6 +82,7 @@ class Ledger:
         self._scratch = scratch
         self._lock = threading.RLock()
         self._read = Remembered()
+        self._batch = Batch()
         self.ops = Ops(self)
 
     @classmethod
@@ -209,6 +212,10 @@ class Ledger:
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
+        if self._batch.connection is not None:
+            # What a batch has appended is seen by its own thread, and by nobody else yet.
+            yield self._batch.connection
+            return
         # In memory all threads share one connection, so that reads must wait for a write as well.
         guard: AbstractContextManager[Any] = self._lock if write or self.path is None else nullcontext()
         try:
@@ -218,13 +225,11 @@ class Ledger:
                 connection.begin(),
             ):
                 yield connection
-        except OperationalError as error:
-            if "locked" not in str(error.orig):
+        except (DatabaseError, sqlite3.Error) as error:
+            known = disk_error(error.orig if isinstance(error, DatabaseError) else error, self.path)
+            if known is None:
                 raise
-            raise LedgerBusy(
-                f"{self!r} was locked by another process for {BUSY_SECONDS:g} s; one coordinator writes a ledger, "
-                "look for a second one or for a program that has the file open"
-            ) from error
+            raise known from error
 
     def read(self) -> AbstractContextManager[Connection]:
         """Open a read transaction: everything read inside it is of one moment."""
@@ -272,9 +277,51 @@ class Ledger:
 
     def _append(self, kind: EntryKind | str, id: str, subject: str, payload: Payload, *, once: bool) -> Entry:
         known, text = checked_payload(kind, id, subject, payload)
-        with self.write() as connection:
-            entry = append_entry(connection, known, id, subject, text, self.now(), once=once)
-        return self._read.put(entry)
+        try:
+            with self.write() as connection:
+                entry = append_entry(connection, known, id, subject, text, self.now(), once=once)
+        except BaseException as error:
+            self._batch.broken = error
+            raise
+        return self._remember(entry)
+
+    def _remember(self, entry: Entry) -> Entry:
+        """Keep an entry for whoever asks for it next; one that may still be undone, only once it is recorded."""
+        if self._batch.connection is None:
+            return self._read.put(entry)
+        self._batch.appended.append(entry)
+        return entry
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Let everything that this thread writes inside share one transaction: all of it is recorded, or nothing.
+
+        Reads of this thread see what it has written. Keep it short: nobody else can write meanwhile. A batch inside a
+        batch is part of it.
+
+        Raises
+        ------
+        LedgerReadOnly
+            If the ledger was opened for reading.
+        LedgerConflict
+            If an append inside failed and its error was swallowed: nothing is recorded then.
+        """
+        batch = self._batch
+        if batch.connection is not None:
+            yield
+            return
+        try:
+            with self.write() as connection:
+                batch.connection, batch.appended, batch.broken = connection, [], None
+                yield
+                if batch.broken is not None:
+                    raise LedgerConflict(
+                        f"nothing of the batch was recorded, for one of its entries was refused: {batch.broken}"
+                    ) from batch.broken
+        finally:
+            batch.connection = None
+        for entry in batch.appended:
+            self._read.put(entry)
 
     # --- reading
 
@@ -285,7 +332,7 @@ class Ledger:
             return known
         with self.read() as connection:
             found = recorded_entry(connection, id)
-        return None if found is None else self._read.put(found)
+        return None if found is None else self._remember(found)
 
     def has(self, id: str) -> bool:
         """Return True if there is an entry with this id."""

@@ -6,11 +6,11 @@ stream with another budget), and the append with it.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from theodolite.store import tables
 from theodolite.store.chain import Entry
@@ -31,18 +31,20 @@ from theodolite.store.records import (
     parse,
 )
 
-__all__ = ["project"]
+__all__ = ["driver", "project"]
 
-_NEW = upsert(tables.counter)
-_COUNTED = _NEW.on_conflict_do_update(
-    index_elements=["kind"],
-    set_={
-        "entries": tables.counter.c.entries + 1,
-        "last_seq": _NEW.excluded.last_seq,
-        "last_id": _NEW.excluded.last_id,
-        "last_hash": _NEW.excluded.last_hash,
-    },
+_COUNTED = (
+    "INSERT INTO counter (kind, entries, last_seq, last_id, last_hash) VALUES (?, 1, ?, ?, ?) "
+    "ON CONFLICT (kind) DO UPDATE SET entries = entries + 1, last_seq = excluded.last_seq, "
+    "last_id = excluded.last_id, last_hash = excluded.last_hash"
 )
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's own connection, in the same transaction."""
+    found = connection.connection.driver_connection
+    assert isinstance(found, sqlite3.Connection)
+    return found
 
 
 def project(connection: Connection, entry: Entry) -> None:
@@ -61,16 +63,7 @@ def project(connection: Connection, entry: Entry) -> None:
     handler = _HANDLERS.get(entry.kind)
     if handler is not None:
         handler(connection, entry, record)
-    connection.execute(
-        _COUNTED,
-        {
-            "kind": entry.kind.value,
-            "entries": 1,
-            "last_seq": entry.seq,
-            "last_id": entry.id,
-            "last_hash": entry.hash,
-        },
-    )
+    driver(connection).execute(_COUNTED, (entry.kind.value, entry.seq, entry.id, entry.hash))
 
 
 def _campaign(connection: Connection, entry: Entry, record: CampaignRecord) -> None:

@@ -18,7 +18,7 @@ def rebuild(ledger: Ledger) -> int:
     LedgerFormatError
         If the chain itself is broken: projections made from it would hide the damage.
     """
-    problems = verify_chain(ledger)
+    problems = verify_chain(ledger).problems
     if problems:
         raise LedgerFormatError(
             f"{ledger!r} is not rebuilt because its chain is broken: {problems[0]}; restore it from a copy first"

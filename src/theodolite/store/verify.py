@@ -86,9 +86,10 @@ def verify(
     return _Verification(store, expected_head).run(ledger)
 
 
-def verify_chain(ledger: Ledger | Path | str) -> tuple[Problem, ...]:
-    """Return what is wrong with the chain alone: no artefacts, no projections but the count of rows."""
-    return _Verification(None, None, projections=False).run(ledger).problems
+def verify_chain(ledger: Ledger | Path | str, *, artefacts: Path | None = None) -> VerifyReport:
+    """Verify the chain alone, with its artefacts where their folder is given: no projections but the count of rows."""
+    store = None if artefacts is None else ArtefactStore(artefacts)
+    return _Verification(store, None, projections=False).run(ledger)
 
 
 def _connect(ledger: Ledger | Path | str) -> sqlite3.Connection:

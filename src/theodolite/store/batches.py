@@ -1,0 +1,29 @@
+"""Several appends in one transaction: what a thread has written and not committed yet."""
+
+from __future__ import annotations
+
+import threading
+
+from sqlalchemy import Connection
+
+from theodolite.store.chain import Entry
+
+__all__ = ["Batch"]
+
+
+class Batch(threading.local):
+    """The transaction that the appends of a thread share, None outside of a batch.
+
+    Attributes
+    ----------
+    connection
+        Holds the write lock.
+    appended
+        Entries that others see once it is committed.
+    broken
+        The error of an append that left half of an entry behind; such a transaction is not committed.
+    """
+
+    connection: Connection | None = None
+    appended: list[Entry]
+    broken: BaseException | None = None
