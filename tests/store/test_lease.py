@@ -21,16 +21,15 @@ with Ledger.open(sys.argv[1]) as ledger, ledger.coordinator("the other"):
 
 def test_a_second_coordinator_is_refused_by_name_and_process(ledger):
     with ledger.coordinator("first"):
-        lease = ledger.ops.lease()
-        assert lease is not None
-        assert (lease.name, lease.pid) == ("first", os.getpid())
+        (lease,) = ledger.ops.leases()
+        assert (lease.name, lease.pid, lease.alive) == ("first", os.getpid(), True)
         with (
             Ledger.open(ledger.path) as again,
             pytest.raises(LedgerBusy, match=f"'first', process {os.getpid()}"),
             again.coordinator("second"),
         ):
             pass
-    assert ledger.ops.lease() is None
+    assert ledger.ops.leases() == []
     with ledger.coordinator("second"):
         pass
 
@@ -63,6 +62,4 @@ def test_another_process_holds_it_until_it_is_killed(ledger):
         holder.kill()
         holder.communicate()
     with ledger.coordinator("mine"):
-        lease = ledger.ops.lease()
-        assert lease is not None
-        assert lease.name == "mine"
+        assert [(row.name, row.alive) for row in ledger.ops.leases()] == [("mine", True)]

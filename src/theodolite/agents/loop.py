@@ -260,7 +260,9 @@ def run_campaign(
 def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
     from langgraph.checkpoint.sqlite import SqliteSaver
 
-    with SqliteSaver.from_conn_string(str(run.setting.workspace.checkpoints)) as saver:
+    checkpoints = run.setting.workspace.checkpoints(run.setting.campaign_id)
+    checkpoints.parent.mkdir(exist_ok=True)
+    with SqliteSaver.from_conn_string(str(checkpoints)) as saver:
         graph = _graph(saver)
         # Checkpoints are expendable: none is worth waiting for the disk, as SQLite would after every node.
         saver.conn.execute("PRAGMA synchronous=NORMAL")

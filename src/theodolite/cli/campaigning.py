@@ -138,12 +138,12 @@ def _spending(spec: CampaignSpec) -> str:
 
 
 def run_in_workspace(setting: Setting, *, who: str) -> Finished:
-    """Run a prepared campaign, or continue it, under the lease of its ledger.
+    """Run a prepared campaign, or continue it, under the lease of its split and its error stream.
 
     Raises
     ------
     LedgerError
-        If the ledger cannot be opened or another process coordinates it.
+        If the ledger cannot be opened, or another process coordinates all of it, this split or this stream.
     StepError
         If the campaign cannot go on.
     """
@@ -152,7 +152,7 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
         from theodolite.calibration.plants import seal_round
         from theodolite.calibration.toolcheck import check_tool
         from theodolite.experiments import CampaignRun, Event, LocalRunner, StepError, Workspace
-        from theodolite.store import Ledger
+        from theodolite.store import Ledger, split_scope, stream_scope
 
         place = setting.workspace
         if not place.ledger.is_file():
@@ -161,9 +161,11 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
         Workspace.at(place.folder, place.cache)
         ledger = Ledger.open(place.ledger, create=True)
     halt = Halt()
+    # Levels are settled in the order of the stream, so campaigns that share one wait for each other too.
+    scopes = (split_scope(setting.split.sha256), stream_scope(setting.spec.error.stream))
     with (
         ledger,
-        ledger.coordinator(who),
+        ledger.coordinator(who, scopes, setting.campaign_id),
         CampaignProgress() as progress,
         LocalRunner(setting.materials(), timeout_s=setting.spec.budget.job_timeout_s, log=place.worker_log) as runner,
         halt_on_signals(halt, say),

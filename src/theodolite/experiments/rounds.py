@@ -200,7 +200,7 @@ class CampaignRun(Controls):
 
     def record(self, round_number: int) -> None:
         """Settle levels and verdicts in registration order and write them."""
-        advisory = cache(partial(is_advisory_now, self.ledger))
+        advisory = cache(partial(is_advisory_now, self.ledger, campaign=self.setting.campaign_id))
         for slot, plan in self.plans(round_number).items():
             if self._has(EntryKind.VERDICT, round_number, slot):
                 continue

@@ -25,6 +25,7 @@ from theodolite.store.agent_records import (
 )
 from theodolite.store.agent_view import RETIRE_AFTER, AgentView, agent_view
 from theodolite.store.artefacts import ArtefactStore
+from theodolite.store.beside import Beside, beside
 from theodolite.store.chain import Entry, Head
 from theodolite.store.counts import (
     BlockUse,
@@ -61,8 +62,9 @@ from theodolite.store.errors import (
     LedgerRefused,
 )
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
+from theodolite.store.lease import WHOLE_LEDGER, LeaseRow, split_scope, stream_scope
 from theodolite.store.ledger import Ledger
-from theodolite.store.ops import InboxItem, JobRow, JobState, LeaseRow, SessionRow, TimingRow
+from theodolite.store.ops import InboxItem, JobRow, JobState, SessionRow, TimingRow
 from theodolite.store.payloads import Payload
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import (
@@ -108,12 +110,14 @@ from theodolite.store.verify import Problem, VerifyReport, verify
 __all__ = [
     "RETIRE_AFTER",
     "WARN_AT",
+    "WHOLE_LEDGER",
     "AgentView",
     "ApprovalRecord",
     "ArtefactCorrupt",
     "ArtefactError",
     "ArtefactMissing",
     "ArtefactStore",
+    "Beside",
     "BlockRow",
     "BlockUse",
     "BudgetMark",
@@ -171,6 +175,7 @@ __all__ = [
     "TrialTally",
     "VerifyReport",
     "agent_view",
+    "beside",
     "block_observed",
     "block_retired",
     "block_returned",
@@ -204,7 +209,9 @@ __all__ = [
     "slot_id",
     "slots_of_round",
     "spending",
+    "split_scope",
     "stream_rows",
+    "stream_scope",
     "stream_state",
     "stream_use",
     "tool_check_rows",
