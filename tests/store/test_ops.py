@@ -24,7 +24,7 @@ def test_attempts_at_a_job_are_counted(ledger):
         ledger.ops.finish_job("b", JobState.DONE)
 
 
-def test_jobs_that_a_dead_coordinator_left_running_are_released(ledger: Ledger) -> None:
+def test_jobs_that_a_dead_coordinator_left_running_are_released(ledger):
     ledger.ops.start_job("a", campaign="one", what="attention.edges at layer 2", worker_pid=17)
     ledger.ops.start_job("b", campaign="two")
     ledger.ops.start_job("c", campaign="one")
