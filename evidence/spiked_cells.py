@@ -28,7 +28,7 @@ from lib.spikes import Spike, SpikedRunner
 
 from theodolite.claims import Direction, Hypothesis, Verdict
 from theodolite.experiments import CampaignRun, CampaignSpec, Setting, Workspace, prepare
-from theodolite.experiments.worker import Bench
+from theodolite.experiments.bench import Bench
 from theodolite.store import EntryKind, Ledger, hypothesis_rows
 from theodolite.tools import get_tool
 

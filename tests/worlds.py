@@ -28,7 +28,7 @@ from theodolite.experiments import (
     Workspace,
     prepare,
 )
-from theodolite.experiments.worker import Bench
+from theodolite.experiments.bench import Bench
 from theodolite.files import write_atomically
 from theodolite.models.compact import CompactConfig, CompactTransformer, save_checkpoint
 from theodolite.store import HypothesisRow, Ledger, hypothesis_rows

@@ -11,7 +11,7 @@ import numpy as np
 
 from theodolite.data import Reference
 from theodolite.experiments import JobOutcome, JobSpec, Materials
-from theodolite.experiments.worker import Bench
+from theodolite.experiments.bench import Bench
 from theodolite.files import write_atomically
 from theodolite.models.capture import Capture
 from theodolite.tools import ToolError

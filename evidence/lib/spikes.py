@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from lib.in_process import InProcessRunner
 from theodolite.experiments import JobSpec, Setting
+from theodolite.experiments.bench import Bench
 from theodolite.experiments.setting import adjustment_of
-from theodolite.experiments.worker import Bench
 from theodolite.gates.catalogue2.views import adjusted_score
 from theodolite.measurements import Coexpression, GeneScores, PairScores, load_measurement
 from theodolite.tools import Tool, ToolParams

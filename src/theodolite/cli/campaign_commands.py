@@ -87,6 +87,10 @@ def init(
 def run(
     file: Annotated[Path, typer.Argument(help="The campaign file.")],
     workspace: NewWorkspace = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=256, help="Worker processes, in place of the file's number; no result depends on it."),
+    ] = None,
 ) -> None:
     """Run a campaign file; the same file again continues where it stopped.
 
@@ -97,7 +101,7 @@ def run(
     folder = workspace_of(file, workspace)
     setting = prepared(file, folder)
     describe_setting(setting)
-    finished = run_in_workspace(setting, who=f"theodolite run {file}")
+    finished = run_in_workspace(setting, who=f"theodolite run {file}", workers=workers)
     show_finished(folder, finished)
     leave(finished)
 

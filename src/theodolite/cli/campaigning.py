@@ -137,8 +137,10 @@ def _spending(spec: CampaignSpec) -> str:
     return f"; at most {', '.join(part for part in parts if part)}"
 
 
-def run_in_workspace(setting: Setting, *, who: str) -> Finished:
+def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) -> Finished:
     """Run a prepared campaign, or continue it, under the lease of its split and its error stream.
+
+    ``workers`` takes the place of the number in its file; nothing that is recorded depends on it.
 
     Raises
     ------
@@ -167,7 +169,7 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
         ledger,
         ledger.coordinator(who, scopes, setting.campaign_id),
         CampaignProgress() as progress,
-        LocalRunner(setting.materials(), timeout_s=setting.spec.budget.job_timeout_s, log=place.worker_log) as runner,
+        LocalRunner.for_campaign(setting, ledger.ops, workers=workers) as runner,
         halt_on_signals(halt, say),
     ):
 

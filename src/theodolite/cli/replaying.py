@@ -54,8 +54,7 @@ def replay(
         again = replace(setting, workspace=place)
         original = stack.enter_context(Ledger.open(folder / LEDGER_FILE, read_only=True))
         progress = stack.enter_context(CampaignProgress())
-        timeout = setting.spec.budget.job_timeout_s
-        runner = stack.enter_context(LocalRunner(again.materials(), timeout_s=timeout, log=place.worker_log))
+        runner = stack.enter_context(LocalRunner.for_campaign(again))
         found = replay_campaign(again, original, scratch, runner, trials=seal_round, notify=progress)
     if as_json:
         print_json(found)

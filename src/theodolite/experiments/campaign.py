@@ -56,7 +56,7 @@ class ErrorSpec(Closed):
 class BudgetSpec(Record):
     """How much the campaign may do; what is not given has no limit, but where a language model is named."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"wall_time_s", "tokens", "money", "looks", "repeats"})
+    later: ClassVar[frozenset[str]] = frozenset({"job_memory_mb", "wall_time_s", "tokens", "money", "looks", "repeats"})
 
     experiments: int = Field(default=16, ge=1, le=5_000, description="hypotheses to register")
     retire_after: int | None = Field(
@@ -65,6 +65,12 @@ class BudgetSpec(Record):
         description="tries of an instrument without a support after which it is left alone; null: never",
     )
     job_timeout_s: float = Field(default=600, gt=0, description="seconds after which one job is killed")
+    job_memory_mb: int | None = Field(
+        default=None,
+        ge=64,
+        le=2**40,
+        description="resident memory in MiB that a worker may hold, its model included, before its job is killed",
+    )
     wall_time_s: float | None = Field(
         default=None, gt=0, le=1e12, description="seconds to run, over all sessions together"
     )
@@ -99,7 +105,7 @@ class CampaignSpec(Record):
     which continues the error stream and the hold-out blocks of the ledger.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"agents", "approve"})
+    later: ClassVar[frozenset[str]] = frozenset({"agents", "approve", "workers"})
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="lower-case letters, digits and hyphens")
     seed: int = Field(default=1, ge=0, description="root of every random number of the campaign")
@@ -125,6 +131,13 @@ class CampaignSpec(Record):
         default="continue", description="when no fresh hold-out block is left: go on, tagged, or stop"
     )
     threads: int = Field(default=2, ge=1, le=256, description="torch threads of a worker")
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=256,
+        description="worker processes; where not given one a GPU, else the cores divided by threads. No row depends on "
+        "it, and the campaign is the same with another number",
+    )
     agents: AgentsSpec | None = Field(
         default=None, description="language models; the offline planner and reviewer else"
     )
@@ -189,8 +202,11 @@ class CampaignSpec(Record):
 
     @property
     def words(self) -> dict[str, Any]:
-        """The file as plain data without the places of its inputs, for which their content hashes stand."""
-        words = self.model_dump(mode="json", exclude={"model", "references", "families", "plugins"})
+        """The file as plain data without the places of its inputs, for which their content hashes stand.
+
+        The number of workers is left out too: nothing that is recorded depends on it.
+        """
+        words = self.model_dump(mode="json", exclude={"model", "references", "families", "plugins", "workers"})
         del words["cells"]["source"]
         if self.agents is not None:
             words["agents"].pop("prompts", None)
@@ -242,6 +258,7 @@ budget:
   experiments: 16       # hypotheses to register
   retire_after: 6       # tries of an instrument without a support after which it is left alone; null for never
   job_timeout_s: 600    # a job that takes longer is killed and leaves an `error` row
+  # job_memory_mb: 8000 # MiB that a worker may hold; a job that takes it further is killed likewise
   # wall_time_s: 28800  # seconds to run, over all sessions together
   # tokens: 2000000     # of language models, in and out; money: US dollars, by your price table
   # looks: 320          # looks at discovery genes that a language model may take; repeats: 20
@@ -267,7 +284,8 @@ sesoi:                  # smallest effects of interest, in AUROC - 0.5
 # approve: registrations  # or verdicts, or both: people approve before it goes on (`theodolite approve`)
 
 spent_blocks: continue  # when no fresh hold-out block is left: continue (tagged) or stop
-threads: 2              # torch threads of the worker
+threads: 2              # torch threads of a worker
+# workers: 2            # worker processes; the cores divided by threads where not given. No result depends on it
 """
 
 

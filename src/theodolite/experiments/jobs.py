@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from theodolite.canonical import digest
@@ -10,7 +11,7 @@ from theodolite.claims import Sha256
 from theodolite.experiments.campaign import CellsSpec
 from theodolite.records import Closed
 
-__all__ = ["FIT_AXES", "JobOutcome", "JobSpec", "Materials"]
+__all__ = ["FIT_AXES", "JobOutcome", "JobSpec", "Materials", "Orders"]
 
 FIT_AXES = "fit.axes"
 """The built-in job that fits the axes of every layer on discovery genes."""
@@ -63,20 +64,26 @@ class JobOutcome(Closed):
     job_sha256
         The job.
     status
-        ``done``; ``tool_error`` if the tool raised; ``timeout``, ``crash`` if its process was killed or died.
+        ``done``; ``tool_error`` if the tool raised or its result cannot be read; ``timeout`` if it was killed for
+        outliving its time; ``memory`` if it was killed for what it held, or never begun for what it would need;
+        ``crash`` if its worker died in every attempt.
     content_file
         File with the measurement's bytes, for ``done``.
     reason
-        Why it did not end well.
-    seconds
-        Wall time; kept in the operations tables, never in the chain.
+        Why it did not end well; the same wherever and whenever it ends so.
+    seconds, peak_bytes, attempts, output
+        Wall time, largest resident memory of the worker, how often it was begun, and the end of what it printed; kept
+        in the operations tables and the log, never in the chain.
     """
 
     job_sha256: str
-    status: Literal["done", "tool_error", "timeout", "crash"]
+    status: Literal["done", "tool_error", "timeout", "memory", "crash"]
     content_file: str | None = None
     reason: str = ""
     seconds: float = 0.0
+    peak_bytes: int | None = None
+    attempts: int = 0
+    output: str = ""
 
 
 class Materials(Closed):
@@ -110,3 +117,22 @@ class Materials(Closed):
     cache: str
     threads: int
     plugins: tuple[str, ...] = ()
+
+
+class Orders(Closed):
+    """What a worker is told before its first job.
+
+    Attributes
+    ----------
+    materials
+        Where its inputs are.
+    memory_bytes
+        Resident memory that it and what it starts may hold together, None for no limit.
+    """
+
+    materials: Materials
+    memory_bytes: int | None = None
+
+    def result(self, job: JobSpec) -> Path:
+        """Return where the result of a job is, or will be."""
+        return Path(self.materials.results) / job.sha256

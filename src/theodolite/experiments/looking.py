@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from theodolite.canonical import sha256_bytes
 from theodolite.claims import Relation
 from theodolite.data import DISCOVERY, Reference
-from theodolite.experiments.jobs import JobSpec
+from theodolite.experiments.jobs import JobOutcome, JobSpec
 from theodolite.experiments.journal import Event, Journal, StepError, judged_shape
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting, adjustment_of
@@ -25,6 +25,10 @@ from theodolite.store import Entry, EntryKind, Ledger, entry_id
 from theodolite.tools import Tool, ToolParams
 
 __all__ = ["Look", "Looking"]
+
+
+def _look_name(job: JobSpec) -> str:
+    return f"{job.tool}-{job.sha256[:12]}"
 
 
 _MARGIN = tuple(item.name for item in fields(Margin))
@@ -77,19 +81,32 @@ class Looking(Journal):
         wanted = [
             (tool, params) for tool in self.setting.tools for params in tool.params.enumerate(self.setting.model_shape)
         ]
+        self._begin_looks(wanted)
         for done, (tool, params) in enumerate(wanted):
             self.notify(Event("explore", done, len(wanted), f"{tool.name} {params.locus()}"))
             yield self.look(tool, params)
         self.notify(Event("explore", len(wanted), len(wanted)))
 
+    def _begin_looks(self, wanted: Sequence[tuple[Tool, ToolParams]]) -> None:
+        """Let workers take every look that is not recorded yet; each is asked for again, in order, and waits there."""
+        jobs = {
+            self._look_id(job): job
+            for job in (
+                self._tool_job(tool, params.model_dump(mode="json"), DISCOVERY, "main") for tool, params in wanted
+            )
+        }
+        self._runner.submit([job for identifier, job in jobs.items() if not self.ledger.has(identifier)])
+
+    def _look_id(self, job: JobSpec) -> str:
+        return entry_id(self.setting.campaign_id, EntryKind.LOOK, name=_look_name(job))
+
     def _look_at(self, tool: Tool, params: ToolParams) -> Look:
         """Return the recorded look at a place, taken now if there is none."""
         plain = params.model_dump(mode="json")
         job = self._tool_job(tool, plain, DISCOVERY, "main")
-        name = f"{tool.name}-{job.sha256[:12]}"
-        identifier = entry_id(self.setting.campaign_id, EntryKind.LOOK, name=name)
+        identifier = self._look_id(job)
         if not self.ledger.has(identifier):
-            self._look(tool, plain, job, name)
+            self._look(tool, plain, job, _look_name(job))
         found = self._known(identifier).payload["effects"]
         effects = {key: (float(item["effect"]), int(item["n"])) for key, item in found.items()}
         margins = {
@@ -127,9 +144,8 @@ class Looking(Journal):
             }
         self._put(EntryKind.LOOK, self.setting.campaign_id, payload, name=name)
 
-    def _effects_of(self, tool: Tool, job: JobSpec) -> dict[str, tuple[float, int]]:
+    def _effects_of(self, tool: Tool, job: JobSpec, outcome: JobOutcome) -> dict[str, tuple[float, int]]:
         """Return what a job shows of every reference, nothing if it failed."""
-        outcome = next(iter(self._runner.submit([job])))
         if outcome.status == "tool_error":
             return {}  # the tool cannot read this place on this baseline, and never will
         if outcome.status != "done":

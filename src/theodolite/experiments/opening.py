@@ -11,7 +11,7 @@ from theodolite.canonical import canonical_json
 from theodolite.claims import Relation
 from theodolite.data import CONFIRMATION, DISCOVERY
 from theodolite.experiments.checking import Check, put_check, unchecked
-from theodolite.experiments.jobs import FIT_AXES
+from theodolite.experiments.jobs import FIT_AXES, JobSpec
 from theodolite.experiments.journal import Event, StepError
 from theodolite.experiments.looking import Looking
 from theodolite.experiments.runner import Runner
@@ -163,6 +163,8 @@ class Opening(Looking):
     def _fit(self) -> dict[str, str]:
         fitted: dict[str, str] = {}
         variants = self.setting.variants
+        wanted = [variant for variant in variants if not self.ledger.has(self._fit_id(variant))]
+        self._runner.submit([self._fit_job(variant) for variant in wanted])
         for done, variant in enumerate(variants):
             self.notify(Event("read the model", done, len(variants), variant))
             fitted[variant] = self.fit_variant(variant)
@@ -178,9 +180,9 @@ class Opening(Looking):
             If they cannot be fitted.
         """
         campaign = self.setting.campaign_id
-        identifier = entry_id(campaign, EntryKind.FIT, name=variant)
+        identifier = self._fit_id(variant)
         if not self.ledger.has(identifier):
-            job = self._job(FIT_AXES, "1", fit_source_sha256(), {}, DISCOVERY, variant)
+            job = self._fit_job(variant)
             outcome = next(iter(self._runner.submit([job])))
             self.ledger.ops.record_timings(job.sha256, {"fit": outcome.seconds})
             if outcome.status != "done":
@@ -193,6 +195,12 @@ class Opening(Looking):
                 name=variant,
             )
         return str(self._known(identifier).payload["artefact"])
+
+    def _fit_id(self, variant: str) -> str:
+        return entry_id(self.setting.campaign_id, EntryKind.FIT, name=variant)
+
+    def _fit_job(self, variant: str) -> JobSpec:
+        return self._job(FIT_AXES, "1", fit_source_sha256(), {}, DISCOVERY, variant)
 
     def _coexpress(self) -> dict[str, str]:
         """Write the co-expression of every part of the split, where a claim holds it fixed; return the artefacts."""
@@ -240,9 +248,10 @@ class Opening(Looking):
     def _best_places(self, variant: str, tool: Tool) -> dict[str, dict[str, Any]]:
         """Return by reference the parameters with the largest effect; either end of an axis will do."""
         best: dict[str, dict[str, Any]] = {}
-        for params in tool.params.enumerate(self.setting.model_shape):
-            plain = params.model_dump(mode="json")
-            effects = self._effects_of(tool, self._tool_job(tool, plain, DISCOVERY, variant))
+        places = [params.model_dump(mode="json") for params in tool.params.enumerate(self.setting.model_shape)]
+        jobs = [self._tool_job(tool, plain, DISCOVERY, variant) for plain in places]
+        for plain, job, outcome in zip(places, jobs, self._runner.submit(jobs), strict=True):
+            effects = self._effects_of(tool, job, outcome)
             for reference, (effect, n) in effects.items():
                 size = abs(effect) if tool.relation is Relation.SEPARATES else effect
                 if reference not in best or size > best[reference]["size"]:

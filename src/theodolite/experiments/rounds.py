@@ -10,7 +10,7 @@ from theodolite.claims import Hypothesis, ReviewerCap
 from theodolite.experiments.approvals import approval_caps
 from theodolite.experiments.controls import Controls, control_cap
 from theodolite.experiments.dossiers import dossier_of
-from theodolite.experiments.jobs import JobOutcome
+from theodolite.experiments.jobs import JobOutcome, JobSpec
 from theodolite.experiments.journal import Event
 from theodolite.experiments.proposals import block_of_round, of_people_alone
 from theodolite.experiments.registration import Refusal, Registrar, block_spent
@@ -127,44 +127,48 @@ class CampaignRun(Controls):
     def run_jobs(self, round_number: int) -> None:
         """Run the jobs of every plan of the round; a job that fails leaves a failure row."""
         plans = self.plans(round_number)
+        jobs = {
+            slot: self._jobs_of(plan)
+            for slot, plan in plans.items()
+            if not (self._has(EntryKind.RESULT, round_number, slot) or self._has(EntryKind.FAILURE, round_number, slot))
+        }
+        # All of them are in flight; what they give is taken in slot order, whichever ended first.
+        outcomes = self._runner.submit([job for mine in jobs.values() for job in mine.values()])
         for done, (slot, plan) in enumerate(plans.items()):
             self.notify(Event("measure", done, len(plans), plan.claim_text))
-            if self._has(EntryKind.RESULT, round_number, slot) or self._has(EntryKind.FAILURE, round_number, slot):
-                continue
-            subject = self.subject(round_number, slot)
-            tool = get_tool(plan.hypothesis.tool.partition("@")[0])
-            block = plan.block.id.rpartition("/")[2]
-            jobs = {
-                name: self._tool_job(tool, params, block, variant) for name, (variant, params) in plan.readings.items()
-            }
-            measurements: dict[str, str] = {}
-            failure: JobOutcome | None = None
-            took: dict[str, float] = {}
-            for name, outcome in zip(jobs, self._runner.submit(jobs.values()), strict=True):
-                took[f"measure {name}"] = outcome.seconds
-                if outcome.status != "done":
-                    failure = failure or outcome
-                else:
-                    measurements[name] = self.ledger.artefacts.put(self._content(outcome))
-            self.ledger.ops.record_timings(subject, took)
-            common = {
-                "prereg_sha256": plan.sha256,
-                "jobs": {name: job.sha256 for name, job in jobs.items()},
-                "measurements": measurements,
-            }
-            if failure is None:
-                self._put(EntryKind.RESULT, subject, common, round_number, slot)
-            else:
-                payload = {
-                    **common,
-                    "phase": "measure",
-                    "code": failure.status,
-                    "reason": failure.reason,
-                    "observed": False,
-                }
-                self._put(EntryKind.FAILURE, subject, payload, round_number, slot)
+            if slot in jobs:
+                ended = {name: next(outcomes) for name in jobs[slot]}
+                self._take_in(round_number, slot, plan, jobs[slot], ended)
         self.notify(Event("measure", len(plans), len(plans)))
         self.run_controls(round_number, plans, {slot: self.reviewed(1, round_number, slot) for slot in plans})
+
+    def _jobs_of(self, plan: Plan) -> dict[str, JobSpec]:
+        """Return the jobs of a plan by the name that its result gives to each measurement."""
+        tool = get_tool(plan.hypothesis.tool.partition("@")[0])
+        block = plan.block.id.rpartition("/")[2]
+        return {name: self._tool_job(tool, params, block, variant) for name, (variant, params) in plan.readings.items()}
+
+    def _take_in(
+        self, round_number: int, slot: int, plan: Plan, jobs: Mapping[str, JobSpec], ended: Mapping[str, JobOutcome]
+    ) -> None:
+        """Write the result of a slot, or its failure with whatever was measured all the same."""
+        subject = self.subject(round_number, slot)
+        self.ledger.ops.record_timings(subject, {f"measure {name}": outcome.seconds for name, outcome in ended.items()})
+        payload: dict[str, Any] = {
+            "prereg_sha256": plan.sha256,
+            "jobs": {name: job.sha256 for name, job in jobs.items()},
+            "measurements": {
+                name: self.ledger.artefacts.put(self._content(outcome))
+                for name, outcome in ended.items()
+                if outcome.status == "done"
+            },
+        }
+        failure = next((outcome for outcome in ended.values() if outcome.status != "done"), None)
+        if failure is None:
+            self._put(EntryKind.RESULT, subject, payload, round_number, slot)
+            return
+        said = {"phase": "measure", "code": failure.status, "reason": failure.reason, "observed": False}
+        self._put(EntryKind.FAILURE, subject, {**payload, **said}, round_number, slot)
 
     def judge(self, round_number: int) -> None:
         """Let the gates judge every result of the round; levels are settled later, at record."""

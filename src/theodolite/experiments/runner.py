@@ -1,35 +1,41 @@
-"""The local runner: one spawned worker, killed as a process group when a job outlives its time."""
+"""Runners: jobs go in, and one outcome each comes out, in the order asked for, whichever ended first."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import queue
-import signal
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from theodolite.experiments.jobs import JobOutcome, JobSpec, Materials
+from theodolite.experiments.jobbook import JobBook
+from theodolite.experiments.jobs import JobOutcome, JobSpec, Materials, Orders
+from theodolite.experiments.machine import memory_bytes, worker_count
+from theodolite.experiments.needs import memory_needed
+from theodolite.experiments.pool import Pool, Task
+from theodolite.experiments.results import readable
+from theodolite.experiments.workers import WorkerLog
+from theodolite.store import Ops
+
+if TYPE_CHECKING:
+    from theodolite.experiments.setting import Setting
 
 __all__ = ["LocalRunner", "Runner"]
 
-# Otherwise glibc returns large buffers at every step and faults their pages in again.
-_ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
-_LAST_LINES = 2000
+_MIB = 2**20
+
+_logger = logging.getLogger(__name__)
 
 
 class Runner(Protocol):
     """Whatever runs jobs: this machine, later a cluster."""
 
     def submit(self, jobs: Iterable[JobSpec]) -> Iterator[JobOutcome]:
-        """Run jobs and yield one outcome each, in the order given."""
+        """Begin to run jobs, all at once as far as there is room, and yield one outcome each, in their order.
+
+        Whoever does not want to wait yet asks again later: a job is run once, however often it is asked for.
+        """
         ...
 
     def close(self) -> None:
@@ -38,14 +44,64 @@ class Runner(Protocol):
 
 
 class LocalRunner:
-    """Runs jobs in one worker process; a job whose result file exists is not run again."""
+    """Runs jobs in a pool of spawned worker processes; a job whose result file exists is not run again.
 
-    def __init__(self, materials: Materials, *, timeout_s: float, log: Path) -> None:
-        self._materials = materials
-        self._timeout_s = timeout_s
-        self._log = log
-        self._process: subprocess.Popen[str] | None = None
-        self._answers: queue.Queue[str | None] = queue.Queue()
+    Parameters
+    ----------
+    materials
+        Where workers find what jobs name.
+    timeout_s
+        Seconds after which a job is killed; loading a model before the first job is not counted.
+    log
+        File for what workers print, bounded.
+    workers
+        Most processes at once; they are started when there is work for them, and stay.
+    job_memory_bytes
+        Resident memory that a worker and what it starts may hold; what the machine has where not given.
+    needs
+        Says how many bytes a job needs at least, None where its instrument does not say; one that needs more than it
+        may hold is not begun.
+    ops, campaign
+        Operations tables of the ledger in which attempts and heartbeats are kept, and for which campaign.
+    """
+
+    def __init__(
+        self,
+        materials: Materials,
+        *,
+        timeout_s: float,
+        log: Path,
+        workers: int = 1,
+        job_memory_bytes: int | None = None,
+        needs: Callable[[JobSpec], int | None] | None = None,
+        ops: Ops | None = None,
+        campaign: str | None = None,
+    ) -> None:
+        self._most = job_memory_bytes or memory_bytes()
+        self._orders = Orders(materials=materials, memory_bytes=self._most)
+        self._needs = needs
+        self._book = JobBook(ops, campaign)
+        self._start = partial(
+            Pool, self._orders, timeout_s=timeout_s, workers=workers, log=WorkerLog(log), book=self._book
+        )
+        self._pool: Pool | None = None
+        self._open: dict[str, Task] = {}
+
+    @classmethod
+    def for_campaign(cls, setting: Setting, ops: Ops | None = None, *, workers: int | None = None) -> Self:
+        """Return the runner that a campaign asks for; ``workers`` takes the place of the number in its file."""
+        spec = setting.spec
+        most = spec.budget.job_memory_mb
+        return cls(
+            setting.materials(),
+            timeout_s=spec.budget.job_timeout_s,
+            log=setting.workspace.worker_log,
+            workers=worker_count(workers or spec.workers, spec.threads),
+            job_memory_bytes=None if most is None else most * _MIB,
+            needs=partial(memory_needed, setting),
+            ops=ops,
+            campaign=setting.campaign_id,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -54,83 +110,59 @@ class LocalRunner:
         self.close()
 
     def submit(self, jobs: Iterable[JobSpec]) -> Iterator[JobOutcome]:
-        """Run jobs in order and yield one outcome each."""
-        for job in jobs:
-            result = Path(self._materials.results) / job.sha256
-            started = time.monotonic()
-            if result.is_file():
-                yield JobOutcome(job_sha256=job.sha256, status="done", content_file=str(result))
-                continue
-            answer = self._ask(job)
-            yield JobOutcome(
-                job_sha256=job.sha256,
-                status=answer["status"],
-                content_file=str(result) if answer["status"] == "done" else None,
-                reason=answer.get("reason", ""),
-                seconds=time.monotonic() - started,
-            )
+        """Begin to run jobs at once, and yield one outcome each, in the order given.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or cannot be written to: nothing is recorded of the job, and it can be asked for again.
+        """
+        # Not a generator itself: the jobs are to be under way before anybody waits for the first of them.
+        return self._outcomes([self._take(job) for job in jobs])
 
     def close(self) -> None:
-        """Stop the worker and everything that it started."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
+        """Stop the workers and everything that they started."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+        self._open.clear()
 
-    def _start(self) -> subprocess.Popen[str]:
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        threads = str(self._materials.threads)
-        with self._log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "theodolite.experiments.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-                env={**os.environ, **_ALLOCATOR, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads},
-            )
-        answers: queue.Queue[str | None] = queue.Queue()
+    def _take(self, job: JobSpec) -> Task:
+        known = self._open.get(job.sha256)
+        if known is not None:
+            return known
+        task = Task(job)
+        result = self._orders.result(job)
+        if result.is_file():
+            if readable(result.read_bytes(), job):
+                task.outcome = JobOutcome(job_sha256=job.sha256, status="done", content_file=str(result))
+                return task
+            _logger.warning("the result of a job cannot be read and is made again", extra={"job": job.sha256})
+            result.unlink()
+        refused = self._refused(job)
+        if refused is not None:
+            task.outcome = JobOutcome(job_sha256=job.sha256, status="memory", reason=refused)
+            return task
+        self._pool = self._pool or self._start()
+        self._open[job.sha256] = task
+        self._pool.add(task)
+        return task
 
-        def read() -> None:
-            if process.stdout is not None:
-                for line in process.stdout:
-                    answers.put(line)
-            answers.put(None)
+    def _refused(self, job: JobSpec) -> str | None:
+        needed = None if self._needs is None else self._needs(job)
+        if needed is None or needed <= self._most:
+            return None
+        return (
+            f"{job.tool} needs at least {-(-needed // _MIB):,} MiB here, and a job may hold {self._most // _MIB:,} MiB "
+            "(budget.job_memory_mb); it was not begun"
+        )
 
-        threading.Thread(target=read, daemon=True).start()
-        self._answers = answers
-        self._process = process
-        self._send(process, self._materials.model_dump_json())
-        return process
-
-    @staticmethod
-    def _send(process: subprocess.Popen[str], line: str) -> None:
-        if process.stdin is not None:
-            process.stdin.write(line + "\n")
-            process.stdin.flush()
-
-    def _ask(self, job: JobSpec) -> dict[str, Any]:
-        try:
-            self._process = self._process or self._start()
-            self._send(self._process, job.model_dump_json())
-            line = self._answers.get(timeout=self._timeout_s)
-        except queue.Empty:
-            self.close()
-            return {
-                "status": "timeout",
-                "reason": f"no answer within {self._timeout_s:g} s; the worker's process group was killed",
-            }
-        except BrokenPipeError:
-            line = None
-        if line is None:
-            return {"status": "crash", "reason": self._obituary()}
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    def _obituary(self) -> str:
-        code = self._process.wait() if self._process is not None else 0
-        self.close()
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return f"the worker died ({how}); its last words are in {self._log.name}"
+    def _outcomes(self, tasks: list[Task]) -> Iterator[JobOutcome]:
+        for task in tasks:
+            outcome = task.outcome
+            if outcome is None:
+                if self._pool is None:
+                    raise RuntimeError(f"the runner was closed before job {task.job.sha256[:12]} had ended")
+                outcome = self._pool.wait(task)
+            self._open.pop(task.job.sha256, None)
+            yield outcome

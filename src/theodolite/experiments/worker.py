@@ -1,156 +1,106 @@
-"""The worker process: reads jobs on standard input, writes result files, answers on standard output.
+"""The worker process: reads jobs on standard input, writes result files, answers on a channel of its own.
 
 It never sees the ledger. A result file appears whole or not at all, under the hash of its job, so that a job is done
-once however often its worker or its coordinator dies.
+once however often its worker or its coordinator dies. What a tool prints goes to the coordinator too, which keeps the
+end of it; it cannot be taken for an answer.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
-import signal
+import resource
 import sys
-import threading
-import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from theodolite.canonical import digest
-from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials
+from theodolite.experiments.jobs import JobSpec, Orders
+from theodolite.experiments.watchdog import start_watchdog
 from theodolite.files import write_atomically
 
-if TYPE_CHECKING:
-    from theodolite.measurements import Variant
-    from theodolite.models.capture import Capture
+__all__ = ["main"]
 
-__all__ = ["Bench", "main"]
-
-
-class Bench:
-    """Rebuilds workbenches from hashes and runs jobs on them; one model and one cell set a process."""
-
-    def __init__(self, materials: Materials) -> None:
-        from theodolite.experiments.inputs import load_cells
-        from theodolite.plugins import find_model, load_plugins
-
-        load_plugins(materials.plugins)
-        self._materials = materials
-        self._cells = load_cells(materials.cells)
-        self._statistics = self._cells.gene_statistics()
-        self._model_sha256, self._model = find_model(materials.model)
-        self._split: dict[str, Any] = json.loads(Path(materials.split_file).read_text(encoding="utf-8"))
-        self._captures: dict[str, Any] = {}
-
-    def run(self, job: JobSpec) -> bytes:
-        """Run one job and return the bytes of its result.
-
-        Raises
-        ------
-        ToolError
-            If what the job names is not what this worker has, or the tool cannot measure.
-        """
-        from theodolite.experiments.workbench import axes_to_bytes, fit_layer_axes
-        from theodolite.plugins import find_tool
-        from theodolite.tools import ToolError
-
-        for what, wanted, found in (
-            ("model", job.model_sha256, self._model_sha256),
-            ("cells", job.cells_sha256, self._cells.sha256),
-            ("split", job.split_sha256, self._split["sha256"]),
-        ):
-            if wanted != found:
-                raise ToolError(f"the {what} changed: the job names {wanted[:12]}, this worker has {found[:12]}")
-        bench = self._workbench(job)
-        if job.tool == FIT_AXES:
-            return axes_to_bytes(fit_layer_axes(bench))
-        instrument = find_tool(job.tool)
-        if (instrument.version, instrument.source_sha256) != (job.version, job.source_sha256):
-            raise ToolError(f"{job.tool} changed since the job was made; start a new campaign")
-        return instrument.measure(bench, instrument.params(**job.params)).to_bytes()
-
-    def _workbench(self, job: JobSpec) -> Any:
-        from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, axes_from_bytes
-        from theodolite.store import ArtefactStore
-
-        taken = self._capture(job.variant)
-        genes = tuple(self._split["parts"][job.split])
-        position = {gene: column for column, gene in enumerate(self._cells.genes)}
-        covariates = self._statistics.matrix(COVARIATES)[[position[gene] for gene in genes]]
-        families = tuple(self._split["families"][gene] for gene in genes)
-        fitted = axes_from_bytes(ArtefactStore(Path(self._materials.artefacts)).get(job.fitted)) if job.fitted else ()
-        regulators = tuple(self._split.get("regulators", {}).get(job.split, ()))
-        return GeneWorkbench(genes, families, covariates, taken, fitted, regulators)
-
-    def _capture(self, variant_text: str) -> Any:
-        from theodolite.measurements import Variant, VariantKind
-        from theodolite.models.capture import load_capture, save_capture
-
-        if variant_text not in self._captures:
-            variant = Variant.parse(variant_text)
-            version = "capture-3" if variant.kind is VariantKind.RANDOM_EMBEDDING else "capture-2"
-            key = digest([self._model_sha256, self._cells.sha256, variant_text, version])
-            path = Path(self._materials.cache) / f"{key}.safetensors"
-            if not path.is_file():
-                save_capture(path, self._take(variant))
-            self._captures[variant_text] = load_capture(path)
-        return self._captures[variant_text]
-
-    def _take(self, variant: Variant) -> Capture:
-        from theodolite.measurements import VariantKind
-        from theodolite.models.capture import capture
-        from theodolite.models.counts import capture_counts
-
-        shuffled = variant.kind is VariantKind.SHUFFLED_INPUT
-        cells = self._cells.shuffled_within_gene(variant.seed) if shuffled else self._cells
-        model = self._model.variant(variant)
-        position = {gene: column for column, gene in enumerate(cells.genes)}
-        values = cells.log1p_cp10k()[:, [position[gene] for gene in model.genes]]
-        if variant.kind is not VariantKind.COUNTS:
-            return capture(model, values)
-        return capture_counts(
-            values,
-            model.genes,
-            n_layers=model.n_layers,
-            n_heads=model.n_heads,
-            width=model.width,
-            read_out=model.read_out is not None,
-        )
+_LONGEST_REASON = 2000
+_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE, errno.EIO})
+"""Errors of the machine and not of a tool: they end no hypothesis, and the job is run again once they are mended."""
 
 
-def _exit_with_parent() -> None:
-    parent = os.getppid()
+def _peak_bytes() -> int:
+    """Return the largest resident memory since it was last forgotten, or of the process where that is not known."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os.killpg(os.getpgrp(), signal.SIGKILL)
 
-    threading.Thread(target=watch, daemon=True).start()
+def _forget_peak() -> None:
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _answer(orders: Orders, job: JobSpec, bench: Any) -> dict[str, Any]:
+    """Run a job and say how it ended."""
+    from theodolite.canonical import sha256_bytes
+
+    def machine(error: OSError) -> dict[str, Any]:
+        return {"status": "machine", "reason": f"{error.strerror or error} ({error.filename or job.tool})"}
+
+    try:
+        if isinstance(bench, Exception):
+            raise bench
+        content = bench.run(job)
+    except OSError as error:
+        traceback.print_exc()
+        if error.errno in _MACHINE:
+            return machine(error)
+        return {"status": "tool_error", "reason": f"{type(error).__name__}: {error}"[:_LONGEST_REASON]}
+    except Exception as error:  # noqa: BLE001  a worker reports whatever a tool raises and lives on
+        traceback.print_exc()
+        return {"status": "tool_error", "reason": f"{type(error).__name__}: {error}"[:_LONGEST_REASON]}
+    try:
+        write_atomically(orders.result(job), content)
+    except OSError as error:
+        traceback.print_exc()
+        return machine(error)
+    return {"status": "done", "sha256": sha256_bytes(content)}
 
 
 def main() -> None:
     """Serve jobs, one JSON line each, until standard input closes."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    _exit_with_parent()
-    materials = Materials.model_validate_json(sys.stdin.readline())
-    import torch
+    orders = Orders.model_validate_json(sys.stdin.readline())
+    start_watchdog(answers.fileno(), orders.memory_bytes)
+    with contextlib.suppress(OSError):
+        # Where memory runs out the kernel is to end the worker, whose job can be run again, and not the coordinator.
+        Path("/proc/self/oom_score_adj").write_text("500")
 
-    torch.set_num_threads(materials.threads)
-    bench: Bench | None = None
-    for line in sys.stdin:
-        job = JobSpec.model_validate_json(line)
-        answer: dict[str, str]
-        try:
-            bench = bench or Bench(materials)
-            write_atomically(Path(materials.results) / job.sha256, bench.run(job))
-            answer = {"status": "done"}
-        except Exception as error:  # noqa: BLE001  a worker reports whatever a tool raises and lives on
-            traceback.print_exc()
-            answer = {"status": "tool_error", "reason": f"{type(error).__name__}: {error}"[:2000]}
+    def say(answer: dict[str, Any]) -> None:
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+    import torch
+
+    from theodolite.experiments.bench import Bench
+
+    torch.set_num_threads(orders.materials.threads)
+    bench: Bench | Exception
+    try:
+        bench = Bench(orders.materials)
+    except Exception as error:  # noqa: BLE001  every job will be told
+        traceback.print_exc()
+        bench = error
+    say({"status": "ready"})
+    for line in sys.stdin:
+        _forget_peak()
+        answer = _answer(orders, JobSpec.model_validate_json(line), bench)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        say({**answer, "peak_bytes": _peak_bytes()})
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ from theodolite.store.errors import (
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
 from theodolite.store.lease import WHOLE_LEDGER, LeaseRow, split_scope, stream_scope
 from theodolite.store.ledger import Ledger
-from theodolite.store.ops import InboxItem, JobRow, JobState, SessionRow, TimingRow
+from theodolite.store.ops import InboxItem, JobRow, JobState, Ops, SessionRow, TimingRow
 from theodolite.store.payloads import Payload
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import (
@@ -136,6 +136,7 @@ __all__ = [
     "JobRow",
     "JobState",
     "LeaseRow",
+    "Ops",
     "Ledger",
     "LedgerBusy",
     "LedgerConflict",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from theodolite.tools import attention, geometry
 from theodolite.tools.places import closed_list, closed_list_defect
 from theodolite.tools.registry import Tool, ToolError, ToolParams, ToolRegistrationError, get_tool, tool, tools
-from theodolite.tools.workbench import Axes, ModelShape, Workbench, fit_axes
+from theodolite.tools.workbench import Axes, BenchSize, ModelShape, Workbench, fit_axes
 
 __all__ = [
     "Axes",
+    "BenchSize",
     "ModelShape",
     "Tool",
     "ToolError",

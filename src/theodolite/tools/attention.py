@@ -12,7 +12,7 @@ from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.measurements import BipartiteScores, PairScores
 from theodolite.tools.bipartite import regulator_rows, regulator_scores
 from theodolite.tools.registry import ToolParams, tool
-from theodolite.tools.workbench import ModelShape, Workbench
+from theodolite.tools.workbench import BenchSize, ModelShape, Workbench
 
 __all__ = ["AttentionEdges", "edges", "regulation"]
 
@@ -38,6 +38,15 @@ class AttentionEdges(ToolParams):
                 yield cls(layer=layer, head=head)
 
 
+def _edges_memory(size: BenchSize, params: AttentionEdges) -> int:
+    # The probabilities, their logarithm, and the mean of both directions: three matrices of eight-byte numbers.
+    return 3 * 8 * size.genes**2
+
+
+def _regulation_memory(size: BenchSize, params: AttentionEdges) -> int:
+    return 8 * size.genes * (size.genes + 2 * size.regulators)
+
+
 @tool(
     family="attention",
     shape=PairScores,
@@ -45,6 +54,7 @@ class AttentionEdges(ToolParams):
     relation=Relation.RANKS_ABOVE,
     unit="natural logarithm of the mean attention probability, both directions averaged",
     version="1",
+    memory=_edges_memory,
 )
 def edges(bench: Workbench, params: AttentionEdges) -> PairScores:
     """Attention between each pair of genes in a layer or a head.
@@ -77,6 +87,7 @@ def edges(bench: Workbench, params: AttentionEdges) -> PairScores:
     unit="natural logarithm of the mean attention probability",
     version="1",
     evidence="e",
+    memory=_regulation_memory,
 )
 def regulation(bench: Workbench, params: AttentionEdges) -> BipartiteScores:
     """Attention that each gene pays to each regulator in a layer or a head.

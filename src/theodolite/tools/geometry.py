@@ -12,7 +12,7 @@ from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.measurements import BipartiteScores, GeneScores, PairScores
 from theodolite.tools.bipartite import regulator_rows, regulator_scores
 from theodolite.tools.registry import ToolParams, tool
-from theodolite.tools.workbench import ModelShape, Workbench
+from theodolite.tools.workbench import BenchSize, ModelShape, Workbench
 
 __all__ = [
     "N_AXES",
@@ -109,6 +109,15 @@ class PairProximity(ToolParams):
                 yield cls(layer=layer, first=first, last=last)
 
 
+def _pairs_memory(size: BenchSize, params: PairProximity) -> int:
+    # Inner products, scores and their mean over both directions: three matrices of eight-byte numbers.
+    return 3 * 8 * size.genes**2
+
+
+def _regulators_memory(size: BenchSize, params: PairProximity) -> int:
+    return 2 * 8 * size.genes * size.regulators
+
+
 @tool(
     family="geometry",
     shape=PairScores,
@@ -117,6 +126,7 @@ class PairProximity(ToolParams):
     unit="minus half the squared distance, squared residual-stream units",
     version="1",
     fits=("axes",),
+    memory=_pairs_memory,
 )
 def pair_proximity(bench: Workbench, params: PairProximity) -> PairScores:
     """Proximity of each pair of genes within a window of singular axes of a layer or of the read-out.
@@ -153,6 +163,7 @@ def pair_proximity(bench: Workbench, params: PairProximity) -> PairScores:
     version="1",
     fits=("axes",),
     evidence="e",
+    memory=_regulators_memory,
 )
 def regulator_proximity(bench: Workbench, params: PairProximity) -> BipartiteScores:
     """Proximity of each regulator to each gene within a window of singular axes of a layer or of the read-out.

@@ -14,7 +14,7 @@ from theodolite.canonical import digest, sha256_bytes
 from theodolite.claims import Locus, Relation
 from theodolite.measurements import SHAPES, Measurement
 from theodolite.origins import built_in, code_sha256, source_file
-from theodolite.tools.workbench import ModelShape, Workbench
+from theodolite.tools.workbench import BenchSize, ModelShape, Workbench
 
 __all__ = ["Tool", "ToolError", "ToolParams", "ToolRegistrationError", "get_tool", "tool", "tools"]
 
@@ -44,6 +44,9 @@ class ToolParams(BaseModel):
 
 class _Measure(Protocol):
     def __call__(self, bench: Workbench, params: Any) -> Measurement: ...
+
+
+_Memory = Callable[[BenchSize, Any], int]
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,9 @@ class Tool:
     source_sha256
         Hash of the function's and its parameters' source, locked in every job. For a plug-in it covers every Python
         file of its package, so that a changed helper makes another tool.
+    memory
+        ``(size: BenchSize, params) -> int``: bytes that a measurement takes at least, from sizes alone, so that a job
+        that cannot fit is refused before it starts. None where nobody can say.
     """
 
     name: str
@@ -90,6 +96,7 @@ class Tool:
     function: _Measure
     source_sha256: str
     evidence: Literal["p", "e"] = "p"
+    memory: _Memory | None = None
 
     @property
     def built_in(self) -> bool:
@@ -155,6 +162,7 @@ def tool(
     version: str,
     fits: tuple[str, ...] = (),
     evidence: Literal["p", "e"] = "p",
+    memory: _Memory | None = None,
 ) -> Callable[[_Measure], Tool]:
     """Register a function ``(bench: Workbench, params: ToolParams subclass) -> Measurement`` as an instrument.
 
@@ -199,6 +207,7 @@ def tool(
             unit=unit,
             fits=fits,
             evidence=evidence,
+            memory=memory,
             params=params,
             function=function,
             source_sha256=_source_sha256(function, params),

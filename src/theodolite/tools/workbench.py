@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Axes", "ModelShape", "Workbench", "fit_axes"]
+__all__ = ["Axes", "BenchSize", "ModelShape", "Workbench", "fit_axes"]
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +25,29 @@ class ModelShape:
     def sites(self) -> tuple[int | None, ...]:
         """Where the model has gene vectors: each layer from the embedding (0) on, then the read-out (None)."""
         return (*range(self.n_layers + 1), *((None,) if self.read_out else ()))
+
+
+@dataclass(frozen=True)
+class BenchSize:
+    """Sizes of a workbench, known before it is made.
+
+    Attributes
+    ----------
+    genes, regulators
+        Genes of the split, and those of them that are regulators.
+    cells
+        Cells of the whole set.
+    width
+        Components of a gene's vector.
+    shape
+        Size of the model.
+    """
+
+    genes: int
+    regulators: int
+    cells: int
+    width: int
+    shape: ModelShape
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,140 @@
+"""The bench of a worker: rebuilds what a job names by hashes, and runs the job on it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from theodolite.canonical import digest
+from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials
+
+if TYPE_CHECKING:
+    from theodolite.measurements import Variant
+    from theodolite.models.capture import Capture
+
+__all__ = ["Bench"]
+
+_KEPT = 16
+"""Workbenches and captures that are kept between jobs; the oldest goes first."""
+
+
+class Bench:
+    """Rebuilds workbenches from hashes and runs jobs on them; one model and one cell set a process."""
+
+    def __init__(self, materials: Materials) -> None:
+        from theodolite.experiments.inputs import load_cells
+        from theodolite.plugins import find_model, load_plugins
+
+        load_plugins(materials.plugins)
+        self._materials = materials
+        self._cells = load_cells(materials.cells)
+        self._statistics = self._cells.gene_statistics()
+        self._model_sha256, self._model = find_model(materials.model)
+        self._split: dict[str, Any] = json.loads(Path(materials.split_file).read_text(encoding="utf-8"))
+        self._captures: OrderedDict[str, Any] = OrderedDict()
+        self._benches: OrderedDict[tuple[str, str, str | None], Any] = OrderedDict()
+
+    def run(self, job: JobSpec) -> bytes:
+        """Run one job and return the bytes of its result.
+
+        Raises
+        ------
+        ToolError
+            If what the job names is not what this worker has, or the tool cannot measure.
+        """
+        from theodolite.experiments.workbench import axes_to_bytes, fit_layer_axes
+        from theodolite.plugins import find_tool
+        from theodolite.tools import ToolError
+
+        for what, wanted, found in (
+            ("model", job.model_sha256, self._model_sha256),
+            ("cells", job.cells_sha256, self._cells.sha256),
+            ("split", job.split_sha256, self._split["sha256"]),
+        ):
+            if wanted != found:
+                raise ToolError(f"the {what} changed: the job names {wanted[:12]}, this worker has {found[:12]}")
+        bench = self._workbench(job)
+        if job.tool == FIT_AXES:
+            return axes_to_bytes(fit_layer_axes(bench))
+        instrument = find_tool(job.tool)
+        if (instrument.version, instrument.source_sha256) != (job.version, job.source_sha256):
+            raise ToolError(f"{job.tool} changed since the job was made; start a new campaign")
+        return instrument.measure(bench, instrument.params(**job.params)).to_bytes()
+
+    def _workbench(self, job: JobSpec) -> Any:
+        from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, axes_from_bytes
+        from theodolite.store import ArtefactStore
+
+        def make() -> Any:
+            taken = self._capture(job.variant)
+            genes = tuple(self._split["parts"][job.split])
+            position = {gene: column for column, gene in enumerate(self._cells.genes)}
+            covariates = self._statistics.matrix(COVARIATES)[[position[gene] for gene in genes]]
+            families = tuple(self._split["families"][gene] for gene in genes)
+            store = ArtefactStore(Path(self._materials.artefacts))
+            fitted = axes_from_bytes(store.get(job.fitted)) if job.fitted else ()
+            regulators = tuple(self._split.get("regulators", {}).get(job.split, ()))
+            return GeneWorkbench(genes, families, covariates, taken, fitted, regulators)
+
+        return _kept(self._benches, (job.variant, job.split, job.fitted), make)
+
+    def _capture(self, variant_text: str) -> Any:
+        from theodolite.measurements import Variant, VariantKind
+        from theodolite.models.capture import load_capture, save_capture
+
+        def load() -> Any:
+            variant = Variant.parse(variant_text)
+            version = "capture-3" if variant.kind is VariantKind.RANDOM_EMBEDDING else "capture-2"
+            key = digest([self._model_sha256, self._cells.sha256, variant_text, version])
+            path = Path(self._materials.cache) / f"{key}.safetensors"
+            # Workers that want the same capture at once wait for the first of them instead of each taking it.
+            with _alone(path.with_suffix(".lock")):
+                if not path.is_file():
+                    save_capture(path, self._take(variant))
+            return load_capture(path)
+
+        return _kept(self._captures, variant_text, load)
+
+    def _take(self, variant: Variant) -> Capture:
+        from theodolite.measurements import VariantKind
+        from theodolite.models.capture import capture
+        from theodolite.models.counts import capture_counts
+
+        shuffled = variant.kind is VariantKind.SHUFFLED_INPUT
+        cells = self._cells.shuffled_within_gene(variant.seed) if shuffled else self._cells
+        model = self._model.variant(variant)
+        position = {gene: column for column, gene in enumerate(cells.genes)}
+        values = cells.log1p_cp10k()[:, [position[gene] for gene in model.genes]]
+        if variant.kind is not VariantKind.COUNTS:
+            return capture(model, values)
+        return capture_counts(
+            values,
+            model.genes,
+            n_layers=model.n_layers,
+            n_heads=model.n_heads,
+            width=model.width,
+            read_out=model.read_out is not None,
+        )
+
+
+def _kept(kept: OrderedDict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:
+    if key not in kept:
+        kept[key] = make()
+        if len(kept) > _KEPT:
+            kept.popitem(last=False)
+    kept.move_to_end(key)
+    return kept[key]
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as file:
+        # The kernel drops it with the process, so that a killed worker keeps nobody waiting.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
