@@ -135,9 +135,8 @@ def survey(structure: PlantedStructure, folder: Path, arm: str, copies: int) -> 
     spec = campaign(folder, arm, len(TOOLS) * len(references))
     workspace = Workspace.at(folder / f"run-{arm}", folder / "cache")
     setting = prepare(spec, workspace, references=references)
-    timeout = spec.budget.job_timeout_s
     with Ledger.open(workspace.ledger, create=True) as ledger:
-        with LocalRunner(setting.materials(), timeout_s=timeout, log=workspace.worker_log) as runner:
+        with LocalRunner.for_campaign(setting, ledger.ops) as runner:
             stopped = run_campaign(CampaignRun(setting, ledger, runner), Planner(), LintReviewer())
         problems = [*verify(ledger).problems, *verify_decisions(ledger, deep=True)]
         found = claims(ledger, kinds)

@@ -208,8 +208,7 @@ def run_all(
     def runner(setting: Setting) -> Runner:
         if setting is spiked:
             return PlantedRunner(setting.materials(), regulon, PLANTED_STRENGTH)
-        timeout = setting.spec.budget.job_timeout_s
-        return LocalRunner(setting.materials(), timeout_s=timeout, log=setting.workspace.worker_log)
+        return LocalRunner.for_campaign(setting, ledger.ops)
 
     everyone = [*settings.values(), spiked]
     became: dict[str, dict[str, int]] = {}

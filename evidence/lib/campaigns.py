@@ -46,7 +46,7 @@ def run_changed(
     setting = prepare(spec, workspace, references=references)
     with (
         Ledger.open(workspace.ledger, create=True) as ledger,
-        LocalRunner(setting.materials(), timeout_s=spec.budget.job_timeout_s, log=workspace.worker_log) as runner,
+        LocalRunner.for_campaign(setting, ledger.ops) as runner,
     ):
         run_campaign(CampaignRun(setting, ledger, runner), Planner(), LintReviewer())
         return Outcome(hypothesis_rows(ledger))

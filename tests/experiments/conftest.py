@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +16,7 @@ import pytest
 from theodolite.claims import Direction, Hypothesis, Locus
 from theodolite.experiments import CampaignRun, prepare
 from theodolite.tools import get_tool
+from theodolite.tools import registry as registry_module
 
 
 @pytest.fixture
@@ -132,3 +138,35 @@ def recorded_as() -> Callable[..., Any]:
         )
 
     return making
+
+
+ODD = ("sleeps", "dies", "raises", "leaks", "segfaults", "garbles", "talks")
+ODD_TOOLS = Path(__file__).with_name("odd_tools.py")
+
+
+@pytest.fixture
+def trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Make the odd tools known here and in every worker; creating the file that is returned makes them misbehave."""
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    (plugins / "sitecustomize.py").write_text("import odd_tools\n")
+    (plugins / "odd_tools.py").write_bytes(ODD_TOOLS.read_bytes())
+    source = str(Path(sys.modules["theodolite"].__file__ or "").parents[1])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugins), source]))
+    monkeypatch.setenv("ODD_TOOLS", str(tmp_path / "trouble"))
+    monkeypatch.setattr(registry_module, "_REGISTRY", dict(registry_module._REGISTRY))
+    found = importlib.util.spec_from_file_location("odd_tools", plugins / "odd_tools.py")
+    assert found is not None and found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    monkeypatch.setitem(sys.modules, "odd_tools", module)
+    found.loader.exec_module(module)
+    yield tmp_path / "trouble"
+
+
+@pytest.fixture
+def odd_setting(small_world: Any, tmp_path: Path, trouble: Path) -> Any:
+    """Resolve a campaign whose tools misbehave, with results of its own: such tests count who ran what."""
+    spec = small_world.spec(tools=(*(f"odd.{name}" for name in ODD), "geometry.axis_separation"))
+    workspace = small_world.workspace(tmp_path / "ledger")
+    # Captures are shared, results are not: this test counts who ran what.
+    return replace(prepare(spec, replace(workspace, cache=tmp_path / "cache")))

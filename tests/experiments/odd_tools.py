@@ -5,6 +5,8 @@ The file, named by ``ODD_TOOLS``, is absent while a campaign explores, so that l
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import signal
 import subprocess
@@ -18,7 +20,7 @@ from pydantic import Field
 
 from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.measurements import GeneScores
-from theodolite.tools import ModelShape, ToolError, ToolParams, Workbench, tool
+from theodolite.tools import BenchSize, ModelShape, ToolError, ToolParams, Workbench, tool
 
 
 class OddPlace(ToolParams):
@@ -84,3 +86,96 @@ def prints(bench: Workbench, params: OddPlace) -> GeneScores:
     print('{"status": "done", "reason": "printed by a tool"}', flush=True)
     os.write(1, b"not even a line")
     return norms(bench, params.layer, prints.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_e", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def leaks(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Take memory, touch it and never give it back."""
+    held = []
+    while trouble() is not None:
+        held.append(bytearray(b"x" * 2**24))
+    return norms(bench, params.layer, leaks.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_f", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def breeds(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Let a child take the memory, and wait for it."""
+    if trouble() is not None:
+        code = "held = []\nwhile True: held.append(bytearray(b'x' * 2**24))"
+        subprocess.run([sys.executable, "-c", code], check=False)
+    return norms(bench, params.layer, breeds.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_g", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def segfaults(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Read where nothing may be read."""
+    if trouble() is not None:
+        ctypes.string_at(0)
+    return norms(bench, params.layer, segfaults.unit)
+
+
+class Garbage(GeneScores):
+    """A measurement that passes for one until it is written."""
+
+    def to_bytes(self) -> bytes:
+        return os.urandom(1000) if trouble() is not None else super().to_bytes()
+
+
+@tool(family="odd", shape=GeneScores, object="odd_h", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def garbles(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Return what is written as bytes that nobody can read."""
+    found = norms(bench, params.layer, garbles.unit)
+    return Garbage(found.genes, found.score, found.families, found.covariate_names, found.covariates, found.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_i", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def talks(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Print a gigabyte, then a last word."""
+    if trouble() is not None:
+        page = b"all work and no play\n" * 50_000
+        for _ in range(1024):
+            os.write(1, page)
+        print("the last word", flush=True)
+    return norms(bench, params.layer, talks.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_j", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def grips(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Sleep in compiled code that never lets the interpreter go, with a child beside it; the first time only."""
+    if (path := trouble()) is not None and not path.with_name("pids").exists():
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        part = path.with_name("pids.part")
+        part.write_text(f"{os.getpid()} {child.pid}")
+        part.replace(path.with_name("pids"))
+        ctypes.PyDLL(None).sleep(600)
+    return norms(bench, params.layer, grips.unit)
+
+
+def _too_much(size: BenchSize, params: OddPlace) -> int:
+    return 2**50 * size.genes
+
+
+@tool(
+    family="odd", shape=GeneScores, object="odd_k", relation=Relation.SEPARATES, unit="squared norm", version="1",
+    memory=_too_much,
+)  # fmt: skip
+def gapes(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Say beforehand that no machine has the memory."""
+    raise AssertionError("this was never to be begun")
+
+
+@tool(family="odd", shape=GeneScores, object="odd_l", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def dies_once(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Die the first time, as a worker does that somebody kills."""
+    if (path := trouble()) is not None and not path.with_name("died").exists():
+        path.with_name("died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return norms(bench, params.layer, dies_once.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_m", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def fills(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Meet a full disk, as anything may that writes."""
+    if trouble() is not None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "scratch")
+    return norms(bench, params.layer, fills.unit)

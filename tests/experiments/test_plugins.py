@@ -138,7 +138,7 @@ def test_a_worker_loads_the_plugins_of_its_campaign(
     assert setting.model.name == "own-model"
     with (
         Ledger.open(setting.workspace.ledger, create=True) as ledger,
-        LocalRunner(setting.materials(), timeout_s=120, log=setting.workspace.worker_log) as runner,
+        LocalRunner.for_campaign(setting, ledger.ops) as runner,
     ):
         run = CampaignRun(setting, ledger, runner, check=recorded_as(3))
         run.open()

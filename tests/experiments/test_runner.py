@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,103 +13,32 @@ from typing import Any
 
 import psutil
 import pytest
+from odd_jobs import gone, make_job, pids, start_runner
 
 from theodolite.claims import Direction, Hypothesis
-from theodolite.experiments import CampaignRun, JobSpec, LocalRunner, prepare
+from theodolite.experiments import CampaignRun
 from theodolite.measurements import load_measurement
 from theodolite.store import Ledger, hypothesis_rows, stream_state
-from theodolite.tools import get_tool
-from theodolite.tools import registry as registry_module
-
-ODD_TOOLS = Path(__file__).with_name("odd_tools.py")
-PATIENCE = 120.0
-"""Seconds that a healthy worker may take to start on a busy machine."""
 
 
-@pytest.fixture
-def trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Make the odd tools known here and in every worker; creating the file that is returned makes them misbehave."""
-    plugins = tmp_path / "plugins"
-    plugins.mkdir()
-    (plugins / "sitecustomize.py").write_text("import odd_tools\n")
-    (plugins / "odd_tools.py").write_bytes(ODD_TOOLS.read_bytes())
-    source = str(Path(sys.modules["theodolite"].__file__ or "").parents[1])
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(plugins), source]))
-    monkeypatch.setenv("ODD_TOOLS", str(tmp_path / "trouble"))
-    monkeypatch.setattr(registry_module, "_REGISTRY", dict(registry_module._REGISTRY))
-    found = importlib.util.spec_from_file_location("odd_tools", plugins / "odd_tools.py")
-    assert found is not None and found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    monkeypatch.setitem(sys.modules, "odd_tools", module)
-    found.loader.exec_module(module)
-    yield tmp_path / "trouble"
-
-
-def gone(pid: int, within: float = 15.0) -> bool:
-    """Return whether a process ends within some seconds."""
-    until = time.monotonic() + within
-    while time.monotonic() < until:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def pids(trouble: Path, within: float = PATIENCE) -> list[int]:
-    until = time.monotonic() + within
-    while not (trouble.with_name("pids")).is_file():
-        assert time.monotonic() < until, "the tool never started"
-        time.sleep(0.05)
-    return [int(word) for word in trouble.with_name("pids").read_text().split()]
-
-
-def make_job(setting: Any, tool: str, layer: int = 0, **changes: Any) -> JobSpec:
-    instrument = get_tool(tool)
-    job = JobSpec(
-        tool=instrument.name,
-        version=instrument.version,
-        source_sha256=instrument.source_sha256,
-        params={"layer": layer},
-        model_sha256=setting.model.sha256,
-        cells_sha256=setting.cells.sha256,
-        split_sha256=setting.split.sha256,
-        split="discovery",
-        variant="main",
-        seed=1,
-    )
-    return job.model_copy(update=changes)
-
-
-@pytest.fixture
-def setting(small_world: Any, tmp_path: Path, trouble: Path) -> Any:
-    spec = small_world.spec(tools=("odd.sleeps", "odd.dies", "odd.raises", "geometry.axis_separation"))
-    workspace = small_world.workspace(tmp_path / "ledger")
-    # Captures are shared, results are not: this test counts who ran what.
-    return replace(prepare(spec, replace(workspace, cache=tmp_path / "cache")))
-
-
-def start_runner(setting: Any, timeout_s: float = PATIENCE) -> LocalRunner:
-    return LocalRunner(setting.materials(), timeout_s=timeout_s, log=setting.workspace.worker_log)
-
-
-def test_a_worker_process_gives_what_its_code_gives_here(setting: Any, small_world: Any, tmp_path: Path) -> None:
-    here = replace(setting, workspace=replace(setting.workspace, cache=tmp_path / "another-cache"))
-    jobs = [make_job(setting, "odd.prints"), make_job(setting, "odd.raises", layer=1, variant="untrained(3)")]
-    with start_runner(setting) as runner:
+def test_a_worker_process_gives_what_its_code_gives_here(odd_setting: Any, small_world: Any, tmp_path: Path) -> None:
+    here = replace(odd_setting, workspace=replace(odd_setting.workspace, cache=tmp_path / "another-cache"))
+    jobs = [make_job(odd_setting, "odd.prints"), make_job(odd_setting, "odd.raises", layer=1, variant="untrained(3)")]
+    with start_runner(odd_setting) as runner:
         elsewhere = [Path(str(outcome.content_file)).read_bytes() for outcome in runner.submit(jobs)]
     direct = [Path(str(outcome.content_file)).read_bytes() for outcome in small_world.runner(here).submit(jobs)]
     assert elsewhere == direct
     assert load_measurement(elsewhere[0]).sha256 != load_measurement(elsewhere[1]).sha256
 
 
-def test_a_result_is_written_once_and_never_made_again(setting: Any) -> None:
-    job = make_job(setting, "odd.raises")
-    with start_runner(setting) as runner:
+def test_a_result_is_written_once_and_never_made_again(odd_setting: Any) -> None:
+    job = make_job(odd_setting, "odd.raises")
+    with start_runner(odd_setting) as runner:
         (first,) = runner.submit([job])
         assert first.status == "done"
         before = Path(str(first.content_file)).stat()
         (again,) = runner.submit([job])
-    with start_runner(setting) as fresh:
+    with start_runner(odd_setting) as fresh:
         (later,) = fresh.submit([job])
         assert fresh._pool is None, "a worker was started for a job whose result exists"
     assert again.content_file == later.content_file == first.content_file
@@ -136,22 +63,26 @@ def test_a_result_is_written_once_and_never_made_again(setting: Any) -> None:
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
 def test_a_job_that_names_something_else_than_the_worker_has_is_a_tool_error(
-    setting: Any, small_world: Any, change: dict[str, Any], said: str
+    odd_setting: Any, small_world: Any, change: dict[str, Any], said: str
 ) -> None:
     from theodolite.experiments.bench import Bench
 
-    job = make_job(setting, "odd.raises").model_copy(update=change)
+    job = make_job(odd_setting, "odd.raises").model_copy(update=change)
     with pytest.raises((RuntimeError, ValueError, KeyError), match=said):
-        Bench(setting.materials()).run(job)
-    assert not (Path(setting.materials().results) / job.sha256).exists()
+        Bench(odd_setting.materials()).run(job)
+    assert not (Path(odd_setting.materials().results) / job.sha256).exists()
 
 
-def test_a_worker_that_dies_or_raises_is_a_row_and_the_next_job_runs(setting: Any, trouble: Path) -> None:
-    with start_runner(setting) as runner:
-        (fine,) = runner.submit([make_job(setting, "odd.dies", layer=2)])
+def test_a_worker_that_dies_or_raises_is_a_row_and_the_next_job_runs(odd_setting: Any, trouble: Path) -> None:
+    with start_runner(odd_setting) as runner:
+        (fine,) = runner.submit([make_job(odd_setting, "odd.dies", layer=2)])
         assert fine.status == "done"
         trouble.touch()
-        jobs = [make_job(setting, "odd.raises"), make_job(setting, "odd.dies"), make_job(setting, "odd.raises", 1)]
+        jobs = [
+            make_job(odd_setting, "odd.raises"),
+            make_job(odd_setting, "odd.dies"),
+            make_job(odd_setting, "odd.raises", 1),
+        ]
         raised, died, after = runner.submit(jobs)
     assert (raised.status, raised.reason) == ("tool_error", "ToolError: there is nothing to measure here")
     assert (died.status, died.content_file) == ("crash", None)
@@ -159,16 +90,16 @@ def test_a_worker_that_dies_or_raises_is_a_row_and_the_next_job_runs(setting: An
     assert died.reason == "the worker died in each of 3 attempts (SIGKILL, SIGKILL, SIGKILL)"
     assert (died.attempts, raised.attempts) == (3, 1)
     assert after.status == "tool_error"
-    assert "nothing to measure" in setting.workspace.worker_log.read_text()
+    assert "nothing to measure" in odd_setting.workspace.worker_log.read_text()
 
 
 def test_a_job_that_outlives_its_time_is_killed_with_its_children_and_the_campaign_goes_on(
-    setting: Any, small_world: Any, trouble: Path, strongest: Callable[..., Hypothesis],
+    odd_setting: Any, small_world: Any, trouble: Path, strongest: Callable[..., Hypothesis],
     make_hypothesis: Callable[..., Hypothesis], go_round: Callable[..., None], recorded_as: Callable[..., Any],
 ) -> None:  # fmt: skip
     place = {"kind": "layer", "layer": 0}
-    with Ledger.open(setting.workspace.ledger, create=True) as ledger, start_runner(setting) as runner:
-        run = CampaignRun(setting, ledger, runner, check=recorded_as(0))
+    with Ledger.open(odd_setting.workspace.ledger, create=True) as ledger, start_runner(odd_setting) as runner:
+        run = CampaignRun(odd_setting, ledger, runner, check=recorded_as(0))
         run.open()
         sound = strongest(run, "program_1")
         slow = make_hypothesis(run, "program_1", tool="odd.sleeps", locus=place, direction=Direction.GREATER)
@@ -211,11 +142,11 @@ print(list(runner.submit([JobSpec.model_validate_json(job.read_text())])))
 
 
 @pytest.fixture
-def orphaned(setting: Any, trouble: Path, tmp_path: Path) -> Iterator[list[int]]:
+def orphaned(odd_setting: Any, trouble: Path, tmp_path: Path) -> Iterator[list[int]]:
     """Kill a coordinator while its worker runs a tool; return the ids of the worker and of the tool's child."""
     trouble.touch()
-    (tmp_path / "materials.json").write_text(setting.materials().model_dump_json())
-    (tmp_path / "job.json").write_text(make_job(setting, "odd.sleeps").model_dump_json())
+    (tmp_path / "materials.json").write_text(odd_setting.materials().model_dump_json())
+    (tmp_path / "job.json").write_text(make_job(odd_setting, "odd.sleeps").model_dump_json())
     arguments = [str(tmp_path / name) for name in ("materials.json", "job.json", "worker.log")]
     coordinator = subprocess.Popen([sys.executable, "-c", ORPHAN, *arguments])
     found: list[int] = []

@@ -209,6 +209,9 @@ class Pool:
         heard = place.worker.hear()
         for answer in heard or ():
             self._hear(place, answer)
+            if answer.get("status") == "memory":
+                self._remove(place)  # its watchdog is killing it: no other job is to be given to it
+                return
         if dead or heard is None:
             self._bury(place)
         elif time.monotonic() >= place.deadline and (place.task is not None or not place.ready):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import faulthandler
 import json
 import os
 import resource
@@ -75,6 +76,7 @@ def main() -> None:
     os.dup2(2, 1)
     orders = Orders.model_validate_json(sys.stdin.readline())
     start_watchdog(answers.fileno(), orders.memory_bytes)
+    faulthandler.enable()  # a tool that breaks the process leaves a traceback among its last words
     with contextlib.suppress(OSError):
         # Where memory runs out the kernel is to end the worker, whose job can be run again, and not the coordinator.
         Path("/proc/self/oom_score_adj").write_text("500")

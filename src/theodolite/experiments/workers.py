@@ -124,7 +124,9 @@ class WorkerProcess:
     def take_output(self) -> str:
         """Return the end of what was printed since this was last asked."""
         self.listen()
-        text = b"".join(self._printed)[-_KEPT:].decode("utf-8", errors="replace")
+        lines = b"".join(self._printed)[-_KEPT:].decode("utf-8", errors="replace").splitlines(keepends=True)
+        # A fault handler ends its traceback with the name of every compiled module: 200 names that bury the rest.
+        text = "".join(line for line in lines if not line.startswith("Extension modules:"))
         shown = f"[the beginning is left out]\n{text}" if self._dropped else text
         self._printed.clear()
         self._printed_bytes, self._dropped = 0, False
