@@ -214,7 +214,9 @@ class Chaos:
         while len(mine) < most:
             kill = self._next(_rows(folder), worker=of_workers < MOST_OF_WORKERS)
             pause = float(self._rng.uniform(0.0, 0.3))
-            if not _reached(process, folder, kill) or not _deliver(process, kill, pause):
+            if not _reached(process, folder, kill) or _rows(folder) >= self._campaign.rows:
+                break  # nothing is left that could be lost
+            if not _deliver(process, kill, pause):
                 break
             self._deck.remove(kill.whom)
             mine.append(kill)

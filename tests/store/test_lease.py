@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -219,3 +220,21 @@ def test_a_process_that_lost_its_lease_writes_nothing(ledger):
             assert "lost its lease" in one.tell("fit(2)")
             assert two.tell("fit(1)") == "None"
     assert ledger.count(EntryKind.FIT) == 2
+
+
+def test_coordinators_take_turns_where_they_must_see_each_other(ledger):
+    entered = threading.Event()
+
+    def enter() -> None:
+        with ledger.one_at_a_time():
+            entered.set()
+
+    with holding(ledger, "one", ONE) as one:
+        assert one.tell("(turn := ledger.one_at_a_time()).__enter__()") == "None"
+        waiting = threading.Thread(target=enter)
+        waiting.start()
+        assert not entered.wait(0.2)
+        assert one.tell("turn.__exit__(None, None, None)") in ("None", "False")
+        waiting.join(60)
+        assert entered.is_set()
+        assert "'one'" in refused(ledger, ONE), "its turn is over, its lease is not"
