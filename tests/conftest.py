@@ -50,6 +50,16 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def small_world(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return the ``SmallWorld`` of ``worlds.py``: cells, references and a model with a known truth, for campaigns."""
+    return _worlds().make_small_world(tmp_path_factory.mktemp("small-world"))
+
+
+@pytest.fixture(scope="session")
+def other_world(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a second ``SmallWorld``, which has no gene in common with the first."""
+    return _worlds().make_small_world(tmp_path_factory.mktemp("other-world"), prefix="X")
+
+
+def _worlds() -> Any:
     # Loaded on demand: most tests need neither torch nor a campaign.
     name = "theodolite_test_worlds"
     if name not in sys.modules:
@@ -57,7 +67,7 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Any:
         assert found is not None and found.loader is not None
         sys.modules[name] = importlib.util.module_from_spec(found)
         found.loader.exec_module(sys.modules[name])
-    return sys.modules[name].make_small_world(tmp_path_factory.mktemp("small-world"))
+    return sys.modules[name]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import yaml
 
 from theodolite.agents import LintReviewer, Planner, run_campaign
 from theodolite.calibration.plants import seal_round
-from theodolite.data import PlantedCells, Reference, planted_cells
+from theodolite.data import CellSet, GeneFamilies, PlantedCells, Reference, planted_cells
 from theodolite.experiments import (
     CampaignRun,
     CampaignSpec,
@@ -210,9 +210,32 @@ def _write_references(path: Path, references: Iterable[tuple[str, str, Sequence[
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
-def make_small_world(folder: Path) -> SmallWorld:
-    """Return a world of 96 cells and 300 genes in which program_1 and program_2 are real and two decoys are not."""
+def _renamed(planted: PlantedCells, prefix: str) -> PlantedCells:
+    """Return the same cells with other names of genes, so that nothing of two worlds' splits is shared."""
+    cells = planted.cells
+    return PlantedCells(
+        CellSet.from_counts(
+            cells.name,
+            cells.counts,
+            [prefix + gene for gene in cells.genes],
+            cells.cells,
+            species=cells.species,
+            origin=cells.origin,
+        ),
+        GeneFamilies({prefix + gene: family for gene, family in planted.families.family.items()}, "planted-2"),
+        tuple(replace(item, members=tuple(prefix + str(gene) for gene in item.members)) for item in planted.references),
+        planted.real,
+    )
+
+
+def make_small_world(folder: Path, prefix: str = "") -> SmallWorld:
+    """Return a world of 96 cells and 300 genes in which program_1 and program_2 are real and two decoys are not.
+
+    ``prefix`` goes before every gene's name: worlds with other names have no gene in common.
+    """
+    folder.mkdir(exist_ok=True)
     planted = planted_cells(96, 300, 2, seed=10)
+    planted = _renamed(planted, prefix) if prefix else planted
     # Values shuffled within each gene: what the model was given, the counts do not show.
     cells = planted.cells.shuffled_within_gene(1)
     anndata.AnnData(

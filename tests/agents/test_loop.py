@@ -187,7 +187,7 @@ def test_a_campaign_that_died_after_any_row_ends_in_the_same_ledger(
     mortal.lives()
     ran += runner.ran
     if checkpoints == "deleted":
-        for file in tmp_path.glob("checkpoints.sqlite*"):
+        for file in tmp_path.glob("checkpoints/*"):
             file.unlink()
     successor = small_world.runner(run.setting)
     small_world.run_in_process(workspace, spec, runner=successor)
@@ -233,7 +233,8 @@ def test_no_agent_is_asked_twice_for_what_is_on_record(
     with pytest.raises(Killed):
         small_world.run_in_process(tmp_path, spec, executor=agents, reviewer=agents)
     mortal.lives()
-    (tmp_path / "checkpoints.sqlite").unlink()
+    for file in tmp_path.glob("checkpoints/*"):
+        file.unlink()
     small_world.run_in_process(tmp_path, spec, executor=agents, reviewer=agents)
     assert set(agents.asked.values()) == {1}
     assert {"propose 1", "propose 2", "plan 1.1", "plan 1.2", "plan 2.1"} <= set(agents.asked)

@@ -85,7 +85,7 @@ def test_the_checkpoint_file_may_be_deleted_while_it_waits(small_world: Any, tmp
     pauses(small_world, tmp_path / "kept", spec)
     with pytest.raises(CampaignPaused):
         small_world.run_in_process(tmp_path / "cut", spec)
-    for file in (tmp_path / "cut").glob("checkpoints.sqlite*"):
+    for file in (tmp_path / "cut").glob("checkpoints/*"):
         file.unlink()
     pauses(small_world, tmp_path / "cut", spec)
     with (

@@ -184,7 +184,7 @@ def test_a_proposal_is_taken_up_once_whatever_row_the_campaign_died_after(
     with pytest.raises(BaseException, match="killed"):
         small_world.run_in_process(tmp_path / "cut", spec)
     monkeypatch.undo()
-    for file in (tmp_path / "cut").glob("checkpoints.sqlite*"):
+    for file in (tmp_path / "cut").glob("checkpoints/*"):
         file.unlink()
     small_world.run_in_process(tmp_path / "cut", spec)
     with (

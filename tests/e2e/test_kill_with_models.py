@@ -103,7 +103,7 @@ def check_unfinished(folder: Path) -> None:
 
 
 def delete_checkpoints(folder: Path) -> None:
-    found = list(folder.glob("checkpoints.sqlite*"))
+    found = list(folder.glob("checkpoints/*"))
     assert found
     for file in found:
         file.unlink()

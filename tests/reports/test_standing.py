@@ -12,7 +12,7 @@ def test_a_finished_campaign(ledger):
     assert (campaign.name, campaign.rounds_closed, campaign.registered, campaign.budget) == ("finished", 3, 6, 6)
     assert campaign.slots == {"verdict": 6} and sum(campaign.outcomes.values()) == 6
     assert campaign.stopped is not None and campaign.stopped.startswith("budget")
-    assert found.coordinator is None
+    assert found.coordinators == ()
     assert found.entries == ledger.head().seq and found.head == ledger.head().hash
     assert [entry.seq for entry in found.last] == [found.entries - 2, found.entries - 1, found.entries]
     assert found.last[-1].kind == "stop"

@@ -167,18 +167,20 @@ def test_a_view_that_is_followed_scans_the_blocks_only(two, told):
 
 def plans_of(ledger: Ledger, ask: Callable[[], object]) -> list[str]:
     """Return the steps in which SQLite answers what is asked of a ledger."""
-    asked: list[tuple[str, object]] = []
+    asked: list[str] = []
 
-    def note(connection, cursor, statement, parameters, context, executemany):
+    def note(statement: str) -> None:
         if statement.startswith("SELECT"):
-            asked.append((statement, parameters))
+            asked.append(statement)
 
-    event.listen(ledger._engine, "before_cursor_execute", note)
+    def trace(connection, record, proxy):
+        connection.set_trace_callback(note)  # of the driver, for some statements never pass through SQLAlchemy
+
+    event.listen(ledger._engine, "checkout", trace)
     ask()
-    event.remove(ledger._engine, "before_cursor_execute", note)
+    event.remove(ledger._engine, "checkout", trace)
     with ledger.read() as connection:
-        return [
-            step[-1]
-            for statement, parameters in asked
-            for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        ]
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.set_trace_callback(None)
+        return [step[-1] for statement in asked for step in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]

@@ -25,6 +25,16 @@ def test_equal_chains_differ_in_nothing_whenever_they_were_written(two, told):
     assert diff(*two) == []
 
 
+def test_campaigns_can_be_compared_alone_in_chains_that_others_wrote_too(two):
+    first, second = two
+    for ledger, order in ((first, ("a", "ab", "b")), (second, ("b", "a"))):
+        for name in order:
+            stop(ledger, name)
+    assert [difference.what for difference in diff(first, second)] == ["order", "only in first", "order"]
+    assert diff(first, second, "a") == diff(first, second, "b") == []
+    assert [difference.id for difference in diff(first, second, "ab")] == ["ab/stop"]
+
+
 def test_another_number_is_named_by_its_field(two, told):
     for ledger, effect in zip(two, (0.21, 0.22), strict=True):
         told.Story(ledger).begin().look("second", effect)

@@ -124,7 +124,7 @@ def _looked(view: AgentView, most: int) -> list[Any]:
 
 def _proposed(run: CampaignRun, round_number: int) -> list[Any]:
     """Return the proposals of a round; of people's, none while they may rest on what agents are not told (rule 4)."""
-    hidden = {Author.PERSON} if open_block_observed(run.ledger) else set()
+    hidden = {Author.PERSON} if open_block_observed(run.ledger, run.setting.campaign_id) else set()
     return [
         {"claim": item.claim.reference.name, "tool": item.tool, "at": str(item.locus)}
         for item in run.proposed(round_number).values()

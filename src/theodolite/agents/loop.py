@@ -284,7 +284,9 @@ def _checkpoints(file: Path) -> Iterator[SqliteSaver]:
 
 
 def _rounds(run: CampaignRun, meter: Meter, context: Any, closed: Callable[[], None]) -> None:
-    with _checkpoints(run.setting.workspace.checkpoints) as saver:
+    checkpoints = run.setting.workspace.checkpoints(run.setting.campaign_id)
+    checkpoints.parent.mkdir(exist_ok=True)
+    with _checkpoints(checkpoints) as saver:
         graph = _graph(saver)
         # Checkpoints are expendable: none is worth waiting for the disk, as SQLite would after every node.
         saver.conn.execute("PRAGMA synchronous=NORMAL")

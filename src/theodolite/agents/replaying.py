@@ -104,8 +104,9 @@ _CONVERSING = frozenset({EntryKind.MODEL_CALL, EntryKind.MALFORMED})
 class _Following(Ledger):
     """A ledger that takes over from another what the campaign itself did not write, as soon as it is due.
 
-    That is what stood before the campaign, what was written between two sessions of it (trials, checks, judgements
-    under a newer catalogue), and what people handed in.
+    That is what stood before the campaign (its streams too, whose locks it only compares), what was written between two
+    sessions of it (trials, checks, judgements under a newer catalogue), what campaigns beside it wrote meanwhile, on
+    which nothing of it depends, and what people handed in.
     """
 
     original: Ledger
@@ -130,7 +131,7 @@ class _Following(Ledger):
         if held_for.endswith(PERSONS_CONVERSATION):
             return False
         # By id as well: steps look for their rows by id, whatever subject a row names.
-        return _of(entry, self.campaign) or entry.id.startswith(f"{self.campaign}/") or entry.kind is EntryKind.STREAM
+        return _of(entry, self.campaign) or entry.id.startswith(f"{self.campaign}/")
 
     def _append(self, kind: EntryKind | str, id: str, subject: str, payload: Payload, *, once: bool) -> Entry:
         entry = super()._append(kind, id, subject, payload, once=once)
@@ -199,7 +200,7 @@ def replay_campaign(
     wire = RecordedWire(original)
     with _Following.create(folder / "ledger.sqlite") as replayed:
         replayed.original, replayed.campaign = original, campaign
-        replayed.first, replayed.last = _first(original, mine), mine[-1].seq
+        replayed.first, replayed.last = mine[0].seq, mine[-1].seq
         replayed.follow()
         run = CampaignRun(setting, replayed, runner, notify)
         team = assemble(
@@ -235,16 +236,6 @@ def copy_artefacts(source: Path, target: Path) -> None:
 
 def _of(entry: Entry, campaign: str) -> bool:
     return entry.subject == campaign or entry.subject.startswith(f"{campaign}/")
-
-
-def _first(original: Ledger, mine: list[Entry]) -> int:
-    """Return the row with which the campaign began: the streams that it locked stand before its own row."""
-    first = mine[0].seq
-    for entry in reversed([entry for entry in original.entries() if entry.seq < first]):
-        if entry.kind is not EntryKind.STREAM:
-            break
-        first = entry.seq
-    return first
 
 
 def _settings(original: Ledger, setting: Setting) -> ModelSettings:

@@ -140,14 +140,15 @@ def _spending(spec: CampaignSpec) -> str:
 
 
 def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) -> Finished:
-    """Run a prepared campaign, or continue it, under the lease of its ledger.
+    """Run a prepared campaign, or continue it, under the lease of its split and its error stream.
 
     ``workers`` takes the place of the number in its file; nothing that is recorded depends on it.
 
     Raises
     ------
     LedgerError
-        If the ledger cannot be opened, another process coordinates it, or its disk has no room for the campaign.
+        If the ledger cannot be opened, another process coordinates all of it, this split or this stream, or its disk
+        has no room for the campaign.
     StepError
         If the campaign cannot go on.
     """
@@ -156,7 +157,7 @@ def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) 
         from theodolite.calibration.plants import seal_round
         from theodolite.calibration.toolcheck import check_tool
         from theodolite.experiments import CampaignRun, Event, LocalRunner, Workspace
-        from theodolite.store import Ledger
+        from theodolite.store import Ledger, split_scope, stream_scope
 
         place = setting.workspace
         refuse_unfit(setting)
@@ -166,10 +167,12 @@ def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) 
         Workspace.at(place.folder, place.cache)
         ledger = Ledger.open(place.ledger, create=True)
     halt = Halt()
+    # Levels are settled in the order of the stream, so campaigns that share one wait for each other too.
+    scopes = (split_scope(setting.split.sha256), stream_scope(setting.spec.error.stream))
     with (
         naming_the_disk(),
         ledger,
-        ledger.coordinator(who),
+        ledger.coordinator(who, scopes, setting.campaign_id),
         CampaignProgress() as progress,
         LocalRunner.for_campaign(setting, ledger.ops, workers=workers) as runner,
         halt_on_signals(halt, say),

@@ -215,19 +215,24 @@ def rebuild_tables(workspace: WorkspaceOption = None) -> None:
 def diff_ledgers(
     first: Annotated[Path, typer.Argument(help="A workspace or its ledger.sqlite.")],
     second: Annotated[Path, typer.Argument(help="Another.")],
+    campaign: Annotated[
+        str | None, typer.Option(help="Compare the rows of this campaign alone, by its id or name.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare what two ledgers record, clocks aside; exit code 1 if they differ."""
     one, two = find_ledger(first), find_ledger(second)
+    of = _campaign_id(one, campaign)
     from theodolite.store import Ledger, diff
 
     with Ledger.open(one, read_only=True) as left, Ledger.open(two, read_only=True) as right:
-        found = diff(left, right)
+        found = diff(left, right, of)
         entries = left.head().seq
     if as_json:
         print_json(found)
     elif not found:
-        results().print(f"Both record the same {entries} entries.")
+        which = f"the same {entries} entries" if of is None else f"the same entries of {of}"
+        results().print(f"Both record {which}.", soft_wrap=True)
     else:
         for difference in found:
             results().print(str(difference), soft_wrap=True)

@@ -239,6 +239,7 @@ def _queue(setting: Setting, ledger: Ledger, chosen: Hypothesis, question: str, 
 
 def _show(setting: Setting, ledger: Ledger, chosen: Hypothesis, number: int, person: str, file: str) -> None:
     from theodolite.experiments.proposals import block_for_people
+    from theodolite.store import WHOLE_LEDGER, split_scope
 
     console = results()
     block, reused = block_for_people(setting, ledger)
@@ -254,9 +255,10 @@ def _show(setting: Setting, ledger: Ledger, chosen: Hypothesis, number: int, per
             f"As things stand it is tested on {block}, on which nothing was judged; should that change before a round "
             "takes it up, then on another such block, or marked [reused hold-out]."
         )
-    lease = ledger.ops.lease()
+    own = {WHOLE_LEDGER, split_scope(setting.split.sha256)}
+    lease = next((row for row in ledger.ops.leases() if row.alive and own.intersection(row.scopes)), None)
     when = (
-        f"{lease.name!r} (process {lease.pid}) takes it up when its next round begins, unless it was killed"
+        f"{lease.name!r} (process {lease.pid}) takes it up when its next round begins"
         if lease is not None
         else f"`theodolite run {file}` takes it up in its next round"
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,8 +44,8 @@ def status(
 def _print(found: Standing) -> None:
     console = results()
     console.print(f"Ledger {found.ledger}: {found.entries} entries, head {found.head[:16]}", soft_wrap=True)
-    if found.coordinator is not None:
-        console.print(_coordinator(found.coordinator), soft_wrap=True)
+    for lease in found.coordinators:
+        console.print(_coordinator(lease), soft_wrap=True, markup=False)
     for campaign in found.campaigns:
         _print_campaign(campaign)
     console.print("\nError streams", style="bold")
@@ -64,16 +62,9 @@ def _print(found: Standing) -> None:
 
 
 def _coordinator(lease: LeaseRow) -> str:
-    who = f"{lease.name!r}, process {lease.pid} on {lease.host} since {lease.at[:19]}"
-    if lease.host != socket.gethostname():
-        return f"Coordinated by {who}."
-    try:
-        os.kill(lease.pid, 0)
-    except ProcessLookupError:
-        return f"Left unfinished by {who}, which is gone; `theodolite run` continues."
-    except PermissionError:
-        pass
-    return f"Coordinated by {who}."
+    if lease.alive:
+        return f"Coordinated by {lease}."
+    return f"Left unfinished by {lease}, which is gone; `theodolite run` continues."
 
 
 def _print_campaign(campaign: CampaignStanding) -> None:

@@ -30,7 +30,8 @@ def put_check(ledger: Ledger, record: ToolCheckRecord) -> None:
     identifier = f"tool_check/{record.tool}-{of[:16]}"
     if not ledger.has(identifier):
         subject = f"{record.tool}@{record.version}"
-        ledger.append(EntryKind.TOOL_CHECK, identifier, subject, record.model_dump(mode="json"))
+        # Once: another coordinator may have checked the same plug-in meanwhile.
+        ledger.append_once(EntryKind.TOOL_CHECK, identifier, subject, record.model_dump(mode="json"))
 
 
 def unchecked(ledger: Ledger, tools: Iterable[Tool]) -> tuple[Tool, ...]:

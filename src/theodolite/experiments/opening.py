@@ -42,12 +42,24 @@ class Opening(Looking):
 
     def open(self) -> None:
         """Write what the campaign stands on: its file, its stream, its split, and the fits on discovery genes."""
-        setting, spec = self.setting, self.setting.spec
-        campaign = setting.campaign_id
-        testable = setting.testability(setting.split.blocks[0])
+        setting = self.setting
         self._lock_split()
         self._lock_stream()
         self._check_tools()
+        # Another coordinator may be opening a campaign on some of the same genes at this very moment.
+        with self.ledger.one_at_a_time():
+            self._lock_split()
+            self._write_campaign()
+        self.setting = replace(setting, coexpressed=self._coexpress())
+        if any(tool.fits for tool in setting.tools):
+            self.setting = replace(self.setting, fitted=self._fit())
+        self.setting = replace(self.setting, loci=self._place_baselines())
+
+    def _write_campaign(self) -> None:
+        """Write the campaign's own row and that of its split; where they are there, they must say the same."""
+        setting, spec = self.setting, self.setting.spec
+        campaign = setting.campaign_id
+        testable = setting.testability(setting.split.blocks[0])
         self._put(
             EntryKind.CAMPAIGN,
             campaign,
@@ -90,10 +102,6 @@ class Opening(Looking):
                 "artefact": self.ledger.artefacts.put(setting.split_document),
             },
         )
-        self.setting = replace(setting, coexpressed=self._coexpress())
-        if any(tool.fits for tool in setting.tools):
-            self.setting = replace(self.setting, fitted=self._fit())
-        self.setting = replace(self.setting, loci=self._place_baselines())
 
     def _prompts(self) -> dict[str, Any]:
         """Return what the campaign's row says of prompts: their hashes and their texts; nothing without a model."""

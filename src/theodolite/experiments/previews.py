@@ -49,7 +49,7 @@ def verdicts_if_approved(ledger: Ledger, campaign: str, round_number: int) -> di
         controls = (_entry(ledger, plan, EntryKind.CONTROL, name) for name in VARIANT_OF)
         held = cap_of(
             second,
-            advisory=second is not None and is_advisory_now(ledger, second.reviewer),
+            advisory=second is not None and is_advisory_now(ledger, second.reviewer, campaign),
             binding=[
                 *(control_cap(row.payload) for row in controls if row is not None),
                 *approval_caps(ledger, campaign, round_number, plan.slot),

@@ -34,7 +34,18 @@ from theodolite.gates import (
 from theodolite.judgements import Judgement, Review, Settlement
 from theodolite.measurements import MeasurementError
 from theodolite.plans import Plan
-from theodolite.store import ApprovalRecord, ArtefactError, Entry, EntryKind, Ledger, Problem, TrialRow, trial_rows
+from theodolite.store import (
+    ApprovalRecord,
+    ArtefactError,
+    Beside,
+    Entry,
+    EntryKind,
+    Ledger,
+    Problem,
+    TrialRow,
+    beside,
+    trial_rows,
+)
 from theodolite.tools import closed_list_defect, tools
 
 __all__ = ["TOLERANCE", "verify_decisions"]
@@ -136,6 +147,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     streams: dict[str, _Stream] = {}
     blocks: dict[str, list[_Tested]] = {}
     judged: set[str] = set()
+    others: dict[str, Beside] = {}
     seen_by_people: dict[str, set[str]] = {}
     agreement, locked, fallen = Agreement(), LockedTools(), Fallen()
     for entry in ledger.entries():
@@ -207,7 +219,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
                 budget = streams.setdefault(stream, _Stream())
                 tested = blocks.setdefault(slot.plan.block.id, [])
                 try:
-                    expected = _settle(slot, budget, tested, advisory=_advised(trials, slot, entry))
+                    expected = _settle(slot, budget, tested, advisory=_advised(ledger, trials, others, slot, entry))
                 except ValueError as error:  # a forged level or budget; StreamExhausted is one
                     wrong(f"its settlement does not follow from the rows before it: {error}")
                     continue
@@ -254,8 +266,14 @@ def _unapproved(asking: dict[str, str | None], slot: _Slot, of: ApprovalOf) -> b
     return asks_for(asking.get(slot.plan.campaign), of) and of not in slot.approved_of
 
 
-def _advised(trials: list[TrialRow], slot: _Slot, verdict: Entry) -> bool:
-    return slot.review is not None and is_advisory(trials, slot.review.reviewer, before=verdict.seq)
+def _advised(ledger: Ledger, trials: list[TrialRow], others: dict[str, Beside], slot: _Slot, verdict: Entry) -> bool:
+    if slot.review is None:
+        return False
+    campaign = slot.plan.campaign
+    if campaign not in others:
+        with ledger.read() as connection:
+            others[campaign] = beside(connection, campaign)
+    return is_advisory(trials, slot.review.reviewer, before=verdict.seq, others=others[campaign])
 
 
 def _settle(slot: _Slot, budget: _Stream, tested: list[_Tested], *, advisory: bool) -> Settlement:

@@ -208,7 +208,7 @@ class CampaignRun(Controls):
 
     def record(self, round_number: int) -> None:
         """Settle levels and verdicts in registration order and write them: all of the round, or none."""
-        advisory = cache(partial(is_advisory_now, self.ledger))
+        advisory = cache(partial(is_advisory_now, self.ledger, campaign=self.setting.campaign_id))
         # It takes milliseconds, and is of no use in part: a full disk or a sudden end leaves all verdicts or none.
         with self.ledger.batch():
             for slot, plan in self.plans(round_number).items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from theodolite.claims import ReviewerCap
 from theodolite.gates.advisory import BEYOND_CODE, ReviewerStanding, TrialCounts, count_trials, reviewer_standing
 from theodolite.judgements import Review
-from theodolite.store import Ledger, TrialRow, trial_tallies
+from theodolite.store import Beside, Ledger, TrialRow, trial_tallies
 
 __all__ = ["Cap", "cap_of", "is_advisory", "is_advisory_now", "lowest"]
 
@@ -57,7 +57,9 @@ def cap_of(review: Review | None, *, advisory: bool, binding: Iterable[ReviewerC
     return Cap(lowest((held, "none" if advisory else said)), False)
 
 
-def is_advisory(trials: Iterable[TrialRow], reviewer: str, *, before: int | None = None) -> bool:
+def is_advisory(
+    trials: Iterable[TrialRow], reviewer: str, *, before: int | None = None, others: Beside | None = None
+) -> bool:
     """Return whether a reviewer's measured record is below its floor, so that its caps do not bind.
 
     Parameters
@@ -68,14 +70,22 @@ def is_advisory(trials: Iterable[TrialRow], reviewer: str, *, before: int | None
         Name of the reviewer.
     before
         Only trials recorded before this row count; all of them if None.
+    others
+        Campaigns that may run beside the one whose verdict it is: what they wrote since it was opened does not count.
     """
-    own = [row for row in trials if row.reviewer == reviewer and (before is None or row.seq < before)]
+    own = [
+        row
+        for row in trials
+        if row.reviewer == reviewer
+        and (before is None or row.seq < before)
+        and not (others is not None and others.hides(row.subject, row.seq))
+    ]
     return reviewer_standing(count_trials(own)) is ReviewerStanding.ADVISORY
 
 
-def is_advisory_now(ledger: Ledger, reviewer: str) -> bool:
-    """Return :func:`is_advisory` of all trials that the ledger holds, from counts of them."""
-    tallies = trial_tallies(ledger, reviewer)
+def is_advisory_now(ledger: Ledger, reviewer: str, campaign: str | None = None) -> bool:
+    """Return :func:`is_advisory` of all trials that count for a campaign now, from counts of them."""
+    tallies = trial_tallies(ledger, reviewer, campaign)
     plants = [tally for tally in tallies if tally.defect in BEYOND_CODE]
     shams = [tally for tally in tallies if tally.defect is None]
     counts = TrialCounts(

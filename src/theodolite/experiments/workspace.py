@@ -15,8 +15,8 @@ class Workspace:
     Attributes
     ----------
     folder
-        Holds ``ledger.sqlite``, ``artefacts/`` (by content hash), ``checkpoints.sqlite`` (of the graph, expendable) and
-        ``worker.log``.
+        Holds ``ledger.sqlite``, ``artefacts/`` (by content hash), ``checkpoints/`` (of the graph, a file a campaign,
+        expendable) and ``worker.log``.
     cache
         Folder of captures and of ``results/`` (by job hash); several workspaces may share one.
     """
@@ -45,10 +45,9 @@ class Workspace:
         """Folder of result files."""
         return self.cache / "results"
 
-    @property
-    def checkpoints(self) -> Path:
-        """Checkpoints of the graph."""
-        return self.folder / "checkpoints.sqlite"
+    def checkpoints(self, campaign: str) -> Path:
+        """Return where the checkpoints of a campaign's graph are; each has a file of its own, for several may run."""
+        return self.folder / "checkpoints" / f"{campaign}.sqlite"
 
     @property
     def worker_log(self) -> Path:

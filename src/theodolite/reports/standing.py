@@ -130,7 +130,7 @@ class Standing:
     streams: tuple[StreamRow, ...]
     blocks: tuple[BlockRow, ...]
     blocks_in_split: int
-    coordinator: LeaseRow | None
+    coordinators: tuple[LeaseRow, ...]
     last: tuple[LastEntry, ...]
 
 
@@ -147,7 +147,7 @@ def standing(ledger: Ledger, last: int = 5) -> Standing:
         streams=tuple(stream_rows(ledger)),
         blocks=blocks,
         blocks_in_split=sum({row.split_sha256: row.k or 0 for row in blocks}.values()),
-        coordinator=ledger.ops.lease(),
+        coordinators=tuple(ledger.ops.leases()),
         last=tuple(LastEntry(entry.seq, entry.kind.value, entry.id, entry.at) for entry in newest[-last:]),
     )
 

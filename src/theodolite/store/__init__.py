@@ -27,6 +27,7 @@ from theodolite.store.agent_view import RETIRE_AFTER, AgentView, agent_view
 from theodolite.store.anchors import Anchor, AnchorCheck, anchor_of, check_anchors, write_anchor
 from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.backup import Copied, backup, restore
+from theodolite.store.beside import Beside, beside
 from theodolite.store.chain import Entry, Head
 from theodolite.store.counts import (
     BlockUse,
@@ -79,9 +80,10 @@ from theodolite.store.invalidations import (
     NodeRecord,
 )
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
+from theodolite.store.lease import WHOLE_LEDGER, LeaseRow, split_scope, stream_scope
 from theodolite.store.ledger import Ledger
 from theodolite.store.naming import named_hashes
-from theodolite.store.ops import InboxItem, JobRow, JobState, LeaseRow, Ops, SessionRow, TimingRow
+from theodolite.store.ops import InboxItem, JobRow, JobState, Ops, SessionRow, TimingRow
 from theodolite.store.payloads import Payload
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import (
@@ -132,6 +134,7 @@ __all__ = [
     "LEAST_FILES",
     "RETIRE_AFTER",
     "WARN_AT",
+    "WHOLE_LEDGER",
     "AgentView",
     "Anchor",
     "AnchorCheck",
@@ -140,6 +143,7 @@ __all__ = [
     "ArtefactError",
     "ArtefactMissing",
     "ArtefactStore",
+    "Beside",
     "BlockRow",
     "BlockUse",
     "BudgetMark",
@@ -214,6 +218,7 @@ __all__ = [
     "agent_view",
     "anchor_of",
     "backup",
+    "beside",
     "block_observed",
     "block_retired",
     "block_returned",
@@ -258,7 +263,9 @@ __all__ = [
     "slot_id",
     "slots_of_round",
     "spending",
+    "split_scope",
     "stream_rows",
+    "stream_scope",
     "stream_state",
     "stream_use",
     "tool_check_rows",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Select, bindparam, exists, not_, select
+from sqlalchemy import BindParameter, Select, bindparam, exists, not_, or_, select
 from sqlalchemy import func as sql
 
 from theodolite.claims import Verdict
 from theodolite.judgements import ObjectionCode
 from theodolite.store import tables
+from theodolite.store.beside import Beside, beside
 from theodolite.store.ledger import Ledger
 
 __all__ = [
@@ -62,6 +63,7 @@ _OBSERVED = select(exists().where(_SLOT.block_id == _BLOCK, _SLOT.observed.is_(T
 _OPEN_OBSERVED = select(
     exists().where(
         _SLOT.observed.is_(True),
+        _SLOT.campaign.not_in(bindparam("others", expanding=True)),
         _SLOT.block_id.not_in(select(tables.block.c.block_id).where(tables.block.c.retired_in_round.is_not(None))),
     )
 )
@@ -75,7 +77,10 @@ _OF_ROUND = select(_SLOT.slot).where(_SLOT.campaign == _OF, _SLOT.round == _NUMB
 _OBJECTED = (_TRIAL.objections != []) | (_TRIAL.cap != "none")
 _TALLIES = (
     select(_TRIAL.defect, _TRIAL.caught, _OBJECTED.label("objected"), sql.count())
-    .where(_TRIAL.reviewer == bindparam("reviewer"))
+    .where(
+        _TRIAL.reviewer == bindparam("reviewer"),
+        or_(_TRIAL.seq <= bindparam("opened"), _TRIAL.subject.not_in(bindparam("others", expanding=True))),
+    )
     .group_by(_TRIAL.defect, _TRIAL.caught, _OBJECTED)
 )
 _GIVEN = select(_TRIAL.trial).where(_TRIAL.trial.in_(bindparam("trials", expanding=True)), _TRIAL.subject == _OF)
@@ -125,6 +130,11 @@ class TrialTally(NamedTuple):
 def _one(ledger: Ledger, query: Select[Any], **values: Any) -> Any:
     with ledger.read() as connection:
         return connection.execute(query, values).scalar()
+
+
+def _listed(known: Beside) -> list[str]:
+    # SQLAlchemy writes an empty list as a subquery.
+    return sorted(known.campaigns) or [""]
 
 
 def block_retired(ledger: Ledger, block_id: str) -> bool:
@@ -177,9 +187,14 @@ def block_observed(ledger: Ledger, block_id: str) -> bool:
     return bool(_one(ledger, _OBSERVED, block=block_id))
 
 
-def open_block_observed(ledger: Ledger) -> bool:
-    """Return whether a test was judged on any block that is not retired, of which agents are not told everything."""
-    return bool(_one(ledger, _OPEN_OBSERVED))
+def open_block_observed(ledger: Ledger, campaign: str) -> bool:
+    """Return whether a test was judged on any block that is not retired, of which agents are not told everything.
+
+    Tests of campaigns that may run beside this one are left out.
+    """
+    with ledger.read() as connection:
+        known = beside(connection, campaign)
+        return bool(connection.execute(_OPEN_OBSERVED, {"others": _listed(known)}).scalar())
 
 
 def stream_use(ledger: Ledger, stream: str) -> StreamUse:
@@ -206,10 +221,20 @@ def slots_of_round(ledger: Ledger, campaign: str, round: int) -> list[int]:
         return list(connection.execute(_OF_ROUND, {"of": campaign, "number": round}).scalars())
 
 
-def trial_tallies(ledger: Ledger, reviewer: str) -> list[TrialTally]:
-    """Return the sealed trials of a reviewer, counted by what they were and how they went."""
+def trial_tallies(ledger: Ledger, reviewer: str, campaign: str | None = None) -> list[TrialTally]:
+    """Return the sealed trials of a reviewer, counted by what they were and how they went.
+
+    Parameters
+    ----------
+    reviewer
+        Its name.
+    campaign
+        Leave out what campaigns that may run beside this one have written since it was opened; None leaves out nothing.
+    """
     with ledger.read() as connection:
-        found = connection.execute(_TALLIES, {"reviewer": reviewer}).all()
+        known = Beside() if campaign is None else beside(connection, campaign)
+        of = {"reviewer": reviewer, "opened": known.opened, "others": _listed(known)}
+        found = connection.execute(_TALLIES, of).all()
     return [TrialTally(defect, bool(caught), bool(objected), trials) for defect, caught, objected, trials in found]
 
 

@@ -40,15 +40,29 @@ class Difference:
         return f"{self.id}: {self.detail}"
 
 
-def diff(first: Ledger, second: Ledger) -> list[Difference]:
+def diff(first: Ledger, second: Ledger, campaign: str | None = None) -> list[Difference]:
     """Return the differences between two chains in entry order; empty if their hashes are equal.
 
     Clocks and seals are ignored. An entry that only one has does not make those after it differ: entries are matched
     by id, and only the relative order of common ones counts.
+
+    Parameters
+    ----------
+    first, second
+        The ledgers.
+    campaign
+        Compare the entries of this campaign alone; chains that several campaigns wrote at once mix them as time had it.
     """
     if first.head().hash == second.head().hash:
         return []
-    return list(_differences(list(first.entries()), list(second.entries())))
+    return list(_differences(_entries(first, campaign), _entries(second, campaign)))
+
+
+def _entries(ledger: Ledger, campaign: str | None) -> list[Entry]:
+    entries = ledger.entries()
+    if campaign is None:
+        return list(entries)
+    return [entry for entry in entries if entry.subject == campaign or entry.subject.startswith(f"{campaign}/")]
 
 
 def _differences(first: list[Entry], second: list[Entry]) -> Iterator[Difference]:

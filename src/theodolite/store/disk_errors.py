@@ -58,8 +58,8 @@ def disk_error(error: BaseException | None, path: Path | None) -> LedgerError | 
     match code:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return LedgerBusy(
-                f"{where} was locked by another process for {BUSY_SECONDS:g} s; one coordinator writes a ledger, "
-                "look for a second one or for a program that has the file open"
+                f"{where} was locked by another process for {BUSY_SECONDS:g} s, and an entry takes milliseconds; look "
+                "for a program that was stopped while it wrote, or that has the file open"
             )
         case sqlite3.SQLITE_FULL:
             return LedgerFull(f"the disk is full: {where} could not be written{room}; make room, {_AGAIN}")

@@ -19,6 +19,7 @@ from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, select
 from theodolite.claims import Author, Verdict
 from theodolite.store import tables
 from theodolite.store.appending import last_head
+from theodolite.store.beside import beside
 from theodolite.store.chain import GENESIS, Head
 from theodolite.store.informed import informed, without
 from theodolite.store.project_slots import SlotStatus
@@ -359,10 +360,14 @@ class Following:
             released=self._released.all(),
             retire_after=_retire_after(connection, campaign),
         )
-        if not self._people:
+        others = beside(connection, campaign).campaigns
+        if not self._people and not others:
             return view
-        hidden = informed(self._people, self._slots, self._retired)
-        return without(view, self._slots, hidden) if hidden else view
+        aside = {seq for seq, slot in self._slots.items() if slot.campaign in others} if others else frozenset()
+        shown = {seq: slot for seq, slot in self._slots.items() if seq not in aside} if aside else self._slots
+        hidden = informed(self._people - aside, shown, self._retired) | aside
+        blocks = frozenset(str(self._slots[seq].block_id) for seq in aside)
+        return without(view, self._slots, hidden, blocks) if hidden else view
 
     def _read_own(self, connection: Connection, campaign: str, own: _Own) -> None:
         if own.read == self._head.seq:

@@ -44,8 +44,22 @@ def _round(slot: Any) -> tuple[str, int]:
     return slot.campaign, slot.round
 
 
-def without(view: AgentView, slots: Mapping[int, Any], hidden: frozenset[int]) -> AgentView:
-    """Return what agents may know if some slots had never been proposed; what an agent then repeats is refused."""
+def without(
+    view: AgentView, slots: Mapping[int, Any], hidden: frozenset[int], blocks: frozenset[str] = frozenset()
+) -> AgentView:
+    """Return what agents may know if some slots had never been proposed; what an agent then repeats is refused.
+
+    Parameters
+    ----------
+    view
+        What agents may know otherwise.
+    slots
+        All slots, as rows of the table of hypotheses.
+    hidden
+        Those that are left out, by the ``seq`` of their hypothesis.
+    blocks
+        Blocks that nothing is said of.
+    """
     places = {(slots[seq].campaign, slots[seq].round, slots[seq].slot) for seq in hidden}
     rows = [slot for seq, slot in sorted(slots.items()) if seq not in hidden]
     own = [row for row in rows if row.campaign == view.campaign]
@@ -61,6 +75,7 @@ def without(view: AgentView, slots: Mapping[int, Any], hidden: frozenset[int]) -
         "released": tuple(item for item in view.released if _place(item) not in places),
         "tried_hypotheses": tuple(sorted({row.hypothesis_id for row in registered if _tried(row, view.campaign)})),
         "tried_keys": tuple(sorted({row.claim_key for row in registered})),
+        "retired_blocks": tuple(block for block in view.retired_blocks if block not in blocks),
     }
     return AgentView.model_construct(**{**dict(view), **changed})
 

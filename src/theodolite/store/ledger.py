@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from theodolite.store.errors import (
 )
 from theodolite.store.folders import refuse_network_folder
 from theodolite.store.kinds import EntryKind
-from theodolite.store.lease import coordinate
+from theodolite.store.lease import WHOLE_LEDGER, coordinate, one_at_a_time, refuse_without_lease
 from theodolite.store.ops import Ops
 from theodolite.store.payloads import Payload, checked_payload
 from theodolite.store.projections import ensure_projections
@@ -58,6 +58,8 @@ class Ledger:
     ----------
     path
         The file; None in memory.
+    place
+        The same for every ledger of this process that is open on one file.
     artefacts
         The artefact store beside it (``artefacts/`` in the same folder).
     ops
@@ -75,6 +77,7 @@ class Ledger:
         scratch: tempfile.TemporaryDirectory[str] | None = None,
     ) -> None:
         self.path = path
+        self.place = f"memory:{id(self)}" if path is None else str(path.resolve())
         self.artefacts = artefacts
         self.read_only = read_only
         self._engine = engine
@@ -262,6 +265,8 @@ class Ledger:
             If it would run before its registration.
         LedgerReadOnly
             If the ledger was opened for reading.
+        LedgerBusy
+            If another process coordinates the ledger and this one does not, or no longer.
         """
         return self._append(kind, id, subject, payload, once=False)
 
@@ -279,6 +284,7 @@ class Ledger:
         known, text = checked_payload(kind, id, subject, payload)
         try:
             with self.write() as connection:
+                refuse_without_lease(self, known, subject)
                 entry = append_entry(connection, known, id, subject, text, self.now(), once=once)
         except BaseException as error:
             self._batch.broken = error
@@ -386,15 +392,31 @@ class Ledger:
         with self.read() as connection:
             return sum(connection.execute(query).scalars())
 
-    def coordinator(self, name: str) -> AbstractContextManager[None]:
-        """Hold the one lease of this ledger while a coordinator runs; a killed process loses it.
+    def coordinator(
+        self, name: str, scopes: Sequence[str] = (WHOLE_LEDGER,), campaign: str | None = None
+    ) -> AbstractContextManager[None]:
+        """Hold the lease of this ledger, or of parts of it, while a coordinator runs; a killed process loses it.
+
+        Parameters
+        ----------
+        name
+            The command, for messages.
+        scopes
+            What nobody else may hold meanwhile: the whole ledger, or
+            :func:`~theodolite.store.split_scope` and :func:`~theodolite.store.stream_scope` of a campaign.
+        campaign
+            Under a lease for a campaign this process writes entries of that one alone; None for maintenance.
 
         Raises
         ------
         LedgerBusy
-            Naming the live coordinator that holds it.
+            Naming the live coordinator that holds any of it.
         """
-        return coordinate(self, name)
+        return coordinate(self, name, scopes, campaign)
+
+    def one_at_a_time(self) -> AbstractContextManager[None]:
+        """Wait for other coordinators in this same part of their work: what they write in it is seen here at once."""
+        return one_at_a_time(self)
 
     def now(self) -> str:
         """Return the time of the ledger's clock, UTC, ISO 8601."""

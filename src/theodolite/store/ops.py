@@ -12,12 +12,13 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from theodolite.store.errors import LedgerConflict
-from theodolite.store.schema import ops_inbox, ops_job, ops_lease, ops_session, ops_timing
+from theodolite.store.lease import LeaseRow, leases
+from theodolite.store.schema import ops_inbox, ops_job, ops_session, ops_timing
 
 if TYPE_CHECKING:
     from theodolite.store.ledger import Ledger
 
-__all__ = ["InboxItem", "JobRow", "JobState", "LeaseRow", "Ops", "SessionRow", "TimingRow"]
+__all__ = ["InboxItem", "JobRow", "JobState", "Ops", "SessionRow", "TimingRow"]
 
 
 class JobState(StrEnum):
@@ -67,17 +68,6 @@ class JobRow:
     coordinator_pid: int | None
     worker_pid: int | None
     detail: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseRow:
-    """Who coordinates the ledger or a part of it, or did when it was killed."""
-
-    scope: str
-    name: str
-    pid: int
-    host: str
-    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,11 +201,9 @@ class Ops:
             rows = connection.execute(query).mappings().all()
         return [JobRow(**{**row, "state": JobState(row["state"])}) for row in rows]
 
-    def lease(self) -> LeaseRow | None:
-        """Return who coordinates the ledger (or did, when killed), None if nobody."""
-        with self._ledger.read() as connection:
-            row = connection.execute(select(ops_lease)).mappings().first()
-        return None if row is None else LeaseRow(**row)
+    def leases(self) -> list[LeaseRow]:
+        """Return who coordinates the ledger or parts of it (or did, when killed), oldest first."""
+        return leases(self._ledger)
 
     def record_timings(self, subject: str, seconds: Mapping[str, float]) -> None:
         """Record the wall time of phases, by phase."""
