@@ -6,12 +6,13 @@ pays for nothing twice. Checkpoints say where a round stood, no more.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
 from theodolite.agents.budgets import Meter
-from theodolite.agents.halting import CampaignPaused
+from theodolite.agents.halting import CampaignPaused, Halt
 from theodolite.agents.people import approve_plans, approve_verdicts, pause_for_people
 from theodolite.claims import Hypothesis
 from theodolite.experiments import CampaignRun, Event, Look
@@ -36,6 +37,8 @@ __all__ = [
     "exhausted",
     "run_campaign",
 ]
+
+_log = logging.getLogger(__name__)
 
 # Read once when langgraph's serialiser is imported: state holds plain data only, whatever else turns up is refused.
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
@@ -194,13 +197,24 @@ NODES = {
 """The nodes of a round, in order."""
 
 
+def _told(name: str, node: Callable[[Any, Any], dict[str, int]]) -> Any:
+    """Return a node that says in the log that it begins."""
+
+    def step(state: RoundState, runtime: Any) -> dict[str, int]:
+        where = {"campaign": state["campaign"], "round": state["round"]}
+        _log.info("step %s", name, extra={"event": "step_begins", "step": name, **where})
+        return node(state, runtime)
+
+    return step
+
+
 def _graph(checkpointer: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
     from langgraph.graph import END, START, StateGraph
 
     builder = StateGraph(RoundState, context_schema=_Context)
     names = list(NODES)
     for name, node in NODES.items():
-        builder.add_node(name, node)
+        builder.add_node(name, _told(name, node))
     builder.add_edge(START, names[0])
     builder.add_conditional_edges(names[0], lambda state: names[1] if state["slots"] else END, [names[1], END])
     for before, after in zip(names[1:], names[2:], strict=False):
@@ -216,6 +230,7 @@ def run_campaign(
     *,
     trials: Trials | None = None,
     meter: Meter | None = None,
+    halt: Halt | None = None,
 ) -> str:
     """Run a campaign, or continue it, until its budget, its claims or its levels are spent.
 
@@ -229,6 +244,8 @@ def run_campaign(
         Measures the reviewer on sealed plants in every round; None measures nothing.
     meter
         Counts what is spent; one of its own where not given.
+    halt
+        Asked before every round whether it is to be begun.
 
     Returns
     -------
@@ -240,13 +257,16 @@ def run_campaign(
     CampaignPaused
         If it waits: for the same command after an interrupt, for a server, or for people.
     """
-    meter = meter or Meter(run)
+    meter, halt = meter or Meter(run), halt or Halt()
     meter.begin()
     try:
         run.open()
-        _rounds(run, meter, {"run": run, "executor": executor, "reviewer": reviewer, "trials": trials})
+        _rounds(run, meter, halt, {"run": run, "executor": executor, "reviewer": reviewer, "trials": trials})
     except CampaignPaused as paused:
         meter.end(paused.reason.value, paused.detail)
+        raise
+    except KeyboardInterrupt:
+        meter.end(StopReason.INTERRUPTED.value, halt.broken_off())
         raise
     except BaseException as error:
         meter.end("error", f"{type(error).__name__}: {error}"[:500])
@@ -257,7 +277,7 @@ def run_campaign(
     return reason
 
 
-def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
+def _rounds(run: CampaignRun, meter: Meter, halt: Halt, context: Any) -> None:
     from langgraph.checkpoint.sqlite import SqliteSaver
 
     with SqliteSaver.from_conn_string(str(run.setting.workspace.checkpoints)) as saver:
@@ -272,6 +292,9 @@ def _rounds(run: CampaignRun, meter: Meter, context: Any) -> None:
             if reason is not None:
                 run.stop(*reason)
                 break
+            if not begun:
+                halt.check_between_rounds()
+            _log.info("round %d", number, extra={"event": "round_begins", "round": number, "resumed": begun})
             thread = f"{run.setting.campaign_id}/r{number:02d}"
             config: Any = {"configurable": {"thread_id": thread}}
             start: Any = {"campaign": run.setting.campaign_id, "round": number, "slots": 0}

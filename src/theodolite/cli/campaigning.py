@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from theodolite.cli.verdicts import print_counts, print_verdicts
 if TYPE_CHECKING:
     from theodolite.experiments import CampaignSpec, Setting, Workspace
     from theodolite.store import StopReason
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["Finished", "describe_setting", "leave", "prepared", "run_in_workspace", "show_finished"]
 
@@ -149,6 +152,7 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
     """
     with waiting("Opening the ledger"):
         from theodolite.agents import CampaignPaused, Halt, assemble, halt_on_signals, refuse_unusable, run_campaign
+        from theodolite.agents.stop_requests import StopRequests
         from theodolite.calibration.plants import seal_round
         from theodolite.calibration.toolcheck import check_tool
         from theodolite.experiments import CampaignRun, Event, LocalRunner, StepError, Workspace
@@ -163,11 +167,13 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
     halt = Halt()
     with (
         ledger,
+        # Whoever sees the lease may send a signal, so that it must be heard before.
+        halt_on_signals(halt, say),
         ledger.coordinator(who),
         CampaignProgress() as progress,
         LocalRunner(setting.materials(), timeout_s=setting.spec.budget.job_timeout_s, log=place.worker_log) as runner,
-        halt_on_signals(halt, say),
     ):
+        halt.requests = StopRequests(ledger, setting.campaign_id)
 
         def notify(event: Event) -> None:
             halt.check()
@@ -177,14 +183,20 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
         stopped = run.stopped()
         if stopped is not None:
             return Finished(setting.campaign_id, stopped, was_complete=True)
-        team = assemble(run, halt=halt, warn=say)
+        team = assemble(run, halt=halt, warn=_warn)
         try:
-            reason = run_campaign(run, team.executor, team.reviewer, trials=seal_round, meter=team.meter)
+            reason = run_campaign(run, team.executor, team.reviewer, trials=seal_round, meter=team.meter, halt=halt)
         except CampaignPaused as paused:
             return Finished(setting.campaign_id, str(paused), was_complete=False, paused=paused.reason)
         except OSError as error:
             raise StepError(f"{error}; mend that (is the disk full?), then the same command continues") from error
     return Finished(setting.campaign_id, reason, was_complete=False)
+
+
+def _warn(said: str) -> None:
+    """Tell people, and the log, of a budget's mark or of calls that fail."""
+    say(said)
+    _log.warning("%s", said, extra={"event": "warning"})
 
 
 def show_finished(folder: Path, finished: Finished) -> None:

@@ -24,7 +24,7 @@ from theodolite.store.schema import ops_lease
 if TYPE_CHECKING:
     from theodolite.store.ledger import Ledger
 
-__all__ = ["coordinate"]
+__all__ = ["coordinate", "held_here", "lock_file"]
 
 # A process's own second lock on a file succeeds, and closing either file drops both; so it is refused here.
 _held: set[str] = set()
@@ -58,8 +58,19 @@ def coordinate(ledger: Ledger, name: str) -> Iterator[None]:
                 lock.close()
 
 
+def lock_file(path: Path) -> Path:
+    """Return the file that the coordinator of a ledger's file locks."""
+    return path.with_name(path.name + ".lock")
+
+
+def held_here(path: Path) -> bool:
+    """Return whether this very process coordinates a ledger's file; it must not open the lock file a second time."""
+    with _guard:
+        return str(path.resolve()) in _held
+
+
 def _lock(ledger: Ledger, path: Path) -> TextIO:
-    file = path.with_name(path.name + ".lock").open("a")
+    file = lock_file(path).open("a")
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import tempfile
 import threading
@@ -38,6 +39,8 @@ from theodolite.store.schema import entry_table, migrate
 from theodolite.store.tables import counter
 
 __all__ = ["Clock", "Ledger"]
+
+_log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 _PAGE = 500
@@ -273,7 +276,10 @@ class Ledger:
     def _append(self, kind: EntryKind | str, id: str, subject: str, payload: Payload, *, once: bool) -> Entry:
         known, text = checked_payload(kind, id, subject, payload)
         with self.write() as connection:
-            entry = append_entry(connection, known, id, subject, text, self.now(), once=once)
+            at = self.now()
+            entry = append_entry(connection, known, id, subject, text, at, once=once)
+        if entry.at == at:  # else it was recorded earlier
+            _log.info("%s", id, extra={"event": "row", "seq": entry.seq, "kind": known.value, "id": id})
         return self._read.put(entry)
 
     # --- reading
