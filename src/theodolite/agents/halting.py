@@ -72,11 +72,12 @@ class Halt:
             by = f"stopped by {self._person}" if self._person else f"{self.who} asked for it"
             raise CampaignPaused(StopReason.INTERRUPTED, f"{by}; the step under way was finished")
 
-    def check_between_rounds(self) -> None:
-        """Raise :class:`CampaignPaused` if a stop was asked for, at once or after the round; no round is under way."""
+    def check_between_rounds(self, following: int) -> None:
+        """Raise :class:`CampaignPaused` if a stop was asked for, at once or after a round; one is about to begin."""
         self.check()
         if self._after_round:
-            raise CampaignPaused(StopReason.INTERRUPTED, f"stopped by {self._after_round} after the round")
+            when = "after the round" if following > 1 else "before the first round"
+            raise CampaignPaused(StopReason.INTERRUPTED, f"stopped by {self._after_round} {when}")
 
     def broken_off(self) -> str:
         """Return who broke a step off, as the session's end names it."""

@@ -293,7 +293,7 @@ def _rounds(run: CampaignRun, meter: Meter, halt: Halt, context: Any) -> None:
                 run.stop(*reason)
                 break
             if not begun:
-                halt.check_between_rounds()
+                halt.check_between_rounds(number)
             _log.info("round %d", number, extra={"event": "round_begins", "round": number, "resumed": begun})
             thread = f"{run.setting.campaign_id}/r{number:02d}"
             config: Any = {"configurable": {"thread_id": thread}}

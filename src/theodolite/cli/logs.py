@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TextIO, get_args
 
 from theodolite.cli.errors import UserError
 
-__all__ = ["LEVELS", "LogChoice", "LogFormat", "chosen_log", "choose_log", "logging_to", "run_log"]
+__all__ = ["LEVELS", "LogChoice", "LogFormat", "chosen_log", "choose_log", "logging_to", "one_line", "run_log"]
 
 LogFormat = Literal["text", "json"]
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -239,9 +239,9 @@ class TextLines(_Lines):
         event, logger = fields.pop("event", "message"), fields.pop("logger")
         said = str(message).split()
         pairs = "".join(f" {name}={_word(value)}" for name, value in fields.items() if str(value) not in said)
-        line = f"{time} {level.upper():<7} {event:<14} {_one_line(str(message))} [{logger}{pairs}]"
+        line = f"{time} {level.upper():<7} {event:<14} {one_line(str(message))} [{logger}{pairs}]"
         if traceback is not None:
-            line += "".join(f"\n    {_one_line(part)}" for part in str(traceback).splitlines())
+            line += "".join(f"\n    {one_line(part)}" for part in str(traceback).splitlines())
         return line
 
 
@@ -250,7 +250,7 @@ def _word(value: Any) -> str:
     return text if re.fullmatch(r"[^\s\"=\[\]]+", text) else json.dumps(text)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Return text with line breaks and signs that steer a terminal in their escaped form."""
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +14,7 @@ from theodolite.cli.workspaces import find_ledger
 if TYPE_CHECKING:
     from theodolite.reports import AgentsStanding, CampaignStanding, Standing
     from theodolite.reports.waiting import Waiting
-    from theodolite.store import LeaseRow
+    from theodolite.store.holding import Holding
 
 __all__ = ["status"]
 
@@ -25,29 +23,44 @@ def status(
     workspace: Annotated[
         Path | None, typer.Argument(help="Folder of the ledger; where not given, the only one here.")
     ] = None,
+    watched: Annotated[
+        bool, typer.Option("--watch", help="Show what runs, live, until it ends; Ctrl-C leaves it running.")
+    ] = False,
+    interval: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two looks with --watch.")] = 2.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how the campaigns of a workspace stand: rounds, slots, error stream, hold-out blocks, last entries."""
+    """Show how the campaigns of a workspace stand: rounds, slots, error stream, hold-out blocks, last entries.
+
+    With --watch, the campaign that runs: its round, jobs, budgets and newest rows. In a pipe, a line for every change;
+    with --json, an object.
+    """
     path = find_ledger(workspace)
+    if watched:
+        from theodolite.cli.watching import watch
+
+        watch(path, interval_s=interval, as_json=as_json)
+        return
     from theodolite.reports import standing
     from theodolite.reports.waiting import waiting
     from theodolite.store import Ledger
+    from theodolite.store.holding import holding
 
     with Ledger.open(path, read_only=True) as ledger:
         found = standing(ledger)
         waits = waiting(ledger)
+        held = holding(ledger)
     if as_json:
-        print_json({**vars(found), "waiting": waits})
+        print_json({**vars(found), "life": None if held is None else held.life, "waiting": waits})
     else:
-        _print(found)
+        _print(found, held)
         _print_waiting(waits)
 
 
-def _print(found: Standing) -> None:
+def _print(found: Standing, held: Holding | None) -> None:
     console = results()
     console.print(f"Ledger {found.ledger}: {found.entries} entries, head {found.head[:16]}", soft_wrap=True)
-    if found.coordinator is not None:
-        console.print(_coordinator(found.coordinator), soft_wrap=True)
+    if held is not None:
+        console.print(_coordinator(held), soft_wrap=True)
     for campaign in found.campaigns:
         _print_campaign(campaign)
     console.print("\nError streams", style="bold")
@@ -63,16 +76,11 @@ def _print(found: Standing) -> None:
         console.print(f"  {entry.seq:>5}  {entry.at[:19]}  {entry.id}", soft_wrap=True)
 
 
-def _coordinator(lease: LeaseRow) -> str:
+def _coordinator(held: Holding) -> str:
+    lease = held.lease
     who = f"{lease.name!r}, process {lease.pid} on {lease.host} since {lease.at[:19]}"
-    if lease.host != socket.gethostname():
-        return f"Coordinated by {who}."
-    try:
-        os.kill(lease.pid, 0)
-    except ProcessLookupError:
+    if held.life.value == "stale":
         return f"Left unfinished by {who}, which is gone; `theodolite run` continues."
-    except PermissionError:
-        pass
     return f"Coordinated by {who}."
 
 
