@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from theodolite.agents import CampaignPaused, Halt
+from theodolite.agents import CampaignPaused, Halt, LintReviewer, Planner, run_campaign
 from theodolite.agents.stop_requests import INBOX_KIND, StopAt, StopRequests, hand_in_stop
-from theodolite.store import LeaseRow, Ledger
+from theodolite.experiments import Event
+from theodolite.store import LeaseRow, Ledger, diff
 
 CAMPAIGN = "mine-00000001"
 
@@ -91,3 +92,30 @@ def test_a_pause_between_calls_looks_into_the_inbox(ledger, monkeypatch):
         halt = halted(ledger, StopAt.STEP)
         halt.wait(600)
         assert halt.asked
+
+
+def test_a_campaign_finishes_its_round_and_continues_to_the_same_rows(small_world, tmp_path):
+    """Asked in the first of two rounds, it ends with that round; the same campaign again adds what was left out."""
+    spec = small_world.spec("stopped", budget={"experiments": 2}, round_size=1)
+    small_world.run_in_process(tmp_path / "undisturbed", spec, trials=None)
+    folder = tmp_path / "stopped"
+    with small_world.opened(folder, spec) as run, run.ledger.coordinator("me"):
+        campaign, halt = run.setting.campaign_id, Halt()
+        halt.requests = StopRequests(run.ledger, campaign)
+
+        def ask(event: Event) -> None:
+            if event.phase == "register" and event.done == 0:
+                hand_in_stop(run.ledger, campaign, "Ada", StopAt.ROUND, lease_of(run.ledger))
+            halt.check()
+
+        run.notify = ask
+        with pytest.raises(CampaignPaused, match="stopped by Ada after the round"):
+            run_campaign(run, Planner(), LintReviewer(), halt=halt)
+        assert (run.rounds_closed(), len(run.proposed(2))) == (1, 0)
+        assert run.ledger.ops.sessions(campaign)[-1].detail == "stopped by Ada after the round"
+    small_world.run_in_process(folder, spec, trials=None)
+    with (
+        Ledger.open(folder / "ledger.sqlite", read_only=True) as first,
+        Ledger.open(tmp_path / "undisturbed" / "ledger.sqlite", read_only=True) as second,
+    ):
+        assert diff(first, second) == [] and first.head().hash == second.head().hash

@@ -14,6 +14,7 @@ from rich.console import Console
 from terminals import Terminal
 
 from theodolite.agents.stop_requests import StopAt
+from theodolite.cli.exit_codes import ExitCode
 from theodolite.cli.watching import ROW_WORDS, change_line, view
 from theodolite.reports.watching import Budget, StopAsked, Watched, Watcher
 from theodolite.store import EntryKind, JobState, Ledger
@@ -127,3 +128,8 @@ def test_it_ends_with_the_coordinator(finished):
     rest, _ = reader.communicate(timeout=PATIENCE)
     last = json.loads(rest.splitlines()[-1])
     assert reader.returncode == 0 and last["over"] is True and last["life"] == "stale"
+
+
+def test_an_interval_is_for_watching(cli, finished):
+    found = cli("status", finished, "--interval", "1")
+    assert found.exit_code == ExitCode.BAD_INPUT and "--watch" in found.stderr

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theodolite.cli.console import print_json, results
+from theodolite.cli.errors import UserError
 from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import find_ledger
 
@@ -26,7 +27,9 @@ def status(
     watched: Annotated[
         bool, typer.Option("--watch", help="Show what runs, live, until it ends; Ctrl-C leaves it running.")
     ] = False,
-    interval: Annotated[float, typer.Option(min=0.2, max=3600, help="Seconds between two looks with --watch.")] = 2.0,
+    interval: Annotated[
+        float | None, typer.Option(min=0.2, max=3600, help="Seconds between two looks with --watch; 2 where not given.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show how the campaigns of a workspace stand: rounds, slots, error stream, hold-out blocks, last entries.
@@ -38,8 +41,10 @@ def status(
     if watched:
         from theodolite.cli.watching import watch
 
-        watch(path, interval_s=interval, as_json=as_json)
+        watch(path, interval_s=interval or 2.0, as_json=as_json)
         return
+    if interval is not None:
+        raise UserError(f"--interval is {interval:g}, but without --watch there is one look only; give --watch too")
     from theodolite.reports import standing
     from theodolite.reports.waiting import waiting
     from theodolite.store import Ledger

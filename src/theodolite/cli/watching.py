@@ -77,7 +77,7 @@ def watch(path: Path, *, interval_s: float, as_json: bool) -> None:
 
         with Ledger.open(path, read_only=True) as ledger:
             look = Watcher(ledger).look
-            if as_json or not console.is_terminal:
+            if as_json or not console.is_terminal or console.is_dumb_terminal:
                 _lines(look, interval_s, json_line if as_json else change_line)
             else:
                 _live(console, look, interval_s)
@@ -181,7 +181,7 @@ def _add_campaign(table: Table, now: Watched, campaign: CampaignNow) -> None:
     table.add_row(f"round {campaign.round}", _counts(campaign.slots) or "nothing is proposed yet")
     if now.over and campaign.verdicts:
         table.add_row("verdicts", _counts(campaign.verdicts))
-    table.add_row("jobs", _counts(campaign.jobs) or "none yet")
+    table.add_row("jobs", _counts(campaign.jobs) or "none recorded")
     for job in campaign.running:
         table.add_row("", Text(_job(job, now.at), overflow="ellipsis", no_wrap=True))
     for budget in (*campaign.budgets, *([campaign.wall_time] if campaign.wall_time else [])):
@@ -235,7 +235,9 @@ def _end(campaign: CampaignNow) -> str:
     if campaign.stopped is not None:
         return campaign.stopped
     session = campaign.session
-    if session is None or session.ended is None:
+    if session is None:
+        return "not finished; `theodolite run` continues"
+    if session.ended is None:
         return "killed before it said how; `theodolite run` continues"
     return f"{session.ended}: {session.detail}; `theodolite run` continues"
 

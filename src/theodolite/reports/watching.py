@@ -30,6 +30,7 @@ from theodolite.store.live import (
     count_jobs,
     count_looks,
     count_repeats,
+    newest_campaign,
     newest_rows,
     newest_session,
     running_jobs,
@@ -167,8 +168,7 @@ class Watcher:
         over = held is None or held.life is Life.STALE
         campaign = None if held is None or over else campaign_run(ledger, held.lease)
         if campaign is None and over:
-            last = newest_session(ledger)
-            campaign = None if last is None else last.campaign
+            campaign = newest_campaign(ledger)
         head = ledger.head().seq
         self._follow(campaign, head)
         return Watched(

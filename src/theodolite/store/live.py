@@ -21,6 +21,7 @@ __all__ = [
     "count_jobs",
     "count_looks",
     "count_repeats",
+    "newest_campaign",
     "newest_rows",
     "newest_session",
     "running_jobs",
@@ -47,6 +48,16 @@ def campaign_row(ledger: Ledger, campaign: str) -> CampaignRow | None:
     table = tables.campaign
     with ledger.read() as connection:
         return next(iter(select_rows(connection, table, CampaignRow, table.c.campaign == campaign)), None)
+
+
+def newest_campaign(ledger: Ledger) -> str | None:
+    """Return the campaign that ran last: whose session is the newest, or, without sessions, whose row is."""
+    session = newest_session(ledger)
+    if session is not None:
+        return session.campaign
+    with ledger.read() as connection:
+        column = tables.campaign.c
+        return connection.execute(select(column.campaign).order_by(column.seq.desc()).limit(1)).scalar()
 
 
 def newest_session(ledger: Ledger, campaign: str | None = None) -> SessionRow | None:
