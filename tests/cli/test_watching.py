@@ -17,7 +17,7 @@ from theodolite.agents.stop_requests import StopAt
 from theodolite.cli.exit_codes import ExitCode
 from theodolite.cli.watching import ROW_WORDS, change_line, view
 from theodolite.reports.watching import Budget, StopAsked, Watched, Watcher
-from theodolite.store import EntryKind, JobState, Ledger
+from theodolite.store import EntryKind, JobState, Ledger, campaign_rows
 
 CAMPAIGN = "mine-00000001"
 PATIENCE = 120.0
@@ -109,10 +109,14 @@ def test_one_json_object_a_change(cli, finished):
 
 def test_ctrl_c_leaves_the_view_and_nothing_else(finished):
     """In a terminal, with a real coordinator behind it."""
-    with Ledger.open(finished / "ledger.sqlite") as ledger, holder(ledger, CAMPAIGN) as process:
+    with (
+        Ledger.open(finished / "ledger.sqlite") as ledger,
+        holder(ledger, campaign_rows(ledger)[0].campaign) as process,
+    ):
         words = [sys.executable, "-m", "theodolite", "status", str(finished), "--watch", "--interval", "0.2"]
-        with Terminal(words) as terminal:
+        with Terminal(words, env={"PYTHONUTF8": "1"}) as terminal:
             terminal.read_until("hold-out blocks left", PATIENCE)
+            assert "█  6 of 6" in terminal.text
             terminal.type(b"\x03")
             assert terminal.finish(PATIENCE) == 0
         assert "No longer watching" in terminal.text and "Traceback" not in terminal.text

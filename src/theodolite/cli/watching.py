@@ -101,7 +101,10 @@ def _lines(look: Callable[[], Watched], interval_s: float, words: Callable[[Watc
 def _live(console: Console, look: Callable[[], Watched], interval_s: float) -> None:
     from rich.live import Live
 
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+    # Nothing else prints meanwhile, and a redirected stream does not say which signs it can show.
+    with Live(
+        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as live:
         while True:
             now = look()
             if now.over:
