@@ -5,6 +5,11 @@ Tools measure, gates judge, the ledger remembers, and agents only propose and ob
 
 from __future__ import annotations
 
+import logging
+
 __all__ = ["__version__"]
 
 __version__ = "0.1.0"
+
+# A program that wants no log hears nothing; without this, Python prints warnings of libraries to standard error.
+logging.getLogger(__name__).addHandler(logging.NullHandler())

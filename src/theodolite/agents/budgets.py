@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from theodolite.store import (
 )
 
 __all__ = ["BudgetSpent", "Meter"]
+
+_log = logging.getLogger(__name__)
 
 _NAMES: tuple[BudgetName, ...] = ("wall_time", "tokens", "money", "experiments", "looks", "repeats")
 _STOPS: dict[BudgetName, StopReason] = {
@@ -94,13 +97,18 @@ class Meter:
         """Start the clock of a session."""
         self._since = self._clock()
         if self._time_marks is None:
-            self._session = self._run.ledger.ops.start_session(self._run.setting.campaign_id)
+            campaign = self._run.setting.campaign_id
+            self._session = self._run.ledger.ops.start_session(campaign)
+            _log.info("campaign %s", campaign, extra={"event": "session_begins", "campaign": campaign})
 
     def end(self, reason: str, detail: str) -> None:
         """Stop the clock of a session and note why."""
         if self._session is not None:
-            self._run.ledger.ops.update_session(self._session, self._seconds(), ended=reason, detail=detail)
+            seconds = self._seconds()
+            self._run.ledger.ops.update_session(self._session, seconds, ended=reason, detail=detail)
             self._session = None
+            how = {"campaign": self._run.setting.campaign_id, "reason": reason, "seconds": round(seconds, 3)}
+            _log.info("%s: %s", reason, detail, extra={"event": "session_ends", **how})
 
     def _seconds(self) -> float:
         return self._clock() - self._since

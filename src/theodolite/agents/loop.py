@@ -6,6 +6,7 @@ pays for nothing twice. Checkpoints say where a round stood, no more.
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, runtime_checkable
 
 from theodolite.agents.budgets import Meter
-from theodolite.agents.halting import CampaignPaused
+from theodolite.agents.halting import CampaignPaused, Halt
 from theodolite.agents.people import approve_plans, approve_verdicts, pause_for_people
 from theodolite.claims import Hypothesis
 from theodolite.experiments import CampaignRun, Event, Look, StepError
@@ -40,6 +41,8 @@ __all__ = [
     "exhausted",
     "run_campaign",
 ]
+
+_log = logging.getLogger(__name__)
 
 # Read once when langgraph's serialiser is imported: state holds plain data only, whatever else turns up is refused.
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
@@ -198,13 +201,24 @@ NODES = {
 """The nodes of a round, in order."""
 
 
+def _told(name: str, node: Callable[[Any, Any], dict[str, int]]) -> Any:
+    """Return a node that says in the log that it begins."""
+
+    def step(state: RoundState, runtime: Any) -> dict[str, int]:
+        where = {"campaign": state["campaign"], "round": state["round"]}
+        _log.info("step %s", name, extra={"event": "step_begins", "step": name, **where})
+        return node(state, runtime)
+
+    return step
+
+
 def _graph(checkpointer: Any) -> CompiledStateGraph[Any, Any, Any, Any]:
     from langgraph.graph import END, START, StateGraph
 
     builder = StateGraph(RoundState, context_schema=_Context)
     names = list(NODES)
     for name, node in NODES.items():
-        builder.add_node(name, node)
+        builder.add_node(name, _told(name, node))
     builder.add_edge(START, names[0])
     builder.add_conditional_edges(names[0], lambda state: names[1] if state["slots"] else END, [names[1], END])
     for before, after in zip(names[1:], names[2:], strict=False):
@@ -221,6 +235,7 @@ def run_campaign(
     trials: Trials | None = None,
     meter: Meter | None = None,
     closed: Callable[[], None] = lambda: None,
+    halt: Halt | None = None,
 ) -> str:
     """Run a campaign, or continue it, until its budget, its claims or its levels are spent.
 
@@ -236,6 +251,8 @@ def run_campaign(
         Counts what is spent; one of its own where not given.
     closed
         Called at the end of every round.
+    halt
+        Asked before every round whether it is to be begun.
 
     Returns
     -------
@@ -249,13 +266,16 @@ def run_campaign(
     StepError
         If the checkpoint file cannot be written.
     """
-    meter = meter or Meter(run)
+    meter, halt = meter or Meter(run), halt or Halt()
     meter.begin()
     try:
         run.open()
-        _rounds(run, meter, {"run": run, "executor": executor, "reviewer": reviewer, "trials": trials}, closed)
+        _rounds(run, meter, halt, {"run": run, "executor": executor, "reviewer": reviewer, "trials": trials}, closed)
     except CampaignPaused as paused:
         meter.end(paused.reason.value, paused.detail)
+        raise
+    except KeyboardInterrupt:
+        meter.end(StopReason.INTERRUPTED.value, halt.broken_off())
         raise
     except BaseException as error:
         # On a full disk the note cannot be written either, and what went wrong is more important than the note.
@@ -283,7 +303,7 @@ def _checkpoints(file: Path) -> Iterator[SqliteSaver]:
         ) from error
 
 
-def _rounds(run: CampaignRun, meter: Meter, context: Any, closed: Callable[[], None]) -> None:
+def _rounds(run: CampaignRun, meter: Meter, halt: Halt, context: Any, closed: Callable[[], None]) -> None:
     checkpoints = run.setting.workspace.checkpoints(run.setting.campaign_id)
     checkpoints.parent.mkdir(exist_ok=True)
     with _checkpoints(checkpoints) as saver:
@@ -298,6 +318,9 @@ def _rounds(run: CampaignRun, meter: Meter, context: Any, closed: Callable[[], N
             if reason is not None:
                 run.stop(*reason)
                 break
+            if not begun:
+                halt.check_between_rounds(number)
+            _log.info("round %d", number, extra={"event": "round_begins", "round": number, "resumed": begun})
             thread = f"{run.setting.campaign_id}/r{number:02d}"
             config: Any = {"configurable": {"thread_id": thread}}
             start: Any = {"campaign": run.setting.campaign_id, "round": number, "slots": 0}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ from theodolite.prompts import load_prompts
 from theodolite.store import Ledger, agent_view
 
 __all__ = ["Team", "assemble", "outside_reviewer", "refuse_unusable", "same_family"]
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,9 @@ def assemble(
     assert prompts is not None, "a campaign that names agents is prepared with prompts"
     settings = settings or ModelSettings.read()
     _priced(spec, models, settings)
+    warning = same_family(spec.agents)
+    if warning is not None:
+        _log.warning("%s", warning, extra={"event": "same_family"})
     halt = halt or Halt()
 
     def before_call() -> None:

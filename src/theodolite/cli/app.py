@@ -20,10 +20,13 @@ from theodolite.cli import (
     replaying,
     reviewing,
     status,
+    stopping,
     tool_checking,
 )
 from theodolite.cli.errors import Commands
 from theodolite.cli.exit_codes import epilog
+from theodolite.cli.logs import choose_log
+from theodolite.cli.streams import open_standard_streams
 
 __all__ = ["app", "main"]
 
@@ -52,8 +55,17 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    log_format: Annotated[
+        str | None, typer.Option(metavar="text|json", help="Form of log lines of run, demo, replay and calibrate.")
+    ] = None,
+    log_file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the log there too; - is standard error.")
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option(metavar="LEVEL", help="The least that is logged: debug, info, warning or error.")
+    ] = None,
 ) -> None:
-    pass
+    choose_log(log_format, log_file, log_level)
 
 
 app.command(short_help="Run a small unattended campaign on packaged cells.")(campaign_commands.demo)
@@ -64,6 +76,7 @@ app.command(short_help="Hand in a claim of your own.")(proposing.propose)
 app.command(short_help="Show or approve what waits for people.")(approving.approve)
 app.command(short_help="Run a recorded campaign again, offline.")(replaying.replay)
 app.command(short_help="Show how the campaigns of a workspace stand.")(status.status)
+app.command(short_help="Ask a running campaign to stop in good order.")(stopping.stop)
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(tool_checking.app, name="tools")
 app.add_typer(model_commands.app, name="models")
@@ -75,4 +88,5 @@ app.command(short_help="Check machine, packages, model and cells.")(doctor.docto
 
 def main() -> None:
     """Run the command line; the console script."""
+    open_standard_streams()
     app(prog_name="theodolite")

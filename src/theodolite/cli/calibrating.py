@@ -13,6 +13,7 @@ import typer
 from theodolite.cli.console import results, say
 from theodolite.cli.errors import UserError
 from theodolite.cli.exit_codes import ExitCode
+from theodolite.cli.logs import logging_to
 
 if TYPE_CHECKING:
     from theodolite.calibration.criteria import Criterion
@@ -88,7 +89,7 @@ def calibrate(
     store = Store(out)
     started = time.monotonic()
     try:
-        with counted("Campaigns", study.campaigns) as show:
+        with logging_to(None), counted("Campaigns", study.campaigns) as show:
 
             def tell(progress: Progress) -> None:
                 show(progress.done, f"{progress.note} {_left(progress, time.monotonic() - started)}".strip())

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from theodolite.cli.errors import UserError
+from theodolite.cli.logs import logging_to, run_log
 from theodolite.cli.workspaces import workspace_of
 
 __all__ = ["demo", "init", "run"]
@@ -39,7 +37,7 @@ def demo(
     The same command again continues an interrupted demonstration, or shows the table of a complete one.
     """
     from theodolite.cli.campaigning import describe_setting, leave, prepared, run_in_workspace, show_finished
-    from theodolite.cli.console import results
+    from theodolite.cli.console import program, results
 
     file = directory / DEMO_FILE
     if not file.is_file():
@@ -53,18 +51,17 @@ def demo(
         "\nHypotheses come from the genes to explore. Each is locked before it is tested, once, on genes of other "
         "families, and every outcome stays in the ledger.\n"
     )
-    finished = run_in_workspace(setting, who="theodolite demo")
+    with logging_to(run_log(setting.workspace.folder, setting.campaign_id), setting.campaign_id):
+        finished = run_in_workspace(setting, who="theodolite demo")
     show_finished(directory, finished)
     leave(finished)
     best = _first_slot(directory, finished.campaign)
     console.print("\nTry next:", style="bold")
-    program = (
-        "theodolite" if shutil.which("theodolite") else os.path.relpath(Path(sys.executable).with_name("theodolite"))
-    )
+    called = program()
     for command, why in (
-        (f"{program} ledger show {best} -w {directory}", "every gate of one claim, with a sentence for each"),
-        (f"{program} ledger verify --deep -w {directory}", "check the chain and recompute every verdict"),
-        (f"{program} init my-campaign.yaml", "write a campaign for your own cells"),
+        (f"{called} ledger show {best} -w {directory}", "every gate of one claim, with a sentence for each"),
+        (f"{called} ledger verify --deep -w {directory}", "check the chain and recompute every verdict"),
+        (f"{called} init my-campaign.yaml", "write a campaign for your own cells"),
     ):
         console.print(f"  {command}", soft_wrap=True)
         console.print(f"      {why}", style="dim", soft_wrap=True)
@@ -91,6 +88,10 @@ def run(
         int | None,
         typer.Option(min=1, max=256, help="Worker processes, in place of the file's number; no result depends on it."),
     ] = None,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Check everything, then run as a process of its own that outlives this one."),
+    ] = False,
 ) -> None:
     """Run a campaign file; the same file again continues where it stopped.
 
@@ -101,7 +102,13 @@ def run(
     folder = workspace_of(file, workspace)
     setting = prepared(file, folder)
     describe_setting(setting)
-    finished = run_in_workspace(setting, who=f"theodolite run {file}", workers=workers)
+    if detach:
+        from theodolite.cli.detaching import run_detached
+
+        run_detached(setting, file, folder, workers)
+        return
+    with logging_to(run_log(setting.workspace.folder, setting.campaign_id), setting.campaign_id):
+        finished = run_in_workspace(setting, who=f"theodolite run {file}", workers=workers)
     show_finished(folder, finished)
     leave(finished)
 

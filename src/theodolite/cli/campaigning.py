@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from theodolite.cli.verdicts import print_counts, print_verdicts
 if TYPE_CHECKING:
     from theodolite.experiments import CampaignSpec, Setting, Workspace
     from theodolite.store import StopReason
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["Finished", "describe_setting", "leave", "prepared", "run_in_workspace", "show_finished"]
 
@@ -154,10 +157,11 @@ def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) 
     """
     with waiting("Opening the ledger"):
         from theodolite.agents import CampaignPaused, Halt, assemble, halt_on_signals, refuse_unusable, run_campaign
+        from theodolite.agents.stop_requests import StopRequests
         from theodolite.calibration.plants import seal_round
         from theodolite.calibration.toolcheck import check_tool
         from theodolite.experiments import CampaignRun, Event, LocalRunner, Workspace
-        from theodolite.store import Ledger, split_scope, stream_scope
+        from theodolite.store import Ledger, campaign_scopes
 
         place = setting.workspace
         refuse_unfit(setting)
@@ -167,16 +171,16 @@ def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) 
         Workspace.at(place.folder, place.cache)
         ledger = Ledger.open(place.ledger, create=True)
     halt = Halt()
-    # Levels are settled in the order of the stream, so campaigns that share one wait for each other too.
-    scopes = (split_scope(setting.split.sha256), stream_scope(setting.spec.error.stream))
     with (
         naming_the_disk(),
         ledger,
-        ledger.coordinator(who, scopes, setting.campaign_id),
+        # Whoever sees the lease may send a signal, so that it must be heard before.
+        halt_on_signals(halt, say),
+        ledger.coordinator(who, campaign_scopes(setting.split.sha256, setting.spec.error.stream), setting.campaign_id),
         CampaignProgress() as progress,
         LocalRunner.for_campaign(setting, ledger.ops, workers=workers) as runner,
-        halt_on_signals(halt, say),
     ):
+        halt.requests = StopRequests(ledger, setting.campaign_id)
 
         def notify(event: Event) -> None:
             halt.check()
@@ -186,17 +190,23 @@ def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) 
         stopped = run.stopped()
         if stopped is not None:
             return Finished(setting.campaign_id, stopped, was_complete=True)
-        team = assemble(run, halt=halt, warn=say)
-        anchored = anchoring(ledger, say)
+        team = assemble(run, halt=halt, warn=_warn)
+        anchored = anchoring(ledger, _warn)
         try:
             reason = run_campaign(
-                run, team.executor, team.reviewer, trials=seal_round, meter=team.meter, closed=anchored
+                run, team.executor, team.reviewer, trials=seal_round, meter=team.meter, halt=halt, closed=anchored
             )
         except CampaignPaused as paused:
             return Finished(setting.campaign_id, str(paused), was_complete=False, paused=paused.reason)
         finally:
             anchored()
     return Finished(setting.campaign_id, reason, was_complete=False)
+
+
+def _warn(said: str) -> None:
+    """Tell people, and the log, of a budget's mark or of calls that fail."""
+    say(said)
+    _log.warning("%s", said, extra={"event": "warning"})
 
 
 def show_finished(folder: Path, finished: Finished) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["messages", "print_json", "results", "say"]
+__all__ = ["json_line", "messages", "print_json", "program", "results", "say"]
 
 _UNSEEN = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
@@ -59,5 +62,19 @@ def _plain(value: Any) -> Any:
 
 def print_json(value: Any) -> None:
     """Print plain data, dataclasses included, as JSON to standard output; what cannot be seen is escaped."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
-    sys.stdout.write(_UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text) + "\n")
+    sys.stdout.write(_json(value, indent=2) + "\n")
+
+
+def json_line(value: Any) -> str:
+    """Return plain data, dataclasses included, as JSON on one line; what cannot be seen is escaped."""
+    return _json(value, indent=None)
+
+
+def _json(value: Any, *, indent: int | None) -> str:
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
+    return _UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def program() -> str:
+    """Return how this program is called from here, for commands that are shown to people."""
+    return "theodolite" if shutil.which("theodolite") else os.path.relpath(Path(sys.executable).with_name("theodolite"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from theodolite.cli.console import messages
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+_log = logging.getLogger(__name__)
 
 __all__ = ["CampaignProgress", "Counter", "EventLike", "counted", "waiting"]
 
@@ -122,6 +125,7 @@ class CampaignProgress:
         if phase == "explore":
             self._round += 1
         self._phase, self._started, self._said = phase, self._clock(), self._clock()
+        _log.info("%s", self._title, extra={"event": "phase_begins", "phase": phase})
         if self._bars is not None:
             self._task = self._bars.add_task(self._title, total=total)
         elif phase not in self._announced:

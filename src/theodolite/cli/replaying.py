@@ -14,6 +14,7 @@ from theodolite.cli.campaign_commands import NewWorkspace
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
 from theodolite.cli.exit_codes import ExitCode
+from theodolite.cli.logs import logging_to
 from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import LEDGER_FILE, workspace_of
 
@@ -49,6 +50,7 @@ def replay(
         from theodolite.experiments import LocalRunner, Workspace
         from theodolite.store import Ledger
     with ExitStack() as stack:
+        stack.enter_context(logging_to(None, setting.campaign_id))
         scratch = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="theodolite-replay-")))
         place = Workspace.at(scratch, setting.workspace.cache)
         again = replace(setting, workspace=place)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theodolite.cli.console import print_json, results
+from theodolite.cli.errors import UserError
 from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import find_ledger
 
@@ -23,10 +24,32 @@ def status(
     workspace: Annotated[
         Path | None, typer.Argument(help="Folder of the ledger; where not given, the only one here.")
     ] = None,
+    watched: Annotated[
+        bool, typer.Option("--watch", help="Show what runs, live, until it ends; Ctrl-C leaves it running.")
+    ] = False,
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", help="Which one to --watch, where several run: its id.")
+    ] = None,
+    interval: Annotated[
+        float | None, typer.Option(min=0.2, max=3600, help="Seconds between two looks with --watch; 2 where not given.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how the campaigns of a workspace stand: rounds, slots, error stream, hold-out blocks, last entries."""
+    """Show how the campaigns of a workspace stand: rounds, slots, error stream, hold-out blocks, last entries.
+
+    With --watch, the campaign that runs: its round, jobs, budgets and newest rows. In a pipe, a line for every change;
+    with --json, an object.
+    """
     path = find_ledger(workspace)
+    if watched:
+        from theodolite.cli.watching import watch
+
+        watch(path, campaign=campaign, interval_s=interval or 2.0, as_json=as_json)
+        return
+    if interval is not None:
+        raise UserError(f"--interval is {interval:g}, but without --watch there is one look only; give --watch too")
+    if campaign is not None:
+        raise UserError(f"--campaign is {campaign!r}, but without --watch all campaigns are shown; give --watch too")
     from theodolite.reports import standing
     from theodolite.reports.waiting import waiting
     from theodolite.store import Ledger
@@ -62,9 +85,9 @@ def _print(found: Standing) -> None:
 
 
 def _coordinator(lease: LeaseRow) -> str:
-    if lease.alive:
-        return f"Coordinated by {lease}."
-    return f"Left unfinished by {lease}, which is gone; `theodolite run` continues."
+    if lease.life.value == "stale":
+        return f"Left unfinished by {lease}, which is gone; `theodolite run` continues."
+    return f"Coordinated by {lease}."
 
 
 def _print_campaign(campaign: CampaignStanding) -> None:

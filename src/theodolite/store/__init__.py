@@ -80,7 +80,7 @@ from theodolite.store.invalidations import (
     NodeRecord,
 )
 from theodolite.store.kinds import EntryKind, campaign_of, entry_id, slot_id
-from theodolite.store.lease import WHOLE_LEDGER, LeaseRow, split_scope, stream_scope
+from theodolite.store.lease import WHOLE_LEDGER, LeaseRow, Life, campaign_scopes, conflict, split_scope, stream_scope
 from theodolite.store.ledger import Ledger
 from theodolite.store.naming import named_hashes
 from theodolite.store.ops import InboxItem, JobRow, JobState, Ops, SessionRow, TimingRow
@@ -168,6 +168,7 @@ __all__ = [
     "JobRow",
     "JobState",
     "LeaseRow",
+    "Life",
     "Ops",
     "Ledger",
     "LedgerBusy",
@@ -228,8 +229,10 @@ __all__ = [
     "block_use",
     "budget_marks",
     "campaign_of",
+    "campaign_scopes",
     "campaign_rows",
     "check_anchors",
+    "conflict",
     "diff",
     "entry_counts",
     "entry_id",

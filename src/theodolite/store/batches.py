@@ -19,11 +19,14 @@ class Batch(threading.local):
     connection
         Holds the write lock.
     appended
-        Entries that others see once it is committed.
+        Entries, read or written, that are remembered once it is committed.
+    written
+        Those that were written, which are logged then.
     broken
         The error of an append that left half of an entry behind; such a transaction is not committed.
     """
 
     connection: Connection | None = None
     appended: list[Entry]
+    written: list[Entry]
     broken: BaseException | None = None

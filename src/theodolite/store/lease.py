@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -29,8 +30,19 @@ from theodolite.store.schema import ops_lease
 if TYPE_CHECKING:
     from theodolite.store.ledger import Ledger
 
-__all__ = ["WHOLE_LEDGER", "LeaseRow", "coordinate", "leases", "one_at_a_time", "refuse_without_lease", "split_scope",
-           "stream_scope"]  # fmt: skip
+__all__ = [
+    "WHOLE_LEDGER",
+    "LeaseRow",
+    "Life",
+    "campaign_scopes",
+    "conflict",
+    "coordinate",
+    "leases",
+    "one_at_a_time",
+    "refuse_without_lease",
+    "split_scope",
+    "stream_scope",
+]
 
 WHOLE_LEDGER = "ledger"
 """The scope that no other can be held beside."""
@@ -39,6 +51,16 @@ _SHARED = "*"
 """No scope: the byte of :func:`one_at_a_time`, which coordinators take in turns."""
 _OF_NO_CAMPAIGN = frozenset({EntryKind.STREAM, EntryKind.TOOL_CHECK})
 """Kinds that a campaign writes under another subject than its own."""
+
+
+class Life(StrEnum):
+    """Whether a coordinator lives."""
+
+    ALIVE = "alive"
+    STALE = "stale"
+    """Its row is there, but the kernel's lock is free: it was killed."""
+    UNKNOWN = "unknown"
+    """It was started on another machine, whose locks cannot be seen from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +73,12 @@ class LeaseRow:
         What is held: ``ledger``, or a split and an error stream.
     name, pid, host, at
         The command, its process and machine, and since when.
-    alive
-        Whether the lock is held; a killed process leaves its row behind.
+    campaign
+        Which campaign it runs, None for maintenance.
+    life
+        Whether it lives: the kernel knows who holds the lock, whatever a row says.
+    confirmed
+        Whether the kernel names the very process of the row as the lock's holder, so that it may be signalled.
     """
 
     scopes: tuple[str, ...]
@@ -60,7 +86,18 @@ class LeaseRow:
     pid: int
     host: str
     at: str
-    alive: bool
+    campaign: str | None
+    life: Life
+    confirmed: bool
+
+    @property
+    def alive(self) -> bool:
+        """Whether its lock is held."""
+        return self.life is Life.ALIVE
+
+    def same(self, other: LeaseRow) -> bool:
+        """Return whether another row is of the same coordinator, however either was found to live."""
+        return (self.name, self.pid, self.host, self.at) == (other.name, other.pid, other.host, other.at)
 
     def __str__(self) -> str:
         return f"{self.name!r}, process {self.pid} on {self.host} since {self.at}"
@@ -103,6 +140,11 @@ def stream_scope(stream: str) -> str:
     return f"stream:{stream}"
 
 
+def campaign_scopes(split_sha256: str, stream: str) -> tuple[str, str]:
+    """Return what a campaign holds: levels are settled in the order of the stream, blocks are spent in the split."""
+    return split_scope(split_sha256), stream_scope(stream)
+
+
 @contextmanager
 def coordinate(ledger: Ledger, name: str, scopes: Sequence[str], campaign: str | None) -> Iterator[None]:
     """Hold scopes of a ledger under a name; see :meth:`Ledger.coordinator`."""
@@ -114,7 +156,8 @@ def coordinate(ledger: Ledger, name: str, scopes: Sequence[str], campaign: str |
                 # Whoever held these, or all, is gone: else they could not have been taken.
                 over = [] if WHOLE_LEDGER in wanted else [ops_lease.c.scope.in_([*wanted, WHOLE_LEDGER])]
                 connection.execute(delete(ops_lease).where(*over))
-                own = {"name": name, "pid": os.getpid(), "host": socket.gethostname(), "at": ledger.now()}
+                who = {"name": name, "pid": os.getpid(), "host": socket.gethostname(), "at": ledger.now()}
+                own = {**who, "campaign": campaign}
                 connection.execute(insert(ops_lease), [{"scope": scope, **own} for scope in wanted])
             yield
             with ledger.write() as connection:
@@ -188,15 +231,40 @@ def refuse_without_lease(ledger: Ledger, kind: EntryKind, subject: str) -> None:
 
 def leases(ledger: Ledger) -> list[LeaseRow]:
     """Return who coordinates the ledger or parts of it, and whose rows were left by a kill, oldest first."""
-    with ledger.read() as connection:
-        rows = connection.execute(select(ops_lease).order_by(ops_lease.c.at, ops_lease.c.scope)).all()
-    found: dict[tuple[str, int, str, str], list[Row[tuple[str, ...]]]] = {}
+    while True:
+        rows = _rows(ledger)
+        holders = {row.scope: _holder(ledger, row.scope) for row in rows}
+        # The rows are read before and after the locks: a coordinator that ends meanwhile is no dead one.
+        if _rows(ledger) == rows:
+            break
+    found: dict[tuple[str, int, str, str, str | None], list[str]] = {}
     for row in rows:
-        found.setdefault((row.name, row.pid, row.host, row.at), []).append(row)
-    return [
-        LeaseRow(tuple(row.scope for row in held), *who, alive=any(_alive(ledger, row.scope, row.pid) for row in held))
-        for who, held in found.items()
-    ]
+        found.setdefault((row.name, row.pid, row.host, row.at, row.campaign), []).append(row.scope)
+    here = socket.gethostname()
+    made = []
+    for (name, pid, host, at, campaign), scopes in found.items():
+        by = {holders[scope] for scope in scopes}
+        # The kernel names no process that lives in another container.
+        alive = bool(by & {pid, 0})
+        life = Life.ALIVE if alive else Life.STALE if host == here else Life.UNKNOWN
+        confirmed = host == here and pid in by
+        made.append(LeaseRow(tuple(scopes), name, pid, host, at, campaign, life, confirmed))
+    return made
+
+
+def conflict(ledger: Ledger, scopes: Sequence[str]) -> str | None:
+    """Return in words why scopes cannot be held now, None where they can; nothing is taken."""
+    return _refusal(ledger, scopes) if any(_over(row, scopes) for row in leases(ledger) if row.alive) else None
+
+
+def _over(row: LeaseRow, wanted: Sequence[str]) -> list[str]:
+    """Return what of a lease stands in the way of scopes."""
+    return [scope for scope in row.scopes if WHOLE_LEDGER in (scope, *wanted) or scope in wanted]
+
+
+def _rows(ledger: Ledger) -> Sequence[Row[tuple[str, ...]]]:
+    with ledger.read() as connection:
+        return connection.execute(select(ops_lease).order_by(ops_lease.c.at, ops_lease.c.scope)).all()
 
 
 def _of_another(place: _Place, kind: EntryKind, subject: str) -> bool:
@@ -257,7 +325,7 @@ def _refusal(ledger: Ledger, wanted: Sequence[str]) -> str:
     whole = WHOLE_LEDGER in wanted
     holders = []
     for row in leases(ledger):
-        over = [scope for scope in row.scopes if whole or scope in wanted or scope == WHOLE_LEDGER]
+        over = _over(row, wanted)
         if row.alive and over:
             holders.append(f"{row}, which holds {' and '.join(map(_words, over))}")
     who = "; and by ".join(holders) or "another process that has only just begun"
@@ -276,24 +344,23 @@ def _words(scope: str) -> str:
     return f"the error stream {name!r}" if what == "stream" else "the whole ledger"
 
 
-def _alive(ledger: Ledger, scope: str, pid: int) -> bool:
+def _holder(ledger: Ledger, scope: str) -> int | None:
+    """Return which process holds the lock of a scope, 0 for one that cannot be seen, None where it is free."""
     with _guard:
         place = _places.get(ledger.place)
         if place is not None and scope in place.names:
-            return True
+            return os.getpid()
         if ledger.path is None:
-            return False
+            return None
         file = _open(ledger.path, place)
         if file is None:
-            return False
+            return None
         try:
             # Byte 0 is of no scope, so that only a lock of the whole file covers it.
-            holder = foreign_holder(file, *((1, 0) if scope == WHOLE_LEDGER else _bytes(scope)))
+            return foreign_holder(file, *((1, 0) if scope == WHOLE_LEDGER else _bytes(scope)))
         finally:
             if place is None:
                 file.close()
-    # The kernel names no process that lives in another container.
-    return holder is not None and holder in (pid, 0)
 
 
 def _open(path: Path, place: _Place | None) -> IO[bytes] | None:

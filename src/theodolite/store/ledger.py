@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import tempfile
 import threading
@@ -41,12 +42,18 @@ from theodolite.store.tables import counter
 
 __all__ = ["Clock", "Ledger"]
 
+_log = logging.getLogger(__name__)
+
 Clock = Callable[[], datetime]
 _PAGE = 500
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _log_row(entry: Entry) -> None:
+    _log.info("%s", entry.id, extra={"event": "row", "seq": entry.seq, "kind": entry.kind.value, "id": entry.id})
 
 
 class Ledger:
@@ -285,10 +292,16 @@ class Ledger:
         try:
             with self.write() as connection:
                 refuse_without_lease(self, known, subject)
-                entry = append_entry(connection, known, id, subject, text, self.now(), once=once)
+                at = self.now()
+                entry = append_entry(connection, known, id, subject, text, at, once=once)
         except BaseException as error:
             self._batch.broken = error
             raise
+        if entry.at == at:  # else it was recorded earlier
+            if self._batch.connection is None:
+                _log_row(entry)
+            else:
+                self._batch.written.append(entry)
         return self._remember(entry)
 
     def _remember(self, entry: Entry) -> Entry:
@@ -318,7 +331,7 @@ class Ledger:
             return
         try:
             with self.write() as connection:
-                batch.connection, batch.appended, batch.broken = connection, [], None
+                batch.connection, batch.appended, batch.written, batch.broken = connection, [], [], None
                 yield
                 if batch.broken is not None:
                     raise LedgerConflict(
@@ -328,6 +341,8 @@ class Ledger:
             batch.connection = None
         for entry in batch.appended:
             self._read.put(entry)
+        for entry in batch.written:
+            _log_row(entry)
 
     # --- reading
 

@@ -73,6 +73,7 @@ ops_lease = Table(
     Column("pid", Integer, nullable=False),
     Column("host", String, nullable=False),
     Column("at", String, nullable=False),
+    Column("campaign", String),
 )
 
 ops_timing = Table(

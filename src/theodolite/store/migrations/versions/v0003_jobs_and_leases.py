@@ -37,4 +37,5 @@ def upgrade() -> None:
         sa.Column("pid", sa.Integer, nullable=False),
         sa.Column("host", sa.String, nullable=False),
         sa.Column("at", sa.String, nullable=False),
+        sa.Column("campaign", sa.String),
     )
