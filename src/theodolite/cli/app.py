@@ -11,6 +11,7 @@ from theodolite.cli import (
     approving,
     calibrating,
     campaign_commands,
+    coverage,
     doctor,
     ledger_commands,
     model_commands,
@@ -64,6 +65,7 @@ app.command(short_help="Hand in a claim of your own.")(proposing.propose)
 app.command(short_help="Show or approve what waits for people.")(approving.approve)
 app.command(short_help="Run a recorded campaign again, offline.")(replaying.replay)
 app.command(short_help="Show how the campaigns of a workspace stand.")(status.status)
+app.command(short_help="Show what was tried, judged and never tried.")(coverage.coverage)
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(tool_checking.app, name="tools")
 app.add_typer(model_commands.app, name="models")

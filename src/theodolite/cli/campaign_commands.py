@@ -90,11 +90,17 @@ def run(
 ) -> None:
     """Run a campaign file; the same file again continues where it stopped.
 
-    A changed file is another campaign on the same ledger: it continues its error stream and its hold-out blocks.
+    A changed file is another campaign on the same ledger: it continues its error stream and its hold-out blocks. The
+    campaigns of a matrix are opened together and run one after another.
     """
     from theodolite.cli.campaigning import describe_setting, leave, prepared, run_in_workspace, show_finished
+    from theodolite.cli.matrices import matrix_of, run_matrix
 
     folder = workspace_of(file, workspace)
+    matrix = matrix_of(file)
+    if matrix is not None:
+        run_matrix(matrix, folder, who=f"theodolite run {file}")
+        return
     setting = prepared(file, folder)
     describe_setting(setting)
     finished = run_in_workspace(setting, who=f"theodolite run {file}")

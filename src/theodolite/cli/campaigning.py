@@ -12,10 +12,21 @@ from theodolite.cli.progress import CampaignProgress, waiting
 from theodolite.cli.verdicts import print_counts, print_verdicts
 
 if TYPE_CHECKING:
+    from theodolite.agents import Halt
     from theodolite.experiments import CampaignSpec, Setting, Workspace
-    from theodolite.store import StopReason
+    from theodolite.store import Ledger, StopReason
 
-__all__ = ["Finished", "describe_setting", "leave", "prepared", "run_in_workspace", "show_finished"]
+__all__ = [
+    "Finished",
+    "describe_setting",
+    "leave",
+    "open_ledger",
+    "prepared",
+    "run_in_workspace",
+    "run_on_ledger",
+    "show_finished",
+    "workspace_at",
+]
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,8 @@ class Finished:
     paused: StopReason | None = None
 
 
-def _workspace(folder: Path) -> Workspace:
+def workspace_at(folder: Path) -> Workspace:
+    """Return the workspace at a folder, without making it."""
     from theodolite.experiments import Workspace
 
     # Not Workspace.at: a campaign file that is refused leaves no folder behind.
@@ -61,7 +73,7 @@ def prepared(file: Path, folder: Path) -> Setting:
 
         spec = load_campaign(file)
         try:
-            return prepare(spec, _workspace(folder))
+            return prepare(spec, workspace_at(folder))
         except (ValueError, OSError) as error:
             line = _line_of(file, spec, error)
             if line is None:
@@ -148,25 +160,39 @@ def run_in_workspace(setting: Setting, *, who: str) -> Finished:
         If the campaign cannot go on.
     """
     with waiting("Opening the ledger"):
-        from theodolite.agents import CampaignPaused, Halt, assemble, halt_on_signals, refuse_unusable, run_campaign
-        from theodolite.calibration.plants import seal_round
-        from theodolite.calibration.toolcheck import check_tool
-        from theodolite.experiments import CampaignRun, Event, LocalRunner, StepError, Workspace
-        from theodolite.store import Ledger
+        from theodolite.agents import Halt, halt_on_signals
 
-        place = setting.workspace
-        if not place.ledger.is_file():
-            # Of a campaign that could not begin, nothing is left behind.
-            refuse_unusable(setting.spec)
-        Workspace.at(place.folder, place.cache)
-        ledger = Ledger.open(place.ledger, create=True)
+        ledger = open_ledger(setting)
     halt = Halt()
+    with ledger, ledger.coordinator(who), halt_on_signals(halt, say):
+        return run_on_ledger(setting, ledger, halt)
+
+
+def open_ledger(setting: Setting) -> Ledger:
+    """Open the ledger of a campaign's workspace, or begin one; its caller closes it."""
+    from theodolite.agents import refuse_unusable
+    from theodolite.experiments import Workspace
+    from theodolite.store import Ledger
+
+    place = setting.workspace
+    if not place.ledger.is_file():
+        # Of a campaign that could not begin, nothing is left behind.
+        refuse_unusable(setting.spec)
+    Workspace.at(place.folder, place.cache)
+    return Ledger.open(place.ledger, create=True)
+
+
+def run_on_ledger(setting: Setting, ledger: Ledger, halt: Halt) -> Finished:
+    """Run a prepared campaign, or continue it, on a ledger that this process coordinates; raises as its caller does."""
+    from theodolite.agents import CampaignPaused, assemble, run_campaign
+    from theodolite.calibration.plants import seal_round
+    from theodolite.calibration.toolcheck import check_tool
+    from theodolite.experiments import CampaignRun, Event, LocalRunner, StepError
+
+    place = setting.workspace
     with (
-        ledger,
-        ledger.coordinator(who),
         CampaignProgress() as progress,
         LocalRunner(setting.materials(), timeout_s=setting.spec.budget.job_timeout_s, log=place.worker_log) as runner,
-        halt_on_signals(halt, say),
     ):
 
         def notify(event: Event) -> None:

@@ -25,6 +25,7 @@ from theodolite.store.agent_records import (
 )
 from theodolite.store.errors import LedgerPayloadError
 from theodolite.store.kinds import EntryKind
+from theodolite.store.matrix_records import MatrixRecord
 from theodolite.store.tool_checks import ToolCheckRecord
 
 __all__ = [
@@ -81,7 +82,7 @@ class ReferenceRecord(_Record):
 
 
 class CampaignRecord(_Record):
-    """A campaign file, resolved to content hashes."""
+    """A campaign file, resolved to content hashes; ``matrix`` where it came with others in one file."""
 
     name: str
     spec: Any
@@ -91,6 +92,7 @@ class CampaignRecord(_Record):
     catalogue: str
     decision: str
     seed: int
+    matrix: MatrixRecord | None = None
 
 
 class StreamRecord(_Record):
