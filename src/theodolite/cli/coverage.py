@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,9 +15,11 @@ from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import LEDGER_FILE, find_ledger, workspace_of
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from theodolite.reports.coverage import ChildCoverage, Coverage, ToolCoverage
 
-__all__ = ["coverage", "print_children", "print_coverage"]
+__all__ = ["coverage", "print_coverage", "table_of"]
 
 WIDE = 90
 """Columns of a terminal from which tables have room between their columns."""
@@ -69,53 +71,63 @@ def coverage(
 
 def print_coverage(found: Coverage) -> None:
     """Print the campaigns by model, cells, references and seed, then each by instrument, then all together."""
-    print_children(found)
+    _print_children(found)
     _print_tools(found)
     _print_totals(found)
 
 
-def print_children(found: Coverage) -> None:
+def _print_children(found: Coverage) -> None:
     """Print a line for each campaign."""
-    from rich.table import Table
-
     console = results()
-    gap = 2 if console.width >= WIDE else 1
-    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), title="Campaigns", title_justify="left")
-    table.title_style = "bold"
-    for heading in ("", "model", "cells", "references", "seed"):
-        table.add_column(heading, justify="right" if heading in ("", "seed") else "left", overflow="fold")
-    for heading in ("claims", "tried", "judged", "supported", "never tried"):
-        table.add_column(heading, justify="right", no_wrap=heading != "never tried")
-    table.add_column("state", overflow="fold")
+    wide = console.width >= WIDE
+    console.print("Campaigns", style="bold")
+    table = table_of(
+        words=("", "model", "cells", "references", "seed"),
+        numbers=(*(("claims",) if wide else ()), "tried", "judged", "supported", "untried"),
+    )
     for number, child in enumerate(found.children, start=1):
         table.add_row(
             str(number), child.model, child.cells, child.references, str(child.seed),
-            _sum(tool.claims for tool in child.tools), _sum(tool.registered for tool in child.tools),
+            *((_sum(tool.claims for tool in child.tools),) if wide else ()),
+            _sum(tool.registered for tool in child.tools),
             _sum(tool.judged for tool in child.tools),
             _sum(tool.outcomes.get("supported", 0) for tool in child.tools),
-            _sum(tool.never_tried for tool in child.tools), child.state,
+            _sum(tool.never_tried for tool in child.tools),
+            "complete" if child.state.startswith("stopped") else child.state,
         )  # fmt: skip
     console.print(table)
 
 
-def _print_tools(found: Coverage) -> None:
+def table_of(words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    """Make a table of campaigns: columns of words that may break, then of numbers that may not, then their state."""
     from rich.table import Table
 
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if results().width >= WIDE else 1, 0, 0))
+    for heading in words:
+        justify: Literal["left", "right"] = "right" if heading in ("", "seed") else "left"
+        table.add_column(heading, justify=justify, overflow="fold", min_width=len(heading))
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True, min_width=9)
+    return table
+
+
+def _print_tools(found: Coverage) -> None:
+    """Print a line for each instrument of each campaign; names of campaigns are longer than any column."""
     console = results()
-    gap = 2 if console.width >= WIDE else 1
-    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
-    table.add_column("instrument", overflow="fold")
-    for heading in ("claims", "looked", "proposed", "refused", "locked", "judged", "never tried"):
-        table.add_column(heading, justify="right", no_wrap=heading != "never tried")
-    for number, child in enumerate(found.children, start=1):
-        table.add_row(f"{number} {child.campaign}", style="bold")
-        for tool in child.tools:
-            table.add_row(
-                f"  {tool.tool}", _number(tool.claims), str(tool.looked), str(tool.proposed),
-                str(sum(tool.refused.values())), str(tool.registered), str(tool.judged), _number(tool.never_tried),
-            )  # fmt: skip
+    width = 2 + max((len(tool.tool) for child in found.children for tool in child.tools), default=10)
+    headings = ("claims", "looked", "proposed", "refused", "locked", "judged", "untried")
     console.print()
-    console.print(table)
+    console.print(f"{'instrument':<{width}}" + "".join(f"{heading:>{len(heading) + 1}}" for heading in headings))
+    for number, child in enumerate(found.children, start=1):
+        console.print(f"{number} {child.campaign}", style="bold", soft_wrap=True)
+        for tool in child.tools:
+            cells = (
+                _number(tool.claims), str(tool.looked), str(tool.proposed), str(sum(tool.refused.values())),
+                str(tool.registered), str(tool.judged), _number(tool.never_tried),
+            )  # fmt: skip
+            line = "".join(f"{cell:>{len(heading) + 1}}" for heading, cell in zip(headings, cells, strict=True))
+            console.print(f"{'  ' + tool.tool:<{width}}{line}", soft_wrap=True)
     _print_endings(found)
 
 

@@ -139,23 +139,16 @@ def _as_data(matrix: Matrix, settings: list[Setting], found: Coverage, conflicts
 
 
 def _print_plan(matrix: Matrix, settings: list[Setting], found: Coverage, conflicts: tuple[str, ...]) -> None:
-    from rich.table import Table
-
-    from theodolite.cli.coverage import WIDE
+    from theodolite.cli.coverage import table_of
 
     console = results()
-    gap = 2 if console.width >= WIDE else 1
     console.print(f"Matrix {matrix.name}: {len(settings)} campaigns, one after another in this order", style="bold")
-    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
-    for heading in ("", "campaign", "model", "cells", "references", "seed", "budget", "claims"):
-        numeric = heading in ("", "seed", "budget", "claims")
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
-    table.add_column("state", overflow="fold")
+    table = table_of(words=("", "campaign", "model", "cells", "references", "seed"), numbers=("budget", "claims"))
     for number, child in enumerate(found.children, start=1):
         claims = sum(tool.claims or 0 for tool in child.tools)
         table.add_row(
             str(number), child.name, child.model, child.cells, child.references, str(child.seed), str(child.budget),
-            str(claims), child.state,
+            str(claims), "complete" if child.state.startswith("stopped") else child.state,
         )  # fmt: skip
     console.print(table)
     error, split = matrix.base.error, settings[0].split
