@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from killing import finish, kill_at
+from killing import PATIENCE, finish, kill_at
 
 from theodolite.experiments.replay import verify_decisions
 from theodolite.store import EntryKind, Ledger, verify
@@ -31,20 +31,20 @@ def write_small(small_world: Any, folder: Path) -> Path:
     return file
 
 
-def check_kills(file: Path, folder: Path, kills: list[tuple[EntryKind, int]]) -> None:
+def check_kills(file: Path, folder: Path, kills: list[tuple[EntryKind, int]], patience: float = PATIENCE) -> None:
     """Run a matrix undisturbed and killed at some rows, and compare the two ledgers as a person would."""
     whole, killed = folder / "undisturbed", folder / "killed"
-    finish(file, whole)
+    finish(file, whole, patience=patience)
     # Reading the model again would take most of the time, and is not what is killed here.
     (killed / "cache").mkdir(parents=True)
     for taken in (whole / "cache").glob("*.safetensors"):
         shutil.copy(taken, killed / "cache")
     for kind, number in kills:
-        kill_at(file, killed, kind, number)
+        kill_at(file, killed, kind, number, patience=patience)
         with Ledger.open(killed / "ledger.sqlite", read_only=True) as ledger:
             assert ledger.count(EntryKind.STOP) < 2, "the matrix was over before it was killed"
             assert verify(ledger).ok
-    finish(file, killed)
+    finish(file, killed, patience=patience)
     compared = theodolite("ledger", "diff", killed / "ledger.sqlite", whole / "ledger.sqlite")
     assert compared.returncode == 0, compared.stdout + compared.stderr
     with Ledger.open(killed / "ledger.sqlite", read_only=True) as ledger:
@@ -53,7 +53,7 @@ def check_kills(file: Path, folder: Path, kills: list[tuple[EntryKind, int]]) ->
     assert entries.count(EntryKind.STOP) == 2
     # Every campaign was opened before anything was tested in one of them.
     assert entries.index(EntryKind.LOOK) > max(n for n, kind in enumerate(entries) if kind is EntryKind.CAMPAIGN)
-    finish(file, killed)
+    finish(file, killed, patience=patience)
     with Ledger.open(killed / "ledger.sqlite", read_only=True) as ledger:
         assert ledger.head().hash == head, "complete campaigns are not run again"
 
@@ -69,5 +69,5 @@ def test_the_same_command_again_loses_nothing(small_world: Any, tmp_path: Path) 
 
 
 def test_the_example_survives_a_kill_half_way(checkout: Path, tmp_path: Path) -> None:
-    """Two seeds of the packaged model on the packaged cells."""
-    check_kills(checkout / "examples" / "matrix.yaml", tmp_path, [(EntryKind.STOP, 1)])
+    """Two seeds of the packaged model on the packaged cells; the model is read once, which takes most of the time."""
+    check_kills(checkout / "examples" / "matrix.yaml", tmp_path, [(EntryKind.STOP, 1)], patience=6 * PATIENCE)

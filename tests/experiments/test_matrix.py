@@ -164,7 +164,8 @@ def test_a_child_is_the_campaign_that_its_own_file_would_be(
     small_world: Any, matrix_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Same ids; and where the files of their own are opened first too, the same rows to the last verdict."""
-    file = matrix_file({"seeds": [1, 2]}, error={"n_max": 40})
+    changes = {"error": {"n_max": 40}, "budget": {"experiments": 2}}
+    file = matrix_file({"seeds": [1, 2]}, **changes)
     chains = []
     for as_matrix in (True, False):
         folder = tmp_path / str(as_matrix)
@@ -173,7 +174,7 @@ def test_a_child_is_the_campaign_that_its_own_file_would_be(
         else:
             settings = [
                 prepare(
-                    CampaignSpec.model_validate(small_world.content(f"many-s{seed}", seed=seed, error={"n_max": 40})),
+                    CampaignSpec.model_validate(small_world.content(f"many-s{seed}", seed=seed, **changes)),
                     small_world.workspace(folder),
                 )
                 for seed in (1, 2)
@@ -198,6 +199,20 @@ def test_a_child_that_was_opened_by_its_own_file_goes_on_in_the_matrix(
         CampaignRun(alone, ledger, small_world.runner(alone)).declare()
         declared(small_world, ledger, settings)
         assert ledger.count(EntryKind.CAMPAIGN) == 2
+
+
+def test_nobody_chooses_which_campaign_comes_next(
+    small_world: Any, matrix_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    """All were opened before the first test: picking one by the tests so far would be picking what is tested."""
+    settings = settings_of(small_world, matrix_file({"seeds": [1, 2]}), tmp_path / "w")
+    with Ledger.open(settings[0].workspace.ledger, create=True) as ledger:
+        declared(small_world, ledger, settings)
+        by_its_own_file = prepare(settings[1].spec, settings[1].workspace)
+        for setting in (settings[1], by_its_own_file):
+            with pytest.raises(StepError, match=r"number 2 of the matrix 'many', and number 1, many-s1-\w+, is not"):
+                CampaignRun(setting, ledger, small_world.runner(setting)).open()
+        assert ledger.count(EntryKind.FIT) == 0
 
 
 def test_all_campaigns_draw_on_one_stream_and_what_is_spent_in_one_counts_in_the_next(
@@ -251,7 +266,7 @@ def test_a_block_that_one_cell_set_spent_is_spent_for_the_next(
 ) -> None:
     file = matrix_file(
         {"cells": [{"source": str(small_world.cells), "species": "planted"}, other_cells["cells"]]},
-        families=other_cells["families"], budget={"experiments": 3},
+        families=other_cells["families"], budget={"experiments": 2},
     )  # fmt: skip
     settings = settings_of(small_world, file, tmp_path / "w")
     with Ledger.open(settings[0].workspace.ledger, create=True) as ledger:

@@ -41,8 +41,15 @@ class Opening(Looking):
         self._spent: set[str] = set()
 
     def open(self) -> None:
-        """Write what the campaign stands on: its file, its stream, its split, and the fits on discovery genes."""
+        """Write what the campaign stands on: its file, its stream, its split, and the fits on discovery genes.
+
+        Raises
+        ------
+        StepError
+            If it cannot stand on this ledger, or another campaign of its matrix comes first.
+        """
         self.declare()
+        self._await_turn()
         setting = self.setting
         self.setting = replace(setting, coexpressed=self._coexpress())
         if any(tool.fits for tool in setting.tools):
@@ -110,6 +117,26 @@ class Opening(Looking):
         recorded = self.ledger.get(entry_id(self.setting.campaign_id, EntryKind.CAMPAIGN))
         matrix = self.setting.matrix if recorded is None else recorded.payload.get("matrix")
         return {} if matrix is None else {"matrix": matrix}
+
+    def _await_turn(self) -> None:
+        """Refuse to run before the earlier campaigns of the same matrix are complete.
+
+        All of them were opened before the first test, so that blocks stay fresh across them. Who could choose the next
+        one by what the tests before it found would choose what is tested.
+        """
+        mine = self._matrix().get("matrix")
+        if mine is None:
+            return
+        for entry in self.ledger.entries(kind=EntryKind.CAMPAIGN):
+            other = entry.payload.get("matrix")
+            if other is None or other["sha256"] != mine["sha256"] or other["place"] >= mine["place"]:
+                continue
+            if not self.ledger.has(entry_id(entry.subject, EntryKind.STOP)):
+                raise StepError(
+                    f"{self.setting.campaign_id} was opened as number {mine['place']} of the matrix {mine['name']!r}, "
+                    f"and number {other['place']}, {entry.subject}, is not complete; run them in that order, or give "
+                    "the matrix another name, which opens campaigns anew, after the tests so far"
+                )
 
     def _prompts(self) -> dict[str, Any]:
         """Return what the campaign's row says of prompts: their hashes and their texts; nothing without a model."""
