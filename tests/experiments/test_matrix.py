@@ -325,3 +325,20 @@ def test_an_input_that_is_missing_is_told_with_the_line_of_its_list(
     line = 1 + next(n for n, text in enumerate(file.read_text().splitlines()) if "absent" in text)
     with pytest.raises(CampaignError, match=rf"many.yaml, line {line}: .*absent.h5ad"):
         settings_of(small_world, file, tmp_path / "w")
+
+
+def test_a_combination_that_cannot_run_is_told_by_its_name(
+    small_world: Any, matrix_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = matrix_file({"models": [str(small_world.model), "compact-pbmc"]})
+    with pytest.raises(
+        CampaignError, match="campaign 'many-compact-pbmc' of the matrix cannot run: .* are not in cells"
+    ):
+        settings_of(small_world, file, tmp_path / "w")
+
+
+def test_cells_of_other_families_than_the_table_are_told_with_their_line(
+    small_world: Any, matrix_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    with pytest.raises(CampaignError, match=r"many.yaml, line \d+: cells 'pbmc.*' cannot be split: 0 families"):
+        settings_of(small_world, matrix_file({"cells": [str(small_world.cells), "pbmc"]}), tmp_path / "w")

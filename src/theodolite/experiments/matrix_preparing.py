@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from theodolite.canonical import digest
-from theodolite.data import CellSet, Reference, UnitTable, choose_common_k
+from theodolite.data import CellSet, Reference, SplitError, UnitTable, choose_common_k, make_split
 from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.matrix import SINGLE, Axis, Child, Matrix
@@ -113,9 +113,16 @@ def _common_blocks(
     if split.blocks is not None or not {"cells", "references"} & set(matrix.listed):
         return split.blocks
     families = families_of(matrix.base)
+    table = families if split.over == "families" else None
     units = {place: UnitTable.of(found, families) for place, found in cells.items()}
-    cases = [(with_pairs(sets), table) for sets in references.values() for table in units.values()]
-    return choose_common_k(cases, split.seed, table=families if split.over == "families" else None)
+    axes = {child.axes["cells"].place: child.axes["cells"] for child in matrix.children}
+    for place, measured in units.items():
+        try:
+            make_split(measured, split.seed, table=table)
+        except SplitError as error:
+            raise matrix.mistake(axes[place], f"cells {cells[place].name!r} cannot be split: {error}") from error
+    cases = [(with_pairs(sets), measured) for sets in references.values() for measured in units.values()]
+    return choose_common_k(cases, split.seed, table=table)
 
 
 def _note(matrix: Matrix, child: Child, setting: Setting, place: int, everything: str) -> dict[str, Any]:
