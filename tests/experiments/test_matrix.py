@@ -160,6 +160,7 @@ def payloads(ledger: Ledger) -> list[tuple[str, dict[str, Any]]]:
     return [(name, {key: value for key, value in said.items() if key != "matrix"}) for name, said in entries]
 
 
+@pytest.mark.slow
 def test_a_child_is_the_campaign_that_its_own_file_would_be(
     small_world: Any, matrix_file: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -261,6 +262,7 @@ def test_several_cell_sets_share_one_partition(
         assert first.genes(block) == second.genes(block) != ()
 
 
+@pytest.mark.slow
 def test_a_block_that_one_cell_set_spent_is_spent_for_the_next(
     small_world: Any, matrix_file: Callable[..., Path], other_cells: dict[str, str], tmp_path: Path
 ) -> None:

@@ -16,6 +16,7 @@ __all__ = ["ChildCoverage", "Coverage", "ToolCoverage", "Totals", "coverage"]
 
 NOT_BEGUN = "not begun"
 PENDING = "pending"
+REUSED = "supported on a reused hold-out"
 Reference = tuple[str, str]
 """Name and content hash."""
 
@@ -38,7 +39,8 @@ class ToolCoverage:
     refused
         Hypotheses that were refused, by code of the refusal.
     outcomes
-        Registered hypotheses by how they stand at last: a verdict, ``error``, or ``pending``.
+        Registered hypotheses by how they stand at last: a verdict, ``error``, ``pending``, or supported on a hold-out
+        block that was spent before, which is none of the supports.
     never_tried
         Claims of which no plan was ever locked; None where ``claims`` is.
     """
@@ -304,9 +306,17 @@ def _tool(item: _Campaign, tool: str, looked: LookedAt | None) -> ToolCoverage:
 
 def _outcomes(slots: Iterable[SlotInShort]) -> dict[str, int]:
     """Count registered hypotheses by how they stand; of one that was registered again, its last test counts."""
-    last = {slot.hypothesis_id: slot.verdict or PENDING for slot in slots if slot.registered}
+    last = {slot.hypothesis_id: _ending(slot) for slot in slots if slot.registered}
     counted = Counter(last.values())
-    return {name: counted[name] for name in (*(verdict.value for verdict in Verdict), PENDING) if counted[name]}
+    names = (*(verdict.value for verdict in Verdict), REUSED, PENDING)
+    return {name: counted[name] for name in names if counted[name]}
+
+
+def _ending(slot: SlotInShort) -> str:
+    """Return how a slot stands; what is supported on a spent block counts for itself, as in every headline."""
+    if slot.verdict == Verdict.SUPPORTED.value and slot.reused:
+        return REUSED
+    return slot.verdict or PENDING
 
 
 def _judged(outcomes: dict[str, int]) -> int:

@@ -25,8 +25,9 @@ class SlotInShort(NamedTuple):
         Its row, whose it is, by which instrument, and what.
     reference, reference_sha256, locus, locus_kind
         Of which genes, and at which place of the model.
-    registered, verdict, refused
-        Whether a plan was locked; the verdict, None as long as there is none; the code of its refusal.
+    registered, reused, verdict, refused
+        Whether a plan was locked, and on a spent hold-out block; the verdict, None as long as there is none; the code
+        of its refusal.
     """
 
     seq: int
@@ -38,6 +39,7 @@ class SlotInShort(NamedTuple):
     locus: str
     locus_kind: str
     registered: bool
+    reused: bool
     verdict: str | None
     refused: str | None
 
@@ -63,7 +65,8 @@ class LookedAt(NamedTuple):
 _SLOTS = (
     select(
         _SLOT.seq, _SLOT.campaign, _SLOT.family, _SLOT.hypothesis_id, _SLOT.reference, _SLOT.reference_sha256,
-        _SLOT.locus, _SLOT.locus_kind, _SLOT.prereg_sha256.is_not(None), _SLOT.verdict, tables.refusal.c.code,
+        _SLOT.locus, _SLOT.locus_kind, _SLOT.prereg_sha256.is_not(None), _SLOT.reused.is_(True), _SLOT.verdict,
+        tables.refusal.c.code,
     )
     .select_from(tables.hypothesis.outerjoin(tables.refusal, tables.refusal.c.subject == _SLOT.subject))
     .order_by(_SLOT.seq)
