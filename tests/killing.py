@@ -37,10 +37,10 @@ def command(file: Path, folder: Path, env: Mapping[str, str] | None = None) -> s
         )
 
 
-def finish(file: Path, folder: Path, env: Mapping[str, str] | None = None) -> None:
+def finish(file: Path, folder: Path, env: Mapping[str, str] | None = None, patience: float = PATIENCE) -> None:
     process = command(file, folder, env)
     try:
-        code = process.wait(timeout=PATIENCE)
+        code = process.wait(timeout=patience)
     finally:
         kill_group(process)
     assert code == 0, log_of(folder)
@@ -64,10 +64,13 @@ def has_row(ledger: Path, kind: EntryKind, number: int = 1) -> bool:
         return False
 
 
-def kill_at(file: Path, folder: Path, kind: EntryKind, number: int = 1, env: Mapping[str, str] | None = None) -> None:
+def kill_at(
+    file: Path, folder: Path, kind: EntryKind, number: int = 1, env: Mapping[str, str] | None = None,
+    patience: float = PATIENCE,
+) -> None:  # fmt: skip
     """Run the command and kill it as soon as there are so many rows of a kind."""
     process = command(file, folder, env)
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + patience
     try:
         while not has_row(folder / "ledger.sqlite", kind, number):
             assert process.poll() is None, log_of(folder)

@@ -105,6 +105,47 @@ def test_the_hash_is_of_unit_table_seed_k_and_share() -> None:
     assert len({split.sha256 for split in splits}) == len(splits)
 
 
+@settings(max_examples=50)
+@given(seed=st.integers(0, 2**32), k=st.integers(1, 2), data=st.data())
+def test_where_the_table_is_cut_a_family_is_in_the_same_part_whatever_the_cells(
+    seed: int, k: int, data: st.DataObject
+) -> None:
+    table = GeneFamilies({f"G{n:03d}": f"F{n % 60:02d}" for n in range(120)}, "1")
+    genes = st.lists(st.sampled_from(sorted(table.family)), min_size=70, unique=True)
+    chosen = [data.draw(genes) for _ in range(2)]
+    first, second = (
+        make_split(units({gene: table.family[gene] for gene in one}, n_cells), seed, k=k, table=table)
+        for one, n_cells in zip(chosen, (12, 30), strict=True)
+    )
+    assert first.sha256 == second.sha256
+    for part in (DISCOVERY, *first.blocks):
+        assert set(first.genes(part)) | set(second.genes(part)) <= set(table.family)
+        for other in {DISCOVERY, *first.blocks} - {part}:
+            assert not set(first.families(part)) & set(second.families(other))
+
+
+def test_the_hash_of_a_split_of_a_table_is_of_table_seed_k_and_share() -> None:
+    table = GeneFamilies({gene: family for gene, family in TOY.gene_family if family is not None}, "1")
+    larger = GeneFamilies({**table.family, "G99": "F99"}, "1")
+    splits = [
+        make_split(TOY),
+        make_split(TOY, table=table),
+        make_split(TOY, 2, table=table),
+        make_split(TOY, k=2, table=table),
+        make_split(TOY, confirmation_share=0.5, table=table),
+        make_split(TOY, table=larger),
+    ]
+    assert len({split.sha256 for split in splits}) == len(splits)
+    # All of this table's families are those of the units, so that the parts are the same.
+    assert splits[1].family_parts == splits[0].family_parts
+
+
+def test_cells_of_which_a_block_of_the_table_holds_nothing_are_refused() -> None:
+    table = GeneFamilies({f"G{n:02d}": f"F{n:02d}" for n in range(50)}, "1")
+    with pytest.raises(SplitError, match="too few"):
+        make_split(units({"G00": "F00"}), table=table)
+
+
 def test_a_locked_split_comes_out_the_same_for_ever() -> None:
     split = make_split(TOY, DEFAULT_SPLIT_SEED, k=2)
     assert (split.sha256, split.family_parts) == GOLDEN

@@ -10,6 +10,7 @@ from theodolite.data import (
     Reference,
     SplitError,
     UnitTable,
+    choose_common_k,
     choose_k,
     load_families,
     load_pbmc,
@@ -156,6 +157,14 @@ def test_k_is_the_largest_that_keeps_every_testable_reference_testable() -> None
     assert choose_k(references[2:], SINGLETONS, 5) == 4
     assert choose_k(references[:1], SINGLETONS, 5) == 1
     assert {choose_k([gene_set(*[f"G{n:03d}" for n in range(40)])], SINGLETONS, seed) for seed in range(10)} == {1, 2}
+
+
+def test_a_common_k_would_do_for_every_campaign() -> None:
+    many, few = gene_set(*[f"G{n:03d}" for n in range(120)]), gene_set(*[f"G{n:03d}" for n in range(20)])
+    smaller = world({f"G{n:03d}": f"F{n:03d}" for n in range(45)})
+    assert choose_common_k([([many], SINGLETONS), ([few], SINGLETONS)], 5) == 1
+    assert choose_common_k([([many], SINGLETONS)], 5) == choose_k([many], SINGLETONS, 5) == 4
+    assert choose_common_k([([many], SINGLETONS), ([many], smaller)], 5) == choose_k([many], smaller, 5) == 3
 
 
 def test_an_unknown_part_is_refused() -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from theodolite.store import (
     ModelCallRecord,
     Payload,
     diff,
+    entry_id,
 )
 
 __all__ = ["RecordedWire", "ReplayError", "Replayed", "replay_campaign"]
@@ -196,6 +197,9 @@ def replay_campaign(
             f"the ledger holds no entry of campaign {campaign}: the file, the model, the cells, the references, the "
             "tools or the prompts are not those that it was run with"
         )
+    # Which matrix it came in is no part of a campaign, and any file of it will do.
+    opened = original.get(entry_id(campaign, EntryKind.CAMPAIGN))
+    setting = replace(setting, matrix=None if opened is None else opened.payload.get("matrix"))
     copy_artefacts(original.artefacts.folder, folder / "artefacts")
     wire = RecordedWire(original)
     with _Following.create(folder / "ledger.sqlite") as replayed:

@@ -11,6 +11,7 @@ from theodolite.cli import (
     approving,
     calibrating,
     campaign_commands,
+    coverage,
     doctor,
     ledger_commands,
     model_commands,
@@ -76,6 +77,7 @@ app.command(short_help="Hand in a claim of your own.")(proposing.propose)
 app.command(short_help="Show or approve what waits for people.")(approving.approve)
 app.command(short_help="Run a recorded campaign again, offline.")(replaying.replay)
 app.command(short_help="Show how the campaigns of a workspace stand.")(status.status)
+app.command(short_help="Show what was tried, judged and never tried.")(coverage.coverage)
 app.command(short_help="Ask a running campaign to stop in good order.")(stopping.stop)
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(tool_checking.app, name="tools")

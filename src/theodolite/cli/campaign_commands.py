@@ -95,17 +95,23 @@ def run(
 ) -> None:
     """Run a campaign file; the same file again continues where it stopped.
 
-    A changed file is another campaign on the same ledger: it continues its error stream and its hold-out blocks.
+    A changed file is another campaign on the same ledger: it continues its error stream and its hold-out blocks. The
+    campaigns of a matrix are opened together and run one after another.
     """
     from theodolite.cli.campaigning import describe_setting, leave, prepared, run_in_workspace, show_finished
+    from theodolite.cli.matrices import matrix_of, run_matrix
 
     folder = workspace_of(file, workspace)
+    matrix = matrix_of(file)
+    if matrix is not None:
+        run_matrix(matrix, file, folder, workers=workers, detach=detach)
+        return
     setting = prepared(file, folder)
     describe_setting(setting)
     if detach:
         from theodolite.cli.detaching import run_detached
 
-        run_detached(setting, file, folder, workers)
+        run_detached([setting], setting.campaign_id, file, folder, workers)
         return
     with logging_to(run_log(setting.workspace.folder, setting.campaign_id), setting.campaign_id):
         finished = run_in_workspace(setting, who=f"theodolite run {file}", workers=workers)

@@ -15,12 +15,23 @@ from theodolite.cli.room import naming_the_disk, refuse_unfit
 from theodolite.cli.verdicts import print_counts, print_verdicts
 
 if TYPE_CHECKING:
+    from theodolite.agents import Halt
     from theodolite.experiments import CampaignSpec, Setting, Workspace
-    from theodolite.store import StopReason
+    from theodolite.store import Ledger, StopReason
 
 _log = logging.getLogger(__name__)
 
-__all__ = ["Finished", "describe_setting", "leave", "prepared", "run_in_workspace", "show_finished"]
+__all__ = [
+    "Finished",
+    "describe_setting",
+    "leave",
+    "open_ledger",
+    "prepared",
+    "run_in_workspace",
+    "run_on_ledger",
+    "show_finished",
+    "workspace_at",
+]
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,8 @@ class Finished:
     paused: StopReason | None = None
 
 
-def _workspace(folder: Path) -> Workspace:
+def workspace_at(folder: Path) -> Workspace:
+    """Return the workspace at a folder, without making it."""
     from theodolite.experiments import Workspace
 
     # Not Workspace.at: a campaign file that is refused leaves no folder behind.
@@ -66,7 +78,7 @@ def prepared(file: Path, folder: Path) -> Setting:
 
         spec = load_campaign(file)
         try:
-            return prepare(spec, _workspace(folder))
+            return prepare(spec, workspace_at(folder))
         except (ValueError, OSError) as error:
             line = _line_of(file, spec, error)
             if line is None:
@@ -156,27 +168,42 @@ def run_in_workspace(setting: Setting, *, who: str, workers: int | None = None) 
         If the campaign cannot go on.
     """
     with waiting("Opening the ledger"):
-        from theodolite.agents import CampaignPaused, Halt, assemble, halt_on_signals, refuse_unusable, run_campaign
-        from theodolite.agents.stop_requests import StopRequests
-        from theodolite.calibration.plants import seal_round
-        from theodolite.calibration.toolcheck import check_tool
-        from theodolite.experiments import CampaignRun, Event, LocalRunner, Workspace
-        from theodolite.store import Ledger, campaign_scopes
+        from theodolite.agents import Halt, halt_on_signals
+        from theodolite.store import campaign_scopes
 
-        place = setting.workspace
-        refuse_unfit(setting)
-        if not place.ledger.is_file():
-            # Of a campaign that could not begin, nothing is left behind.
-            refuse_unusable(setting.spec)
-        Workspace.at(place.folder, place.cache)
-        ledger = Ledger.open(place.ledger, create=True)
+        ledger = open_ledger(setting)
     halt = Halt()
+    scopes = campaign_scopes(setting.split.sha256, setting.spec.error.stream)
+    # Whoever sees the lease may send a signal, so that it must be heard before.
+    with ledger, halt_on_signals(halt, say), ledger.coordinator(who, scopes, setting.campaign_id):
+        return run_on_ledger(setting, ledger, halt, workers=workers)
+
+
+def open_ledger(setting: Setting) -> Ledger:
+    """Open the ledger of a campaign's workspace, or begin one; its caller closes it."""
+    from theodolite.agents import refuse_unusable
+    from theodolite.experiments import Workspace
+    from theodolite.store import Ledger
+
+    place = setting.workspace
+    refuse_unfit(setting)
+    if not place.ledger.is_file():
+        # Of a campaign that could not begin, nothing is left behind.
+        refuse_unusable(setting.spec)
+    Workspace.at(place.folder, place.cache)
+    return Ledger.open(place.ledger, create=True)
+
+
+def run_on_ledger(setting: Setting, ledger: Ledger, halt: Halt, *, workers: int | None = None) -> Finished:
+    """Run a prepared campaign, or continue it, on a ledger that this process coordinates; raises as its caller does."""
+    from theodolite.agents import CampaignPaused, assemble, run_campaign
+    from theodolite.agents.stop_requests import StopRequests
+    from theodolite.calibration.plants import seal_round
+    from theodolite.calibration.toolcheck import check_tool
+    from theodolite.experiments import CampaignRun, Event, LocalRunner
+
     with (
         naming_the_disk(),
-        ledger,
-        # Whoever sees the lease may send a signal, so that it must be heard before.
-        halt_on_signals(halt, say),
-        ledger.coordinator(who, campaign_scopes(setting.split.sha256, setting.spec.error.stream), setting.campaign_id),
         CampaignProgress() as progress,
         LocalRunner.for_campaign(setting, ledger.ops, workers=workers) as runner,
     ):

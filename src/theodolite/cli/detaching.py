@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,17 @@ def output_of(folder: Path, campaign: str) -> Path:
     return folder / "logs" / f"{campaign}.out"
 
 
-def run_detached(setting: Setting, file: Path, folder: Path, workers: int | None = None) -> None:
-    """Start a prepared campaign, or continue it, in a new process; return once it is seen to run.
+def run_detached(settings: Sequence[Setting], name: str, file: Path, folder: Path, workers: int | None = None) -> None:
+    """Start a prepared campaign or a matrix of them, or continue it, in a new process; return once it is seen to run.
+
+    Parameters
+    ----------
+    settings
+        The campaign, or all of the matrix in their order.
+    name
+        Id of the campaign, or name of the matrix, after which log and output are named.
+    file, folder, workers
+        As for ``run``.
 
     Raises
     ------
@@ -48,12 +57,15 @@ def run_detached(setting: Setting, file: Path, folder: Path, workers: int | None
     """
     import typer
 
-    campaign, place = setting.campaign_id, setting.workspace
-    done = _refuse(setting)
-    if done is not None:
-        show_finished(folder, Finished(campaign, done, was_complete=True))
+    place = settings[0].workspace
+    setting, done = _first_to_run(settings)
+    if setting is None:
+        if len(settings) > 1:
+            say("Every campaign of this matrix is complete; nothing was run again.")
+        else:
+            show_finished(folder, Finished(name, done, was_complete=True))
         return
-    output = output_of(place.folder, campaign)
+    output = output_of(place.folder, name)
     begins = _begin(output)
     words = [*chosen_log().words, "run", str(file), "--workspace", str(folder)]
     words += [] if workers is None else ["--workers", str(workers)]
@@ -76,24 +88,32 @@ def run_detached(setting: Setting, file: Path, folder: Path, workers: int | None
         _obituary(child, output, begins)
         # A signal has no exit code of its own in the contract.
         raise typer.Exit(child.returncode if child.returncode > 0 else ExitCode.PROBLEM)
-    _describe(setting, child.pid, folder, output, over=not runs)
+    _describe(name, child.pid, folder, output, over=not runs)
 
 
-def _refuse(setting: Setting) -> str | None:
-    """Refuse what would fail at once; return why the campaign stopped, where it is complete."""
+def _first_to_run(settings: Sequence[Setting]) -> tuple[Setting | None, str]:
+    """Refuse what would fail at once; return the first campaign that is not complete, and why the last one stopped."""
     with waiting("Checking the ledger and the settings"):
         from theodolite.agents import refuse_unusable
         from theodolite.store import EntryKind, Ledger, LedgerBusy, campaign_scopes, conflict, entry_id
-    refuse_unusable(setting.spec)
-    if not setting.workspace.ledger.is_file():
-        return None
+    for setting in settings:
+        refuse_unusable(setting.spec)
+    path = settings[0].workspace.ledger
+    if not path.is_file():
+        return settings[0], ""
+    done = ""
     # For writing, as the run will: an older ledger is brought up to date here, where a failure is seen.
-    with Ledger.open(setting.workspace.ledger) as ledger:
-        refused = conflict(ledger, campaign_scopes(setting.split.sha256, setting.spec.error.stream))
-        if refused is not None:
-            raise LedgerBusy(refused)
-        stop = ledger.get(entry_id(setting.campaign_id, EntryKind.STOP))
-    return None if stop is None else f"{stop.payload['reason']}: {stop.payload['detail']}"
+    with Ledger.open(path) as ledger:
+        for setting in settings:
+            refused = conflict(ledger, campaign_scopes(setting.split.sha256, setting.spec.error.stream))
+            if refused is not None:
+                raise LedgerBusy(refused)
+        for setting in settings:
+            stop = ledger.get(entry_id(setting.campaign_id, EntryKind.STOP))
+            if stop is None:
+                return setting, ""
+            done = f"{stop.payload['reason']}: {stop.payload['detail']}"
+    return None, done
 
 
 def _begin(output: Path) -> int:
@@ -157,13 +177,13 @@ def _obituary(child: subprocess.Popen[bytes], output: Path, begins: int) -> None
         say(f"  {line}")
 
 
-def _describe(setting: Setting, pid: int, folder: Path, output: Path, *, over: bool) -> None:
-    console, place = results(), setting.workspace
+def _describe(name: str, pid: int, folder: Path, output: Path, *, over: bool) -> None:
+    console = results()
     called, where = shlex.quote(program()), shlex.quote(str(folder))
     console.print()
     does = "is over already; it was" if over else "runs on its own, as"
-    console.print(f"Campaign {setting.campaign_id} {does} process {pid}.", style="bold", soft_wrap=True)
-    console.print(f"  log     {run_log(place.folder, setting.campaign_id)}", soft_wrap=True)
+    console.print(f"Campaign {name} {does} process {pid}.", style="bold", soft_wrap=True)
+    console.print(f"  log     {run_log(folder.resolve(), name)}", soft_wrap=True)
     console.print(f"  output  {output}", soft_wrap=True)
     for title, command in (
         ("Follow it", f"status {where} --watch"),

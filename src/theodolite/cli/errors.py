@@ -28,7 +28,7 @@ CODE_OF: dict[str, ExitCode] = {
     "theodolite.data.families.FamilyTableError": ExitCode.BAD_INPUT,
     "theodolite.data.references.ReferenceTableError": ExitCode.BAD_INPUT,
     "theodolite.data.splits.SplitError": ExitCode.BAD_INPUT,
-    "theodolite.experiments.campaign.CampaignError": ExitCode.BAD_INPUT,
+    "theodolite.experiments.reading.CampaignError": ExitCode.BAD_INPUT,
     "theodolite.experiments.journal.StepError": ExitCode.CAMPAIGN,
     "theodolite.experiments.menus.ProposalError": ExitCode.BAD_INPUT,
     "theodolite.experiments.nodes.NodeError": ExitCode.BAD_INPUT,

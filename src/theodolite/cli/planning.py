@@ -11,6 +11,7 @@ import typer
 from theodolite.cli.campaign_commands import NewWorkspace
 from theodolite.cli.console import print_json, results
 from theodolite.cli.exit_codes import ExitCode
+from theodolite.cli.matrices import ChildOption, matrix_of, plan_matrix, prepared_one
 from theodolite.cli.room import room_warnings
 from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import LEDGER_FILE, workspace_of
@@ -25,17 +26,23 @@ def plan(
     file: Annotated[Path, typer.Argument(help="The campaign file.")],
     workspace: NewWorkspace = None,
     as_json: JsonOption = False,
+    child: ChildOption = None,
 ) -> None:
     """Show what a campaign could find and what it would cost; nothing is written or run.
 
     Testable claims by instrument, what cannot be tested and why, the smallest detectable effects, how many rounds can
-    still return a support, and about how much time and memory it takes.
+    still return a support, and about how much time and memory it takes. Of a matrix: its campaigns, and what their one
+    error stream is planned for.
     """
-    from theodolite.cli.campaigning import describe_setting, prepared
+    from theodolite.cli.campaigning import describe_setting
     from theodolite.cli.progress import counted, waiting
 
     folder = workspace_of(file, workspace)
-    setting = prepared(file, folder)
+    matrix = matrix_of(file) if child is None else None
+    if matrix is not None:
+        plan_matrix(matrix, folder, as_json=as_json)
+        return
+    setting = prepared_one(file, folder, child)
     with waiting("Loading the statistics"):
         from theodolite.reports.forecast import forecast
         from theodolite.store import Ledger

@@ -15,6 +15,7 @@ from theodolite.cli.approving import PersonOption, person_named
 from theodolite.cli.campaign_commands import NewWorkspace
 from theodolite.cli.console import results, say
 from theodolite.cli.errors import UserError
+from theodolite.cli.matrices import ChildOption, prepared_one
 from theodolite.cli.workspaces import LEDGER_FILE, workspace_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def propose(
     person: PersonOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what the model chooses without asking.")] = False,
     workspace: NewWorkspace = None,
+    child: ChildOption = None,
 ) -> None:
     """Hand in a claim of your own; the campaign registers, tests and judges it as any other, once.
 
@@ -64,11 +66,10 @@ def propose(
     question in words. It may be handed in while the campaign runs. After a test on a hold-out block was judged you may
     have seen it, so your claim is tested on a block that is untouched, else marked as tested on a reused one.
     """
-    from theodolite.cli.campaigning import prepared
     from theodolite.cli.progress import waiting
 
     folder = workspace_of(file, workspace)
-    setting = prepared(file, folder)
+    setting = prepared_one(file, folder, child)
     with waiting("Loading the statistics"):
         from theodolite.agents.asking import executor_model
         from theodolite.experiments.proposals import block_for_people

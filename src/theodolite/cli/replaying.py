@@ -15,6 +15,7 @@ from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
 from theodolite.cli.exit_codes import ExitCode
 from theodolite.cli.logs import logging_to
+from theodolite.cli.matrices import ChildOption, prepared_one
 from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import LEDGER_FILE, workspace_of
 
@@ -29,13 +30,13 @@ def replay(
     workspace: NewWorkspace = None,
     keep: Annotated[Path | None, typer.Option(help="Keep the replayed ledger in this new folder.")] = None,
     as_json: JsonOption = False,
+    child: ChildOption = None,
 ) -> None:
     """Run a recorded campaign again on a fresh ledger, with recorded answers in place of language models.
 
     Nothing is sent anywhere. Looks, plans, jobs, gates and levels are done again; results of jobs are read from the
     workspace's cache where they still are. The head hash must come out the same.
     """
-    from theodolite.cli.campaigning import prepared
     from theodolite.cli.progress import CampaignProgress, waiting
 
     folder = workspace_of(file, workspace)
@@ -43,7 +44,7 @@ def replay(
         raise UserError(f"there is no ledger in {str(folder)!r}; run the campaign first, or name its --workspace")
     if keep is not None and keep.exists():
         raise UserError(f"--keep is {str(keep)!r}, which exists; give a folder that does not")
-    setting = prepared(file, folder)
+    setting = prepared_one(file, folder, child)
     with waiting("Opening the ledger"):
         from theodolite.agents import replay_campaign
         from theodolite.calibration.plants import seal_round

@@ -107,6 +107,8 @@ def _print_campaign(campaign: CampaignStanding) -> None:
         console.print(f"  stopped: {campaign.stopped}", soft_wrap=True)
     elif campaign.last_end is not None:
         console.print(f"  waiting: {campaign.last_end}", soft_wrap=True)
+    elif not campaign.slots and not campaign.seconds:
+        console.print("  opened; nothing is proposed yet")
     else:
         console.print("  under way")
 

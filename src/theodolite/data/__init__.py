@@ -21,7 +21,7 @@ from theodolite.data.splits import (
     UnitTable,
     make_split,
 )
-from theodolite.data.testable import Testability, choose_k, testability
+from theodolite.data.testable import Testability, choose_common_k, choose_k, testability
 from theodolite.data.worlds import PlantedCells, planted_cells
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "Testability",
     "UnitKind",
     "UnitTable",
+    "choose_common_k",
     "choose_k",
     "coexpression",
     "load_families",

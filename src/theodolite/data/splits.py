@@ -1,7 +1,8 @@
 """Splits: a partition of gene families and of cell units into discovery and confirmation blocks.
 
 A split is fixed by its unit table, seed, number of blocks and share; references, models and tools play no part, so one
-partition serves them all. Model forwards see all genes; a split hides labels and score rows.
+partition serves them all. Where it cuts a whole table of families, the cells play no part either, and it serves several
+cell sets: a gene is on the same side in all of them. Model forwards see all genes; a split hides labels and score rows.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ class Split:
         What fixed the partition.
     family_parts, cell_parts
         Sorted families and cell units of discovery (first) and of each block.
+    table
+        Content hash of the table of families that was cut whole; None where the families of the units were.
     """
 
     units: UnitTable
@@ -105,18 +108,13 @@ class Split:
     confirmation_share: float
     family_parts: tuple[tuple[str, ...], ...]
     cell_parts: tuple[tuple[str, ...], ...]
+    table: str | None = None
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of (unit table, seed, k, share), which fix the partition."""
-        return digest(
-            {
-                "units": self.units.sha256,
-                "seed": self.seed,
-                "k": self.k,
-                "confirmation_share": self.confirmation_share,
-            }
-        )
+        """Hash of (unit table or table of families, seed, k, share), which fix the families' partition."""
+        cut = {"units": self.units.sha256} if self.table is None else {"families": self.table}
+        return digest({**cut, "seed": self.seed, "k": self.k, "confirmation_share": self.confirmation_share})
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -163,7 +161,12 @@ class Split:
 
 
 def make_split(
-    units: UnitTable, seed: int = DEFAULT_SPLIT_SEED, *, k: int = 1, confirmation_share: float = 2 / 3
+    units: UnitTable,
+    seed: int = DEFAULT_SPLIT_SEED,
+    *,
+    k: int = 1,
+    confirmation_share: float = 2 / 3,
+    table: GeneFamilies | None = None,
 ) -> Split:
     """Partition families and cell units by a seeded permutation of their names.
 
@@ -181,6 +184,9 @@ def make_split(
         Number of confirmation blocks, 1 to 4.
     confirmation_share
         Share of the units that go to confirmation.
+    table
+        The table that the units' families come from, to cut all of its families and not only those of the units. Its
+        parts then hold a family whatever the cells, and their sizes among the families of the units vary.
 
     Raises
     ------
@@ -193,14 +199,20 @@ def make_split(
         raise SplitError(f"seed is {seed!r}; seeds are not negative")
     if not 0 < confirmation_share < 1:
         raise SplitError(f"confirmation_share is {confirmation_share!r}; it lies between 0 and 1")
-    family_parts = _partition(units.families, seed, _FAMILY_STREAM, k, confirmation_share)
+    families = units.families if table is None else tuple(sorted(set(table.family.values())))
+    family_parts = _partition(families, seed, _FAMILY_STREAM, k, confirmation_share)
+    if table is not None:
+        measured = set(units.families)
+        family_parts = tuple(tuple(family for family in part if family in measured) for part in family_parts)
     if not all(family_parts):
         raise SplitError(
             f"{len(units.families)} families are too few for discovery and {k} blocks; "
             "use more genes, a family table that covers them, or fewer blocks"
         )
     cell_parts = _partition(units.cell_units, seed, _CELL_STREAM, k, confirmation_share)
-    return Split(units, seed, k, confirmation_share, family_parts, cell_parts)
+    return Split(
+        units, seed, k, confirmation_share, family_parts, cell_parts, table=None if table is None else table.sha256
+    )
 
 
 def _partition(names: Sequence[str], seed: int, stream: int, k: int, share: float) -> tuple[tuple[str, ...], ...]:

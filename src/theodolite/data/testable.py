@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from theodolite.data.families import GeneFamilies
 from theodolite.data.references import Reference
-from theodolite.data.splits import DEFAULT_SPLIT_SEED, MOST_BLOCKS, Split, UnitTable, make_split
+from theodolite.data.splits import (
+    CONFIRMATION,
+    DEFAULT_SPLIT_SEED,
+    MOST_BLOCKS,
+    Split,
+    SplitError,
+    UnitTable,
+    make_split,
+)
 
-__all__ = ["MIN_FAMILIES", "MIN_GENES", "MIN_PAIRS", "Testability", "choose_k", "testability"]
+__all__ = [
+    "MIN_FAMILIES",
+    "MIN_GENES",
+    "MIN_PAIRS",
+    "Testability",
+    "choose_common_k",
+    "choose_k",
+    "testability",
+]
 
 MIN_GENES = 10
 MIN_PAIRS = 30
@@ -105,6 +122,7 @@ def choose_k(
     seed: int = DEFAULT_SPLIT_SEED,
     *,
     confirmation_share: float = 2 / 3,
+    table: GeneFamilies | None = None,
 ) -> int:
     """Return the largest number of blocks, 1 to 4, in which all that is testable in one block stays testable in each.
 
@@ -113,10 +131,46 @@ def choose_k(
     SplitError
         If not even one block can be made.
     """
-    whole = make_split(units, seed, confirmation_share=confirmation_share)
-    testable = [reference for reference in references if testability(reference, whole).testable]
-    for k in range(min(MOST_BLOCKS, len(whole.families("confirmation"))), 1, -1):
-        split = make_split(units, seed, k=k, confirmation_share=confirmation_share)
-        if all(testability(reference, split, block).testable for reference in testable for block in split.blocks):
-            return k
-    return 1
+    return choose_common_k([(references, units)], seed, confirmation_share=confirmation_share, table=table)
+
+
+def choose_common_k(
+    cases: Iterable[tuple[Iterable[Reference], UnitTable]],
+    seed: int = DEFAULT_SPLIT_SEED,
+    *,
+    confirmation_share: float = 2 / 3,
+    table: GeneFamilies | None = None,
+) -> int:
+    """Return the largest number of blocks, 1 to 4, that :func:`choose_k` could choose for each of several campaigns.
+
+    Parameters
+    ----------
+    cases
+        References and unit table of each campaign.
+    seed, confirmation_share, table
+        As for :func:`make_split`.
+
+    Raises
+    ------
+    SplitError
+        If not even one block can be made for one of them.
+    """
+    listed = [(tuple(references), units) for references, units in cases]
+    wholes = [make_split(units, seed, confirmation_share=confirmation_share, table=table) for _, units in listed]
+    testable = [
+        [reference for reference in references if testability(reference, whole).testable]
+        for (references, _), whole in zip(listed, wholes, strict=True)
+    ]
+    most = min(MOST_BLOCKS, *(len(whole.families(CONFIRMATION)) for whole in wholes))
+
+    def fits(k: int) -> bool:
+        for (_, units), wanted in zip(listed, testable, strict=True):
+            try:
+                split = make_split(units, seed, k=k, confirmation_share=confirmation_share, table=table)
+            except SplitError:  # a block that holds none of the families of these cells
+                return False
+            if not all(testability(reference, split, block).testable for reference in wanted for block in split.blocks):
+                return False
+        return True
+
+    return next((k for k in range(most, 1, -1) if fits(k)), 1)

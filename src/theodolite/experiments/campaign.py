@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal
 
-import yaml
-from pydantic import BaseModel, Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
 
 from theodolite.canonical import digest
 from theodolite.experiments.agents_spec import AgentsSpec
+from theodolite.experiments.reading import CampaignError, Document, read_document
 from theodolite.records import Closed, Record
 from theodolite.store import BudgetName
 
-__all__ = ["TEMPLATE", "CampaignError", "CampaignSpec", "CellsSpec", "load_campaign"]
+__all__ = [
+    "MATRIX",
+    "TEMPLATE",
+    "CampaignError",
+    "CampaignSpec",
+    "CellsSpec",
+    "ErrorSpec",
+    "SplitSpec",
+    "checked_campaign",
+    "load_campaign",
+]
 
+MATRIX = "matrix"
+"""The key that makes of one file several campaigns; see ``experiments/matrix.py``."""
 
 TOKENS_AN_EXPERIMENT = 150_000
 LOOKS_AN_EXPERIMENT = 20
 REPEATS = 20
 """Limits of a campaign with a language model whose file names none."""
-
-
-class CampaignError(ValueError):
-    """A campaign file that cannot run; says line, value and what is allowed."""
 
 
 class CellsSpec(Closed):
@@ -58,7 +65,9 @@ class BudgetSpec(Record):
 
     later: ClassVar[frozenset[str]] = frozenset({"job_memory_mb", "wall_time_s", "tokens", "money", "looks", "repeats"})
 
-    experiments: int = Field(default=16, ge=1, le=5_000, description="hypotheses to register")
+    experiments: int = Field(
+        default=16, ge=1, le=5_000, description="hypotheses to register; of a matrix, by each campaign"
+    )
     retire_after: int | None = Field(
         default=6,
         ge=1,
@@ -92,10 +101,23 @@ class SesoiSpec(Closed):
     BipartiteScores: float = Field(default=0.10, gt=0, lt=1 / 3)
 
 
-class SplitSpec(Closed):
+class SplitSpec(Record):
     """The partition of gene families and cell units."""
 
+    later: ClassVar[frozenset[str]] = frozenset({"over", "blocks"})
+
     seed: int = Field(default=1, ge=0, description="seed of the partition; one partition serves all campaigns")
+    over: Literal["families"] | None = Field(
+        default=None,
+        description="families: all of the family table are cut, so that several cell sets share one partition; those "
+        "of the cells where not given",
+    )
+    blocks: int | None = Field(
+        default=None,
+        ge=1,
+        le=4,
+        description="hold-out blocks; where not given, as many as leave every testable reference testable in each",
+    )
 
 
 class CampaignSpec(Record):
@@ -182,6 +204,11 @@ class CampaignSpec(Record):
         """Return a name of something packaged as it is, and a path as seen from the folder of the campaign file."""
         beside = self._folder / value
         return str(beside) if beside.exists() else value
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the campaign file, which its paths are relative to."""
+        return self._folder
 
     def in_folder(self, folder: Path) -> CampaignSpec:
         """Return the campaign with its paths taken as relative to a folder."""
@@ -272,6 +299,8 @@ error:
 
 split:
   seed: 1               # which gene families are held out for confirmation
+  # over: families      # cut the whole family table, so that several cell sets share one partition
+  # blocks: 2           # hold-out blocks; as many as leave every testable reference testable where not given
 
 sesoi:                  # smallest effects of interest, in AUROC - 0.5
   GeneScores: 0.20
@@ -283,72 +312,14 @@ sesoi:                  # smallest effects of interest, in AUROC - 0.5
 # agents: {{executor: NAME, reviewer: OTHER}}
 # approve: registrations  # or verdicts, or both: people approve before it goes on (`theodolite approve`)
 
+# Several campaigns in one file under one error budget, each with the budget above (docs/matrix.md). Lists of models,
+# cells, references and seeds stand in place of the single keys.
+# matrix: {{models: [compact-pbmc, my-checkpoint], seeds: [1, 2]}}
+
 spent_blocks: continue  # when no fresh hold-out block is left: continue (tagged) or stop
 threads: 2              # torch threads of a worker
 # workers: 2            # worker processes; the cores divided by threads where not given. No result depends on it
 """
-
-
-def _line_of(node: yaml.Node | None, path: tuple[str | int, ...]) -> int:
-    """Return the 1-based line at which a value sits, as deep as the file goes along the path."""
-    if node is None:
-        return 1
-    line = node.start_mark.line + 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(part):
-                    line, node = key.start_mark.line + 1, value
-                    break
-            else:
-                return line
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line
-
-
-def _section(path: tuple[str | int, ...]) -> type[BaseModel]:
-    """Return the section of a campaign that a path of keys leads to."""
-    model: type[BaseModel] = CampaignSpec
-    for part in path:
-        field = model.model_fields.get(str(part))
-        annotation = getattr(field, "annotation", None)
-        # A section that may be left out is annotated as itself or None.
-        inside = [item for item in (annotation, *get_args(annotation)) if isinstance(item, type)]
-        section = next((item for item in inside if issubclass(item, BaseModel)), None)
-        if section is None:
-            break
-        model = section
-    return model
-
-
-def _meaning(path: tuple[str | int, ...]) -> str:
-    """Return what a key is for, in the words of its description."""
-    keys = [part for part in path if isinstance(part, str)]
-    field = _section(path[:-1]).model_fields.get(keys[-1]) if keys else None
-    return f" ({keys[-1]}: {field.description})" if field is not None and field.description else ""
-
-
-def _explain(error: Any, node: yaml.Node | None, path: Path) -> str:
-    location = tuple(error["loc"])
-    where = f"{path}, line {_line_of(node, location)}: {'.'.join(map(str, location)) or 'file'}"
-    match error["type"]:
-        case "extra_forbidden":
-            keys = list(_section(location[:-1]).model_fields)
-            close = difflib.get_close_matches(str(location[-1]), keys, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else "."
-            return f"{where} is no key of a campaign{hint} Allowed here: {', '.join(keys)}."
-        case "missing":
-            return f"{where} is missing; a campaign needs a name, such as `name: my-campaign`."
-        case "model_type":
-            inside = ", ".join(_section(location).model_fields)
-            return f"{where} is {error['input']!r}; it is a section, give its keys on lines of their own: {inside}."
-        case _:
-            said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            return f"{where} is {error['input']!r}: {said}{_meaning(location)}."
 
 
 def load_campaign(path: Path) -> CampaignSpec:
@@ -359,38 +330,27 @@ def load_campaign(path: Path) -> CampaignSpec:
     CampaignError
         With one line for each mistake: line, value and what is allowed.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CampaignError(f"{path}: cannot be read ({error}); `theodolite init` writes a campaign file") from error
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise CampaignError(f"{path}{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
-    if not isinstance(content, dict):
-        raise CampaignError(f"{path}: a campaign file is a list of `key: value` lines, found {content!r}")
-    repeated = _repeated_key(node)
-    if repeated is not None:
-        raise CampaignError(f"{path}, line {repeated[1]}: {repeated[0]!r} is given twice; keep one of them")
+    document = read_document(path)
+    if MATRIX in document.content:
+        raise document.mistake(
+            (MATRIX,),
+            "this file is a matrix of campaigns; `theodolite plan FILE` lists them, and `--child NAME` chooses one "
+            "where a command takes one",
+        )
+    return checked_campaign(document)
+
+
+def checked_campaign(document: Document) -> CampaignSpec:
+    """Check what a file says of a campaign; paths are taken as relative to the file's folder.
+
+    Raises
+    ------
+    CampaignError
+        With one line for each mistake.
+    """
+    folder = document.path.parent
     try:
         # Plug-ins are loaded as the file is checked: whether a tool exists depends on them.
-        return CampaignSpec.model_validate(content, context={"folder": path.parent}).in_folder(path.parent)
+        return CampaignSpec.model_validate(document.content, context={"folder": folder}).in_folder(folder)
     except ValidationError as error:
-        problems = "\n".join(_explain(item, node, path) for item in error.errors())
-        raise CampaignError(problems) from error
-
-
-def _repeated_key(node: yaml.Node | None) -> tuple[str, int] | None:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                return key.value, key.start_mark.line + 1
-            seen.add(key.value)
-            inner = _repeated_key(value)
-            if inner is not None:
-                return inner
-    return None
+        raise document.mistakes(error, CampaignSpec) from error

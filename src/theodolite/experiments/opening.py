@@ -41,8 +41,26 @@ class Opening(Looking):
         self._spent: set[str] = set()
 
     def open(self) -> None:
-        """Write what the campaign stands on: its file, its stream, its split, and the fits on discovery genes."""
+        """Write what the campaign stands on: its file, its stream, its split, and the fits on discovery genes.
+
+        Raises
+        ------
+        StepError
+            If it cannot stand on this ledger, or another campaign of its matrix comes first.
+        """
+        self.declare()
+        self._await_turn()
         setting = self.setting
+        self.setting = replace(setting, coexpressed=self._coexpress())
+        if any(tool.fits for tool in setting.tools):
+            self.setting = replace(self.setting, fitted=self._fit())
+        self.setting = replace(self.setting, loci=self._place_baselines())
+
+    def declare(self) -> None:
+        """Write the part of the opening that runs nothing of the model: file, stream and split.
+
+        From here on the campaign counts as open: what other campaigns test later, its file could not have known.
+        """
         self._lock_split()
         self._lock_stream()
         self._check_tools()
@@ -50,10 +68,6 @@ class Opening(Looking):
         with self.ledger.one_at_a_time():
             self._lock_split()
             self._write_campaign()
-        self.setting = replace(setting, coexpressed=self._coexpress())
-        if any(tool.fits for tool in setting.tools):
-            self.setting = replace(self.setting, fitted=self._fit())
-        self.setting = replace(self.setting, loci=self._place_baselines())
 
     def _write_campaign(self) -> None:
         """Write the campaign's own row and that of its split; where they are there, they must say the same."""
@@ -86,6 +100,7 @@ class Opening(Looking):
                 "decision": DECISION_VERSION,
                 "seed": spec.seed,
                 **self._prompts(),
+                **self._matrix(),
             },
         )
         self._put(
@@ -100,8 +115,35 @@ class Opening(Looking):
                 "discovery_genes": len(setting.genes(DISCOVERY)),
                 "confirmation_genes": len(setting.genes(CONFIRMATION)),
                 "artefact": self.ledger.artefacts.put(setting.split_document),
+                **({} if spec.split.over is None else {"over": spec.split.over}),
             },
         )
+
+    def _matrix(self) -> dict[str, Any]:
+        """Return what the campaign's row says of its matrix; what it was first opened as stands."""
+        recorded = self.ledger.get(entry_id(self.setting.campaign_id, EntryKind.CAMPAIGN))
+        matrix = self.setting.matrix if recorded is None else recorded.payload.get("matrix")
+        return {} if matrix is None else {"matrix": matrix}
+
+    def _await_turn(self) -> None:
+        """Refuse to run before the earlier campaigns of the same matrix are complete.
+
+        All of them were opened before the first test, so that blocks stay fresh across them. Who could choose the next
+        one by what the tests before it found would choose what is tested.
+        """
+        mine = self._matrix().get("matrix")
+        if mine is None:
+            return
+        for entry in self.ledger.entries(kind=EntryKind.CAMPAIGN):
+            other = entry.payload.get("matrix")
+            if other is None or other["sha256"] != mine["sha256"] or other["place"] >= mine["place"]:
+                continue
+            if not self.ledger.has(entry_id(entry.subject, EntryKind.STOP)):
+                raise StepError(
+                    f"{self.setting.campaign_id} was opened as number {mine['place']} of the matrix {mine['name']!r}, "
+                    f"and number {other['place']}, {entry.subject}, is not complete; run them in that order, or give "
+                    "the matrix another name, which opens campaigns anew, after the tests so far"
+                )
 
     def _prompts(self) -> dict[str, Any]:
         """Return what the campaign's row says of prompts: their hashes and their texts; nothing without a model."""
@@ -131,6 +173,7 @@ class Opening(Looking):
         StepError
             If the ledger holds another split over any of the same genes.
         """
+        spec = self.setting.spec.split
         mine = set(self.setting.genes(DISCOVERY)) | set(self.setting.genes(CONFIRMATION))
         for entry in self.ledger.entries(kind=EntryKind.SPLIT):
             if entry.payload["split_sha256"] == self.setting.split.sha256:
@@ -138,10 +181,15 @@ class Opening(Looking):
             parts = json.loads(self.ledger.artefacts.get(str(entry.payload["artefact"])))["parts"]
             shared = mine.intersection(gene for genes in parts.values() for gene in genes)
             if shared:
+                over, blocks = entry.payload.get("over"), entry.payload["k"]
+                same = "the same cells" if over is None else "the same family table"
+                cut = f"seed: {entry.payload['seed']}" + ("" if over is None else f", over: {over}")
+                if (spec.over, spec.seed) == (over, entry.payload["seed"]):
+                    cut += f", blocks: {blocks}"
                 raise StepError(
                     f"this ledger's genes were split with seed {entry.payload['seed']} for {entry.subject}, and "
-                    f"{len(shared)} of them would change sides; use the same cells and `split: {{seed: "
-                    f"{entry.payload['seed']}}}`, or another workspace"
+                    f"{len(shared)} of them would change sides; use {same} and `split: {{{cut}}}`, or another "
+                    "workspace (where several cell sets are to share one, every file says `split: {over: families}`)"
                 )
 
     def _lock_stream(self) -> None:

@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from theodolite.claims import Named
 from theodolite.data import (
+    CellSet,
+    GeneFamilies,
     Reference,
     UnitTable,
     choose_k,
@@ -24,7 +26,7 @@ from theodolite.experiments.workspace import Workspace
 from theodolite.plugins import find_facts, find_references
 from theodolite.prompts import load_prompts
 
-__all__ = ["PACKAGED", "PROGRAMS", "prepare"]
+__all__ = ["PACKAGED", "PROGRAMS", "families_of", "prepare", "references_of", "with_pairs"]
 
 PROGRAMS = "programs"
 """What a campaign file calls the packaged gene programs."""
@@ -32,7 +34,13 @@ PACKAGED = "packaged"
 """What a campaign file calls the packaged homology families."""
 
 
-def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Reference] | None = None) -> Setting:
+def prepare(
+    spec: CampaignSpec,
+    workspace: Workspace,
+    *,
+    references: Iterable[Reference] | None = None,
+    cells: CellSet | None = None,
+) -> Setting:
     """Resolve a campaign's inputs; nothing is written.
 
     Parameters
@@ -43,6 +51,8 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
         Where it will run.
     references
         Gene sets and regulons to use in place of those that the file names.
+    cells
+        The cells that the file names, where they were read before.
 
     Raises
     ------
@@ -50,7 +60,8 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
         If model and cells do not fit together, nothing can be tested, or a name is none that a claim can bear.
     """
     model = find_facts(spec.place(spec.model))
-    cells = load_cells(spec.cells, spec.place(spec.cells.source))
+    if cells is None:
+        cells = load_cells(spec.cells, spec.place(spec.cells.source))
     missing = sorted(set(model.genes) - set(cells.genes))
     if missing:
         raise CampaignError(
@@ -60,15 +71,14 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
         )
     _check_name("model", model.name, "rename its folder")
     _check_name("cells", cells.name, "rename the file")
-    families = load_families(_file(spec, "families", PACKAGED))
-    if references is None:
-        references = _references(spec)
-    sets = tuple(references)
-    both = (*sets, *(member_pairs(reference) for reference in sets if reference.kind == "set"))
+    families = families_of(spec)
+    both = with_pairs(references_of(spec) if references is None else references)
     for reference in both:
         _check_name("reference", reference.id, "give it another id; its title may be anything")
     units = UnitTable.of(cells, families)
-    split = make_split(units, spec.split.seed, k=choose_k(both, units, spec.split.seed))
+    table = families if spec.split.over == "families" else None
+    k = spec.split.blocks or choose_k(both, units, spec.split.seed, table=table)
+    split = make_split(units, spec.split.seed, k=k, table=table)
     setting = Setting(
         spec,
         workspace,
@@ -86,7 +96,24 @@ def prepare(spec: CampaignSpec, workspace: Workspace, *, references: Iterable[Re
     return setting
 
 
-def _references(spec: CampaignSpec) -> tuple[Reference, ...]:
+def families_of(spec: CampaignSpec) -> GeneFamilies:
+    """Return the table of families that a campaign file names.
+
+    Raises
+    ------
+    CampaignError, FamilyTableError
+        If there is no such file, or it is no table.
+    """
+    return load_families(_file(spec, "families", PACKAGED))
+
+
+def with_pairs(references: Iterable[Reference]) -> tuple[Reference, ...]:
+    """Return references, and after them the pairs inside each set, of which pair claims are made."""
+    sets = tuple(references)
+    return (*sets, *(member_pairs(reference) for reference in sets if reference.kind == "set"))
+
+
+def references_of(spec: CampaignSpec) -> tuple[Reference, ...]:
     """Return the packaged references, those of a plug-in, or those of a file; a name comes before a path."""
     if spec.references == PROGRAMS:
         return load_programs()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,10 @@ from theodolite.plans import Places
 from theodolite.prompts import Prompts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, closed_list, get_tool
 
-__all__ = ["BaselineLoci", "Setting", "adjustment_of", "derived_seed"]
+__all__ = ["REFERENCE_KIND", "BaselineLoci", "Setting", "adjustment_of", "derived_seed"]
+
+REFERENCE_KIND = {"GeneScores": "set", "PairScores": "pairs", "BipartiteScores": "regulon"}
+"""Kind of the references that a measurement shape can be held against."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,9 @@ class Setting:
         The defence that a calibration study switched off; None in every campaign.
     prompts
         What language models are told; None in a campaign without any.
+    matrix
+        Which child of which matrix it is, as its row says it; None for a campaign with a file of its own. It is no part
+        of the campaign's identity, and nothing depends on it.
     """
 
     spec: CampaignSpec
@@ -123,6 +130,7 @@ class Setting:
     coexpressed: dict[str, str] = field(default_factory=dict)
     ablation: Ablation | None = None
     prompts: Prompts | None = None
+    matrix: Mapping[str, Any] | None = None
     _coexpression: dict[str, Coexpression] = field(default_factory=dict, repr=False)
     _testability: dict[str, dict[str, Testability]] = field(default_factory=dict, repr=False)
     _genes: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
@@ -345,7 +353,7 @@ class Setting:
 
     def references_for(self, tool: Tool) -> tuple[Reference, ...]:
         """Return the references that a tool's shape can be held against."""
-        kind = {"GeneScores": "set", "PairScores": "pairs", "BipartiteScores": "regulon"}[tool.shape.shape]
+        kind = REFERENCE_KIND[tool.shape.shape]
         return tuple(reference for reference in self.references.values() if reference.kind == kind)
 
     @property

@@ -19,7 +19,7 @@ from theodolite.models.capture import CELLS_PER_STEP
 from theodolite.plans import LevelRule
 from theodolite.store import Ledger, stream_rows
 
-__all__ = ["Detectable", "Forecast", "NotTestable", "ToolForecast", "forecast"]
+__all__ = ["Detectable", "Forecast", "NotTestable", "ToolForecast", "forecast", "stream_conflicts"]
 
 Progress = Callable[[int, int, str], None]
 
@@ -172,7 +172,7 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
         level_last=last.provisional_alpha,
         tools=tools,
         not_testable=_not_testable(setting, block),
-        conflicts=_conflicts(setting, ledger),
+        conflicts=stream_conflicts(setting, ledger),
         jobs=jobs,
         seconds=_seconds(setting, jobs, power_s, draw_s * _NULLS * _draws(registrar, setting.spec.budget.experiments)),
         memory_bytes=_memory_bytes(setting),
@@ -250,7 +250,8 @@ def _not_testable(setting: Setting, block: str) -> tuple[NotTestable, ...]:
     )
 
 
-def _conflicts(setting: Setting, ledger: Ledger) -> tuple[str, ...]:
+def stream_conflicts(setting: Setting, ledger: Ledger) -> tuple[str, ...]:
+    """Return where a campaign file contradicts what the ledger's error stream was locked with."""
     asked = {"q": setting.spec.error.q, "n_max": setting.spec.n_max}
     locked = next((row for row in stream_rows(ledger) if row.stream == setting.spec.error.stream), None)
     if locked is None:

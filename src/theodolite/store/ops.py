@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,7 +14,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from theodolite.store.errors import LedgerConflict
 from theodolite.store.lease import LeaseRow, leases
-from theodolite.store.schema import ops_inbox, ops_job, ops_session, ops_timing
+from theodolite.store.schema import ops_inbox, ops_job, ops_lease, ops_session, ops_timing
 
 if TYPE_CHECKING:
     from theodolite.store.ledger import Ledger
@@ -204,6 +205,15 @@ class Ops:
     def leases(self) -> list[LeaseRow]:
         """Return who coordinates the ledger or parts of it (or did, when killed), oldest first."""
         return leases(self._ledger)
+
+    def name_campaign(self, campaign: str) -> None:
+        """Say which campaign the leases of this process are for now; it may write for any, as before."""
+        with self._ledger.write() as connection:
+            connection.execute(
+                update(ops_lease)
+                .where(ops_lease.c.pid == os.getpid(), ops_lease.c.host == socket.gethostname())
+                .values(campaign=campaign)
+            )
 
     def record_timings(self, subject: str, seconds: Mapping[str, float]) -> None:
         """Record the wall time of phases, by phase."""

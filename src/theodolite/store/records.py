@@ -26,6 +26,7 @@ from theodolite.store.agent_records import (
 from theodolite.store.errors import LedgerPayloadError
 from theodolite.store.invalidations import InvalidatedRecord, InvalidationRecord
 from theodolite.store.kinds import EntryKind
+from theodolite.store.matrix_records import MatrixRecord
 from theodolite.store.tool_checks import ToolCheckRecord
 
 __all__ = [
@@ -83,7 +84,7 @@ class ReferenceRecord(_Record):
 
 
 class CampaignRecord(_Record):
-    """A campaign file, resolved to content hashes."""
+    """A campaign file, resolved to content hashes; ``matrix`` where it came with others in one file."""
 
     name: str
     spec: Any
@@ -93,6 +94,7 @@ class CampaignRecord(_Record):
     catalogue: str
     decision: str
     seed: int
+    matrix: MatrixRecord | None = None
 
 
 class StreamRecord(_Record):
