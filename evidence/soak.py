@@ -114,9 +114,9 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def size_of(path: Path) -> int:
-    """Return the bytes of an SQLite file and of the files beside it."""
-    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+def size_of(folder: Path) -> int:
+    """Return the bytes of the files in a folder."""
+    return sum(file.stat().st_size for file in folder.iterdir())
 
 
 def soak(folder: Path, hypotheses: int, layers: int = LAYERS, heads: int = HEADS, references: int = REFERENCES) -> Any:
@@ -134,7 +134,7 @@ def soak(folder: Path, hypotheses: int, layers: int = LAYERS, heads: int = HEADS
             run = CampaignRun(setting, ledger, EmptyTools(setting))
 
             def closed(run: CampaignRun = run, before: int = before) -> None:
-                checkpoints, seconds = size_of(workspace.checkpoints), time.monotonic() - started
+                checkpoints, seconds = size_of(workspace.checkpoints("any").parent), time.monotonic() - started
                 samples.append(Sample(before + run.registered(), resident(), checkpoints, seconds))
                 if len(samples) % 10 == 1:
                     _say(samples[-1])

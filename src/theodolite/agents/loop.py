@@ -333,6 +333,10 @@ def _rounds(run: CampaignRun, meter: Meter, halt: Halt, context: Any, closed: Ca
             reason = _after(run, number, meter, context["executor"])
             if reason is not None:
                 run.stop(*reason)
+    # Nobody takes up a campaign that has stopped; its file would only grow the folder.
+    with suppress(OSError):
+        for left in checkpoints.parent.glob(f"{checkpoints.name}*"):
+            left.unlink()
 
 
 def _after(run: CampaignRun, round_number: int, meter: Meter, executor: Executor) -> tuple[StopReason, str] | None:
