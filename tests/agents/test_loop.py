@@ -240,6 +240,11 @@ def test_no_agent_is_asked_twice_for_what_is_on_record(
     assert {"propose 1", "propose 2", "plan 1.1", "plan 1.2", "plan 2.1"} <= set(agents.asked)
 
 
+def test_a_campaign_that_has_stopped_leaves_no_checkpoints(small_world: Any, tmp_path: Path) -> None:
+    small_world.run_in_process(tmp_path, small_world.spec(budget={"experiments": 2}))
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
 def test_what_an_executor_proposes_beyond_its_slots_is_not_taken(small_world: Any, tmp_path: Path) -> None:
     class Greedy(Planner):
         """Returns everything it knows."""
