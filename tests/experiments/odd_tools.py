@@ -5,9 +5,11 @@ The file, named by ``ODD_TOOLS``, is absent while a campaign explores, so that l
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -16,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import torch
 from pydantic import Field
 
 from theodolite.claims import Locus, LocusKind, Relation
@@ -179,3 +183,78 @@ def fills(bench: Workbench, params: OddPlace) -> GeneScores:
     if trouble() is not None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "scratch")
     return norms(bench, params.layer, fills.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_n", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def centres(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Write into what it was given, as a careless plug-in does."""
+    bench.covariates[:] -= bench.covariates.mean(axis=0)
+    return norms(bench, params.layer, centres.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_o", relation=Relation.SEPARATES, unit="length", version="1")
+def draws(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Project on a direction drawn from generators that nobody gave it."""
+    hidden = bench.hidden(0)
+    direction = np.random.standard_normal(hidden.shape[1]) + torch.randn(hidden.shape[1]).numpy() + random.random()
+    return GeneScores(
+        bench.genes, hidden @ direction, bench.families, bench.covariate_names, bench.covariates, draws.unit
+    )
+
+
+@tool(family="odd", shape=GeneScores, object="odd_p", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def strews(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Leave a helper behind, in a session of its own, whose parent is gone."""
+    code = "import os, sys, time; print(os.getpid(), flush=True) if os.fork() == 0 else sys.exit(); time.sleep(600)"
+    helper = subprocess.Popen([sys.executable, "-c", code], start_new_session=True, stdout=subprocess.PIPE, text=True)
+    assert helper.stdout is not None
+    Path(os.environ["ODD_TOOLS"]).with_name("strewn").write_text(helper.stdout.readline())
+    return norms(bench, params.layer, strews.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_q", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def escapes(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Hang, with a helper in a session of its own."""
+    if trouble() is not None:
+        code = "import time; time.sleep(600)"
+        helper = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+        Path(os.environ["ODD_TOOLS"]).with_name("escaped").write_text(str(helper.pid))
+        time.sleep(600)
+    return norms(bench, params.layer, escapes.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_r", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def rings(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Die of a signal that has a number and no name."""
+    os.kill(os.getpid(), 40)
+    time.sleep(60)
+    return norms(bench, params.layer, rings.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_s", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def scribbles(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Write on every descriptor there is what might pass for an answer."""
+    for number in range(3, 12):
+        for said in (b'{"status": "well"}\n', b'{"status": "done"}\n', b'{"status": "ready"}\n', b"half a line"):
+            with contextlib.suppress(OSError):
+                os.write(number, said)
+    return norms(bench, params.layer, scribbles.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_t", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def hoards(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Keep 400 MiB for ever, as a cache does; or, at layer 1, use as much for a moment."""
+    held = np.ones(400 * 2**20, dtype=np.uint8)
+    if params.layer != 1:
+        _hoard.append(held)
+    time.sleep(0.5)
+    return norms(bench, params.layer, hoards.unit)
+
+
+@tool(family="odd", shape=GeneScores, object="odd_u", relation=Relation.SEPARATES, unit="squared norm", version="1")
+def stumbles(bench: Workbench, params: OddPlace) -> GeneScores:
+    """Fail in a way that says nothing of what can be measured."""
+    raise IndexError("a slip of its author")
+
+
+_hoard: list[np.ndarray] = []

@@ -91,7 +91,8 @@ def test_a_way_leads_through_what_was_made_and_the_shortest_is_shown(example_pla
 def test_a_reference_that_was_made_of_another_falls_with_it(example_plan: Plan) -> None:
     claim = example_plan.hypothesis.claim
     pairs = claim.model_copy(update={"reference": claim.reference.model_copy(update={"name": "secreted_pairs"})})
-    made = {"reference": ("a textbook", "reference:secreted", "reference:secreted_pairs")}
+    others = ("cells:lymph", "model:teacher")
+    made = {"reference": ("a textbook", "reference:secreted", "reference:secreted_pairs", *others)}
     known = Dependence()
     listed = [{"name": name, "sha256": digest(name)} for name in ("secreted", "secreted_pairs", "cytosolic")]
     known.follow(row(EntryKind.CAMPAIGN, "small-00000000", {"name": "small", "seed": 7, "references": listed}))
@@ -107,6 +108,10 @@ def test_a_reference_that_was_made_of_another_falls_with_it(example_plan: Plan) 
     assert way is not None
     assert [node.name for node in way] == ["secreted", "secreted_pairs"]
     assert test.path([Node("source", "a textbook", None)]) is not None
+    # Cells and models that a reference was made of are those of that name, with whatever hash they are known here.
+    assert test.path([Node("cells", "lymph", digest("lymph"))]) is not None
+    assert test.path([Node("model", "teacher", None)]) is not None
+    assert test.path([Node("model", "another", None)]) is None
     assert test.path([Node("reference", "cytosolic", digest("cytosolic"))]) is None
 
 

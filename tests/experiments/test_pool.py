@@ -92,7 +92,7 @@ def test_tools_that_break_babble_or_write_garbage_end_in_their_outcome(odd_setti
     with start_runner(odd_setting) as runner:
         broken, garbled, talked, raised = runner.submit([make_job(odd_setting, tool) for tool in tools])
     assert (broken.status, broken.attempts) == ("crash", 3)
-    assert broken.reason == "the worker died in each of 3 attempts (SIGSEGV, SIGSEGV, SIGSEGV)"
+    assert broken.reason == "the worker died in each of 3 attempts"
     assert "odd_tools.py" in broken.output, "the last words hold no traceback"
     assert (garbled.status, garbled.content_file) == ("tool_error", None)
     assert garbled.reason == "the result file is not what the worker wrote, or no measurement"
@@ -125,14 +125,18 @@ def test_a_job_whose_worker_somebody_kills_is_begun_again(odd_setting: Any, trou
 
 
 def test_a_job_that_took_ten_coordinators_with_it_is_given_up(odd_setting: Any) -> None:
-    job = make_job(odd_setting, "odd.raises")
+    job, often = make_job(odd_setting, "odd.raises"), make_job(odd_setting, "odd.raises", 1)
     with Ledger.open(odd_setting.workspace.ledger, create=True) as ledger:
         for _ in range(10):
             ledger.ops.start_job(job.sha256, campaign="c")
+            ledger.ops.release_jobs("c")
+            # Attempts that ended, or were stopped in good order, are none of those.
+            ledger.ops.start_job(often.sha256, campaign="c")
+            ledger.ops.finish_job(often.sha256, JobState.CANCELLED)
         with start_runner(odd_setting, ops=ledger.ops, campaign="c") as runner:
-            (outcome,) = runner.submit([job])
-    assert outcome.status == "crash"
-    assert outcome.reason == "it was begun 10 times, and whatever ran it died before it ended"
+            given_up, fine = runner.submit([job, often])
+    assert (given_up.status, fine.status) == ("crash", "done")
+    assert given_up.reason == "it was begun 10 times, and whatever ran it died before it ended"
 
 
 def test_a_full_disk_ends_no_hypothesis_but_stops_the_campaign(odd_setting: Any, trouble: Path) -> None:
@@ -163,7 +167,7 @@ def test_a_worker_that_cannot_start_ends_in_an_outcome_that_says_so(
     with start_runner(odd_setting) as runner:
         (outcome,) = runner.submit([make_job(odd_setting, "odd.raises")])
     assert outcome.status == "crash"
-    assert outcome.reason == "no worker could be started (exit code 1); worker.log has its last words"
+    assert outcome.reason == "no worker could be started; worker.log has its last words"
 
 
 def test_a_tool_that_never_lets_the_interpreter_go_is_killed_with_its_child(odd_setting: Any, trouble: Path) -> None:

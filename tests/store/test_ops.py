@@ -9,7 +9,7 @@ from theodolite.store import JobState, LedgerConflict
 
 def test_attempts_at_a_job_are_counted(ledger):
     assert ledger.ops.start_job("a", worker_pid=17) == 1
-    ledger.ops.finish_job("a", JobState.TIMEOUT, seconds=600.0, detail="killed after 600 s")
+    ledger.ops.finish_job("a", JobState.FAILED, seconds=6.0, detail="the worker died")
     assert ledger.ops.start_job("a") == 2
     (job,) = ledger.ops.jobs()
     assert (job.attempts, job.state, job.finished_at, job.detail) == (2, JobState.RUNNING, None, None)
@@ -20,6 +20,8 @@ def test_attempts_at_a_job_are_counted(ledger):
     assert job.finished_at is not None
     assert job.started_at < job.finished_at
     assert ledger.ops.jobs(JobState.FAILED) == []
+    # After an attempt that ended, whoever asks for the job again begins anew.
+    assert ledger.ops.start_job("a") == 1
     with pytest.raises(LedgerConflict, match="job 'b' was never started"):
         ledger.ops.finish_job("b", JobState.DONE)
 
@@ -33,7 +35,7 @@ def test_jobs_that_a_dead_coordinator_left_running_are_released(ledger):
 
     assert ledger.ops.release_jobs("one") == 1
     assert [(job.job_id, job.state) for job in ledger.ops.jobs(campaign="one")] == [
-        ("a", JobState.CANCELLED),
+        ("a", JobState.LOST),
         ("c", JobState.DONE),
     ]
     assert [job.job_id for job in ledger.ops.jobs(JobState.RUNNING)] == ["b"]

@@ -72,7 +72,8 @@ def run_detached(settings: Sequence[Setting], name: str, file: Path, folder: Pat
     with output.open("ab") as stream, _hangup_ignored():
         # A fresh interpreter: what this one has loaded, threads and locks included, is not carried along.
         child = subprocess.Popen(
-            [sys.executable, "-m", "theodolite", *words],
+            # A folder of that name where it was started must not take the program's place.
+            [sys.executable, "-P", "-m", "theodolite", *words],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import json
+import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials, Mismatch
 
 if TYPE_CHECKING:
     from theodolite.measurements import Variant
@@ -43,12 +47,13 @@ class Bench:
 
         Raises
         ------
+        Mismatch
+            If what the job names is not what this worker has.
         ToolError
-            If what the job names is not what this worker has, or the tool cannot measure.
+            If the tool cannot measure.
         """
         from theodolite.experiments.workbench import axes_to_bytes, fit_layer_axes
         from theodolite.plugins import find_tool
-        from theodolite.tools import ToolError
 
         for what, wanted, found in (
             ("model", job.model_sha256, self._model_sha256),
@@ -56,13 +61,16 @@ class Bench:
             ("split", job.split_sha256, self._split["sha256"]),
         ):
             if wanted != found:
-                raise ToolError(f"the {what} changed: the job names {wanted[:12]}, this worker has {found[:12]}")
+                raise Mismatch(f"the {what} changed: the job names {wanted[:12]}, this worker has {found[:12]}")
         bench = self._workbench(job)
         if job.tool == FIT_AXES:
             return axes_to_bytes(fit_layer_axes(bench))
         instrument = find_tool(job.tool)
         if (instrument.version, instrument.source_sha256) != (job.version, job.source_sha256):
-            raise ToolError(f"{job.tool} changed since the job was made; start a new campaign")
+            raise Mismatch(f"{job.tool} changed since the job was made; put it back as it was, or start a new campaign")
+        # Whatever a tool draws, it draws the same in any worker, at any time.
+        _seed(job.seed)
+
         return instrument.measure(bench, instrument.params(**job.params)).to_bytes()
 
     def _workbench(self, job: JobSpec) -> Any:
@@ -78,6 +86,10 @@ class Bench:
             store = ArtefactStore(Path(self._materials.artefacts))
             fitted = axes_from_bytes(store.get(job.fitted)) if job.fitted else ()
             regulators = tuple(self._split.get("regulators", {}).get(job.split, ()))
+            # A tool that writes into what it was given must not change what the next one is given.
+            for axes in fitted:
+                _freeze(axes.centre, axes.components, axes.singular_values)
+            _freeze(covariates)
             return GeneWorkbench(genes, families, covariates, taken, fitted, regulators)
 
         return _kept(self._benches, (job.variant, job.split, job.fitted), make)
@@ -93,7 +105,9 @@ class Bench:
             with _alone(path.with_suffix(".lock")):
                 if not path.is_file():
                     save_capture(path, self._take(Variant.parse(variant_text)))
-            return load_capture(path)
+            taken = load_capture(path)
+            _freeze(taken.hidden, taken.attention, *(() if taken.read_out is None else (taken.read_out,)))
+            return taken
 
         return _kept(self._captures, variant_text, load)
 
@@ -117,6 +131,20 @@ class Bench:
             width=model.width,
             read_out=model.read_out is not None,
         )
+
+
+def _freeze(*arrays: NDArray[Any]) -> None:
+    for array in arrays:
+        array.setflags(write=False)
+
+
+def _seed(seed: int) -> None:
+    import torch
+
+    state = np.random.SeedSequence(seed).generate_state(3, np.uint32)
+    random.seed(int(state[0]))
+    np.random.seed(int(state[1]))
+    torch.manual_seed(int(state[2]))
 
 
 def _kept(kept: OrderedDict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:

@@ -24,6 +24,8 @@ __all__ = ["Dependence", "Node", "Tested", "dependence", "matches", "node_of"]
 _SHOWN = 12
 """Hexadecimal digits of a hash in a node's name."""
 _LOCI = "loci of "
+_KNOWN_BY_NAME: tuple[NodeKind, ...] = ("cells", "model", "families")
+"""Kinds of what a reference may say that it was made of, beside other references; it names them without a hash."""
 
 
 @dataclass(frozen=True)
@@ -177,11 +179,8 @@ class Dependence:
         catalogue = Node("catalogue", plan.catalogue, None)
         test.named = [model, cells, reference, families, split, tool, catalogue]
         test.made_of[reference] = [
-            Node("reference", name, campaign.references.get(name))
-            if kind == "reference"
-            else Node("source", said, None)
+            _declared(said, campaign)
             for said in (plan.sources or {}).get("reference", ())
-            for kind, _, name in [said.partition(":")]
             if said != f"reference:{claim.reference.name}"
         ]
         test.made_of[split] = [families, cells]
@@ -266,3 +265,12 @@ def dependence(ledger: Ledger, entries: Iterable[Entry] | None = None) -> Depend
 def node_of(plain: dict[str, Any]) -> Node:
     """Return a node as a row holds it."""
     return Node(plain["kind"], str(plain["name"]), plain["sha256"])
+
+
+def _declared(said: str, campaign: _Campaign) -> Node:
+    """Return what a reference says that it was made of."""
+    kind, _, name = said.partition(":")
+    if kind == "reference":
+        return Node("reference", name, campaign.references.get(name))
+    known = next((item for item in _KNOWN_BY_NAME if item == kind), None)
+    return Node("source", said, None) if known is None else Node(known, name, None)

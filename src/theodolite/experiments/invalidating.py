@@ -141,12 +141,21 @@ def _before(ledger: Ledger, test: Tested, identifier: str) -> Verdict:
 
 
 def invalidate(ledger: Ledger, nodes: Sequence[Node], said: str, *, reason: str, person: str) -> Iterator[Falling]:
-    """Write that some nodes are bad, and turn every verdict that rests on them; yields each as its row is written.
+    """Write that some nodes are bad, and turn every verdict that rests on them, all at once; yields each of them.
 
     Where that row is there already, its reason and its author stand, and only what is missing is written.
     """
     known = dependence(ledger)
     found = invalidation_of(ledger, nodes, said, known)
+    # In part it would leave supports that later levels count.
+    with ledger.batch():
+        _write(ledger, nodes, known, found, reason=reason, person=person)
+    yield from found.missing
+
+
+def _write(
+    ledger: Ledger, nodes: Sequence[Node], known: Dependence, found: Invalidation, *, reason: str, person: str
+) -> None:
     if not ledger.has(found.id):
         payload = {
             "node": found.node,
@@ -158,7 +167,6 @@ def invalidate(ledger: Ledger, nodes: Sequence[Node], said: str, *, reason: str,
         ledger.append(EntryKind.INVALIDATION, found.id, found.node, payload)
     for item in found.missing:
         _turn(ledger, known.tests[item.subject], nodes, found.id)
-        yield item
 
 
 def bad_nodes(ledger: Ledger) -> dict[str, tuple[Node, ...]]:

@@ -11,7 +11,7 @@ from theodolite.claims import Sha256
 from theodolite.experiments.campaign import CellsSpec
 from theodolite.records import Closed
 
-__all__ = ["FIT_AXES", "JobOutcome", "JobSpec", "Materials", "Orders"]
+__all__ = ["FIT_AXES", "JobOutcome", "JobSpec", "Materials", "Mismatch", "Orders", "StepError"]
 
 FIT_AXES = "fit.axes"
 """The built-in job that fits the axes of every layer on discovery genes."""
@@ -56,6 +56,14 @@ class JobSpec(Closed):
         return digest(self.model_dump(mode="json"))
 
 
+class StepError(RuntimeError):
+    """A step that every test depends on failed; the campaign cannot go on."""
+
+
+class Mismatch(RuntimeError):
+    """A job names an input or an instrument that is not what is there; no fault of the job."""
+
+
 class JobOutcome(Closed):
     """How a job ended.
 
@@ -71,6 +79,8 @@ class JobOutcome(Closed):
         File with the measurement's bytes, for ``done``.
     reason
         Why it did not end well; the same wherever and whenever it ends so.
+    broken
+        For ``tool_error``, whether the tool failed in another way than by saying that it cannot measure this.
     seconds, peak_bytes, attempts, output
         Wall time, largest resident memory of the worker, how often it was begun, and the end of what it printed; kept
         in the operations tables and the log, never in the chain.
@@ -80,6 +90,7 @@ class JobOutcome(Closed):
     status: Literal["done", "tool_error", "timeout", "memory", "crash"]
     content_file: str | None = None
     reason: str = ""
+    broken: bool = False
     seconds: float = 0.0
     peak_bytes: int | None = None
     attempts: int = 0

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from theodolite.experiments.jobs import JobOutcome, JobSpec
+from theodolite.experiments.jobs import JobOutcome, JobSpec, StepError
 from theodolite.experiments.registration import Power
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting
@@ -32,10 +32,6 @@ Members = frozenset[str] | frozenset[tuple[str, str]]
 
 Labelled = GeneScores | PairScores | BipartiteScores
 """Shapes that a reference can be attached to."""
-
-
-class StepError(RuntimeError):
-    """A step that every test depends on failed; the campaign cannot go on."""
 
 
 @dataclass(frozen=True)

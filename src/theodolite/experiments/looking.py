@@ -146,7 +146,7 @@ class Looking(Journal):
 
     def _effects_of(self, tool: Tool, job: JobSpec, outcome: JobOutcome) -> dict[str, tuple[float, int]]:
         """Return what a job shows of every reference, nothing if it failed."""
-        if outcome.status == "tool_error":
+        if outcome.status == "tool_error" and not outcome.broken:
             return {}  # the tool cannot read this place on this baseline, and never will
         if outcome.status != "done":
             raise StepError(f"{job.tool} could not be read on baseline {job.variant}: {outcome.reason}")

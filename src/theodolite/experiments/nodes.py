@@ -47,6 +47,9 @@ def named_nodes(text: str, known: Collection[Node]) -> tuple[Node, ...]:
     found = [node for node in of_kind if _is(node, name) and (not prefix or _starts(node, prefix))]
     if not found and not prefix and _HASH.fullmatch(rest):
         found = [node for node in of_kind if _starts(node, rest)]
+    # What is named without a hash goes with what has one.
+    hashed = {node.name for node in found if node.sha256 is not None}
+    found = [node for node in found if node.sha256 is not None or node.name not in hashed]
     if not found:
         raise NodeError(f"no verdict of this ledger rests on {text!r}; {_near(text, of_kind)}")
     if len(found) > 1 and (kind != "tool" or prefix):

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from theodolite.canonical import sha256_bytes
 from theodolite.experiments.jobbook import JobBook, title_of
-from theodolite.experiments.jobs import JobOutcome, JobSpec, Orders
+from theodolite.experiments.jobs import JobOutcome, JobSpec, Orders, StepError
 from theodolite.experiments.machine import gpus
 from theodolite.experiments.results import readable
 from theodolite.experiments.workers import WorkerLog, WorkerProcess
@@ -32,7 +32,16 @@ ABANDONED: Final = 10
 _START_S = 600.0
 """Seconds in which a worker must have loaded model and cells; they are not counted to a job."""
 
+_GARBLED = "the result file is not what the worker wrote, or no measurement"
+
 _logger = logging.getLogger(__name__)
+
+
+def _trouble(answer: dict[str, Any]) -> OSError | StepError:
+    """Return what a worker met that says nothing of its job."""
+    if "errno" in answer:
+        return OSError(answer["errno"], answer.get("said"), answer.get("file"))
+    return StepError(f"a worker could not go on: {answer.get('said')}; mend that, then the same command continues")
 
 
 @dataclass(eq=False)
@@ -42,8 +51,10 @@ class Task:
     job: JobSpec
     attempts: int = 0
     outcome: JobOutcome | None = None
-    error: OSError | None = None
+    error: OSError | StepError | None = None
     deaths: list[str] = field(default_factory=list)
+    alone: bool = False
+    """Whether it wants a worker that has run nothing yet."""
 
 
 @dataclass(eq=False)
@@ -56,9 +67,11 @@ class _Place:
     started: float
     ready: bool = False
     task: Task | None = None
+    served: int = 0
 
     def take(self, task: Task) -> None:
         self.task, self.started = task, time.monotonic()
+        self.served += 1
 
     @property
     def seconds(self) -> float:
@@ -93,6 +106,7 @@ class Pool:
         self._failed_starts = 0
         self._error: BaseException | None = None
         self._closing = False
+        self._over = False
         self._wake_out, self._wake_in = os.pipe()
         os.set_blocking(self._wake_out, False)
         self._selector = selectors.DefaultSelector()
@@ -111,8 +125,8 @@ class Pool:
 
         Raises
         ------
-        OSError
-            If the disk is full or cannot be written to.
+        OSError, StepError
+            If the disk is full, or an input is no longer what the job names: nothing is said of the job.
         """
         with self._changed:
             while task.outcome is None:
@@ -120,7 +134,7 @@ class Pool:
                     raise task.error
                 if self._error is not None:
                     raise self._error
-                if self._closing:
+                if self._closing or self._over:
                     raise RuntimeError(f"the runner was closed before job {task.job.sha256[:12]} had ended")
                 self._changed.wait()
             return task.outcome
@@ -154,14 +168,17 @@ class Pool:
             with self._changed:
                 self._error = error
         finally:
-            for place in list(self._places):
-                self._remove(place)
-                if place.task is not None:
+            try:
+                for place in list(self._places):
                     with contextlib.suppress(Exception):
-                        why = "the coordinator was stopped; the job is run again when it is asked for"
-                        self._book.give_up(place.task.job, place.worker.pid, place.seconds, why, stopped=True)
-            with self._changed:
-                self._changed.notify_all()
+                        self._remove(place)
+                        if place.task is not None:
+                            why = "the coordinator was stopped; the job is run again when it is asked for"
+                            self._book.give_up(place.task.job, place.worker.pid, place.seconds, why, stopped=True)
+            finally:
+                with self._changed:
+                    self._over = True
+                    self._changed.notify_all()
 
     def _patience(self) -> float:
         """Return for how long nothing can need attention but what a worker says."""
@@ -189,8 +206,13 @@ class Pool:
             wanted -= 1
 
     def _hand_out(self) -> None:
-        for place in self._places:
+        for place in list(self._places):
             if not place.ready or place.task is not None:
+                continue
+            with self._changed:
+                wanted = self._waiting[0] if self._waiting else None
+            if wanted is not None and wanted.alone and place.served:
+                self._remove(place)  # a fresh one takes its place
                 continue
             task = self._next()
             if task is None:
@@ -211,40 +233,61 @@ class Pool:
         dead = place.worker.dead()  # asked first, so that what it said last is heard before it is buried
         heard = place.worker.hear()
         for answer in heard or ():
-            self._hear(place, answer)
-            if answer.get("status") == "memory":
-                self._remove(place)  # its watchdog is killing it: no other job is to be given to it
+            if not self._hear(place, answer):
                 return
         if dead or heard is None:
             self._bury(place)
         elif time.monotonic() >= place.deadline and (place.task is not None or not place.ready):
             self._lose_patience(place)
 
-    def _hear(self, place: _Place, answer: dict[str, Any]) -> None:
+    def _hear(self, place: _Place, answer: dict[str, Any]) -> bool:
+        """Take in an answer; return whether the worker may go on. What is no answer to its task is passed over."""
         status = str(answer.get("status"))
-        if status == "ready":
+        if status == "ready" and not place.ready:
             place.ready = True
             self._failed_starts = 0
             self._log.add(f"worker {place.worker.pid} started", place.worker.take_output())
-            return
-        if place.task is None and status == "memory":
-            self._blame(place)  # the model alone is more than a job may hold
-        if place.task is None:
-            return
-        if status == "disk":
-            self._refuse(place, OSError(answer["errno"], answer["said"], answer["file"]))
-            return
-        if status == "done" and self._result_of(place.task.job) != answer["sha256"]:
-            self._end(place, "tool_error", "the result file is not what the worker wrote, or no measurement", answer)
-        else:
+            return True
+        if status == "memory" and "job" not in answer:
+            self._over_its_memory(place, answer)
+            return False
+        if place.task is None or answer.get("job") != place.task.job.sha256:
+            return True
+        if status == "machine":
+            self._refuse(place, _trouble(answer))
+        elif status == "done" and self._result_of(place.task.job) != answer.get("sha256"):
+            self._end(place, "tool_error", _GARBLED, {**answer, "broken": True})
+        elif status in ("done", "tool_error", "memory"):
             self._end(place, status, str(answer.get("reason", "")), answer)
+        return True
 
-    def _refuse(self, place: _Place, error: OSError) -> None:
-        """Give a task back to whoever waits: that a disk is full says nothing of the job."""
+    def _over_its_memory(self, place: _Place, answer: dict[str, Any]) -> None:
+        """Deal with a worker that its watchdog kills: believe it of a worker that held nothing of other jobs."""
+        if place.task is None and not place.ready:
+            self._blame(place)  # the model alone is more than a job may hold
+        task = place.task
+        text, _ = self._remove(place)
+        if task is None:
+            return
+        if self._result_of(task.job) is not None:
+            self._end(place, "done", "", answer, text=text)
+        elif place.served > 1:
+            self._book.give_up(task.job, place.worker.pid, place.seconds, "begun again in a worker of its own")
+            task.alone = True
+            self._again(task)
+        else:
+            self._end(place, "memory", str(answer.get("reason", "")), answer, text=text)
+
+    def _again(self, task: Task) -> None:
+        with self._changed:
+            self._waiting.appendleft(task)
+
+    def _refuse(self, place: _Place, error: OSError | StepError) -> None:
+        """Give a task back to whoever waits: that a disk is full, or a file changed, says nothing of the job."""
         task = place.task
         assert task is not None
         place.task = None
-        self._book.give_up(task.job, place.worker.pid, place.seconds, str(error))
+        self._book.give_up(task.job, place.worker.pid, place.seconds, str(error), stopped=True)
         with self._changed:
             task.error = error
             self._changed.notify_all()
@@ -284,9 +327,7 @@ class Pool:
             self._failed_starts += 1
             if self._failed_starts >= ATTEMPTS and self._blame(place):
                 self._failed_starts = 0
-                self._end(
-                    place, "crash", f"no worker could be started ({how}); worker.log has its last words", text=text
-                )
+                self._end(place, "crash", "no worker could be started; worker.log has its last words", text=text)
             return
         task = place.task
         if task is None:
@@ -296,12 +337,12 @@ class Pool:
             return
         task.deaths.append(how)
         if task.attempts >= ATTEMPTS:
-            said = f"the worker died in each of {ATTEMPTS} attempts ({', '.join(task.deaths)})"
-            self._end(place, "crash", said, text=text)
+            # What killed it goes to the log: a row is the same whether or not somebody killed one of the attempts.
+            _logger.error("a job is given up: %s", ", ".join(task.deaths), extra={"job": task.job.sha256})
+            self._end(place, "crash", f"the worker died in each of {ATTEMPTS} attempts", text=text)
             return
         self._book.give_up(task.job, place.worker.pid, place.seconds, f"the worker died ({how})\n{text[-2000:]}")
-        with self._changed:
-            self._waiting.appendleft(task)
+        self._again(task)
 
     def _remove(self, place: _Place) -> tuple[str, str]:
         """Kill a worker; return the end of what it printed and how it ended."""
@@ -329,6 +370,7 @@ class Pool:
             status=status,  # type: ignore[arg-type]  # the record refuses what it does not know
             content_file=str(self._orders.result(task.job)) if status == "done" else None,
             reason=reason,
+            broken=bool((answer or {}).get("broken")),
             seconds=place.seconds,
             peak_bytes=(answer or {}).get("peak_bytes"),
             attempts=task.attempts,

@@ -11,12 +11,13 @@ def readable(content: bytes, job: JobSpec) -> bool:
     """Return whether bytes are what such a job results in: a measurement, or axes."""
     from theodolite.experiments.workbench import axes_from_bytes
     from theodolite.measurements import load_measurement
+    from theodolite.plugins import find_tool
 
     try:
         if job.tool == FIT_AXES:
             axes_from_bytes(content)
         else:
-            load_measurement(content)
+            return isinstance(load_measurement(content), find_tool(job.tool).shape)
     except Exception:  # noqa: BLE001  whatever a reader makes of garbage
         return False
     return True

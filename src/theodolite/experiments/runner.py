@@ -114,8 +114,9 @@ class LocalRunner:
 
         Raises
         ------
-        OSError
-            If the disk is full or cannot be written to: that says nothing of the job, which can be asked for again.
+        OSError, StepError
+            If the disk is full, or an input is no longer what the job names: that says nothing of the job, which can be
+            asked for again.
         """
         # Not a generator itself: the jobs are to be under way before anybody waits for the first of them.
         return self._outcomes([self._take(job) for job in jobs])

@@ -8,6 +8,8 @@ end of it; it cannot be taken for an answer.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import errno
 import faulthandler
 import json
 import os
@@ -17,13 +19,14 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from theodolite.experiments.jobs import JobSpec, Orders
-from theodolite.experiments.watchdog import start_watchdog
+from theodolite.experiments.jobs import JobSpec, Mismatch, Orders
+from theodolite.experiments.watchdog import kill_children, start_watchdog
 from theodolite.files import is_disk_trouble, write_atomically
 
 __all__ = ["main"]
 
 _LONGEST_REASON = 2000
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def _peak_bytes() -> int:
@@ -40,33 +43,47 @@ def _forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _of_the_disk(error: OSError) -> dict[str, Any]:
-    """Return the answer that says nothing of the job: the campaign stops, and measures it once it can be written."""
-    return {"status": "disk", "errno": error.errno, "said": error.strerror or str(error), "file": error.filename}
+_OF_THE_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+def _no_fault_of_the_job(error: Exception) -> dict[str, Any]:
+    """Return the answer that says nothing of the job: the campaign stops, and measures it once that is mended."""
+    if isinstance(error, OSError) and error.errno is not None:
+        said = {"errno": error.errno, "said": error.strerror or str(error), "file": error.filename}
+    else:
+        said = {"said": f"{type(error).__name__}: {error}"[:_LONGEST_REASON]}
+    return {"status": "machine", **said}
 
 
 def _answer(orders: Orders, job: JobSpec, bench: Any) -> dict[str, Any]:
     """Run a job and say how it ended."""
     from theodolite.canonical import sha256_bytes
+    from theodolite.tools import ToolError
 
     try:
         if isinstance(bench, Exception):
-            raise bench
+            return _no_fault_of_the_job(bench)
         content = bench.run(job)
-    except OSError as error:
-        traceback.print_exc()
-        if is_disk_trouble(error):
-            return _of_the_disk(error)
-        return {"status": "tool_error", "reason": f"{type(error).__name__}: {error}"[:_LONGEST_REASON]}
     except Exception as error:  # noqa: BLE001  a worker reports whatever a tool raises and lives on
         traceback.print_exc()
-        return {"status": "tool_error", "reason": f"{type(error).__name__}: {error}"[:_LONGEST_REASON]}
+        of_machine = isinstance(error, OSError) and (is_disk_trouble(error) or error.errno in _OF_THE_MACHINE)
+        if of_machine or isinstance(error, Mismatch):
+            return _no_fault_of_the_job(error)
+        reason = f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+        status = "memory" if isinstance(error, MemoryError) else "tool_error"
+        return {"status": status, "reason": reason, "broken": not isinstance(error, ToolError)}
     try:
         write_atomically(orders.result(job), content)
     except OSError as error:
         traceback.print_exc()
-        return _of_the_disk(error)
+        return _no_fault_of_the_job(error)
     return {"status": "done", "sha256": sha256_bytes(content)}
+
+
+def _adopt() -> None:
+    """Become the parent of whatever loses its own among the processes that tools start, so that none gets away."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def main() -> None:
@@ -74,14 +91,16 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     orders = Orders.model_validate_json(sys.stdin.readline())
-    start_watchdog(answers.fileno(), orders.memory_bytes)
+    _adopt()
+    watchdog = start_watchdog(answers.fileno(), orders.memory_bytes)
     faulthandler.enable()  # a tool that breaks the process leaves a traceback among its last words
     with contextlib.suppress(OSError):
         # Where memory runs out the kernel is to end the worker, whose job can be run again, and not the coordinator.
         Path("/proc/self/oom_score_adj").write_text("500")
 
     def say(answer: dict[str, Any]) -> None:
-        answers.write(json.dumps(answer) + "\n")
+        # On a line of its own, whatever a tool wrote here.
+        answers.write("\n" + json.dumps(answer) + "\n")
         answers.flush()
 
     import torch
@@ -98,10 +117,13 @@ def main() -> None:
     say({"status": "ready"})
     for line in sys.stdin:
         _forget_peak()
-        answer = _answer(orders, JobSpec.model_validate_json(line), bench)
+        job = JobSpec.model_validate_json(line)
+        answer = _answer(orders, job, bench)
+        # What a job started and left behind is not to weigh on the next one.
+        kill_children(os.getpid(), but=watchdog)
         sys.stdout.flush()
         sys.stderr.flush()
-        say({**answer, "peak_bytes": _peak_bytes()})
+        say({**answer, "job": job.sha256, "peak_bytes": _peak_bytes()})
 
 
 if __name__ == "__main__":

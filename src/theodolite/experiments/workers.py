@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from theodolite.experiments.jobs import JobSpec, Orders
+from theodolite.experiments.watchdog import kill_children
 
 __all__ = ["WorkerLog", "WorkerProcess"]
 
@@ -23,6 +24,7 @@ _READ = 2**16
 _KEPT = 2**14
 """Bytes of a job's output that are kept: its end, in which a traceback stands."""
 _LONGEST_ANSWER = 2**20
+_DEATH_S = 5.0
 
 
 class WorkerLog:
@@ -59,7 +61,8 @@ class WorkerProcess:
         threads = {name: str(orders.materials.threads) for name in _THREADS}
         own = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "theodolite.experiments.worker"],
+            # A module that lies where the campaign was started must not take the place of a library's.
+            [sys.executable, "-P", "-m", "theodolite.experiments.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -139,14 +142,27 @@ class WorkerProcess:
     def kill(self) -> str:
         """Kill it and everything that it started; return how it had ended where it was dead, else how it was killed."""
         code = self._process.poll()
+        if code is None:
+            kill_children(self.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         if code is None:
-            code = self._process.wait()
+            # One that waits for a device or a dead file server hears of it later; nobody else is to wait for that.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(_DEATH_S)
         for stream in (self._input, self.answers, self.output):
             with contextlib.suppress(OSError):
                 stream.close()
-        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return "no end yet" if code is None else _how(code)
+
+
+def _how(code: int) -> str:
+    """Return a process's end in words; some signals have a number only."""
+    if code >= 0:
+        return f"exit code {code}"
+    with contextlib.suppress(ValueError):
+        return signal.Signals(-code).name
+    return f"signal {-code}"
 
 
 def _parsed(line: bytes) -> Any:

@@ -147,6 +147,9 @@ def _copying(part: Path) -> Iterator[None]:
         part.with_name(f"{part.name}-journal").unlink(missing_ok=True)
 
 
+_BESIDE = (".lock", "-shm", "-wal")
+
+
 def _is_free(folder: Path) -> bool:
     """Return whether a folder is empty, but for what a restore left that was killed before there was a ledger."""
     names = {item.name for item in folder.iterdir()}
@@ -158,7 +161,8 @@ def _refuse_other_content(target: Path) -> None:
         return
     if not target.is_dir():
         raise UpkeepError(f"{target} is a file; a backup is a folder, name one")
-    own = {LEDGER_NAME, "artefacts", _PART, f"{_PART}-journal"}
+    # Whoever opened the backup to read it may have left a lock and an index there.
+    own = {LEDGER_NAME, "artefacts", _PART, f"{_PART}-journal"} | {f"{LEDGER_NAME}{end}" for end in _BESIDE}
     other = sorted(item.name for item in target.iterdir() if item.name not in own)
     if other:
         raise UpkeepError(

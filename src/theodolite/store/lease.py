@@ -13,7 +13,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING
 from sqlalchemy import Row, delete, insert, select
 
 from theodolite.canonical import sha256_bytes
-from theodolite.store.errors import LedgerBusy
+from theodolite.store.errors import LedgerBusy, LedgerError
 from theodolite.store.kinds import EntryKind
 from theodolite.store.locks import foreign_holder
 from theodolite.store.schema import ops_lease
@@ -160,9 +160,10 @@ def coordinate(ledger: Ledger, name: str, scopes: Sequence[str], campaign: str |
                 own = {**who, "campaign": campaign}
                 connection.execute(insert(ops_lease), [{"scope": scope, **own} for scope in wanted])
             yield
-            with ledger.write() as connection:
-                connection.execute(delete(ops_lease).where(ops_lease.c.scope.in_(wanted)))
         finally:
+            # After an error too, so that what ended is not taken for dead; on a full disk the row stays.
+            with suppress(LedgerError), ledger.write() as connection:
+                connection.execute(delete(ops_lease).where(ops_lease.c.scope.in_(wanted)))
             with _guard:
                 for scope in wanted:
                     del place.names[scope], place.campaigns[scope]

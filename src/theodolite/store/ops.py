@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from theodolite.store.errors import LedgerConflict
@@ -30,6 +30,13 @@ class JobState(StrEnum):
     FAILED = "failed"
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
+    """Stopped in good order."""
+    LOST = "lost"
+    """Left running by a coordinator that died."""
+
+
+_ENDED = tuple(state.value for state in (JobState.DONE, JobState.TIMEOUT, JobState.CANCELLED))
+"""States after which attempts are counted anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,11 @@ class Ops:
     def start_job(
         self, job_id: str, *, campaign: str | None = None, what: str | None = None, worker_pid: int | None = None
     ) -> int:
-        """Record that an attempt at a job starts, and return its number, counted from 1."""
+        """Record that an attempt at a job starts, and return its number.
+
+        It is counted from 1, anew after an attempt that ended or was stopped in good order: what is counted are those
+        that died, or whose coordinator did.
+        """
         now = self._ledger.now()
         started = {
             "state": JobState.RUNNING.value,
@@ -134,7 +145,8 @@ class Ops:
         with self._ledger.write() as connection:
             connection.execute(
                 row.on_conflict_do_update(
-                    index_elements=["job_id"], set_={"attempts": ops_job.c.attempts + 1, **started}
+                    index_elements=["job_id"],
+                    set_={"attempts": case((ops_job.c.state.in_(_ENDED), 1), else_=ops_job.c.attempts + 1), **started},
                 )
             )
             attempts = connection.execute(select(ops_job.c.attempts).where(ops_job.c.job_id == job_id))
@@ -179,15 +191,15 @@ class Ops:
             raise LedgerConflict(f"job {job_id!r} was never started; call start_job first")
 
     def release_jobs(self, campaign: str) -> int:
-        """Mark the jobs that a campaign's last coordinator left running as cancelled, and return how many they are."""
+        """Mark the jobs that a campaign's last coordinator left running as lost, and return how many they are."""
         with self._ledger.write() as connection:
             return connection.execute(
                 update(ops_job)
                 .where(ops_job.c.campaign == campaign, ops_job.c.state == JobState.RUNNING.value)
                 .values(
-                    state=JobState.CANCELLED.value,
+                    state=JobState.LOST.value,
                     finished_at=self._ledger.now(),
-                    detail="its coordinator died or was stopped; the job is run again when it is asked for",
+                    detail="its coordinator died; the job is run again when it is asked for",
                 )
             ).rowcount
 
