@@ -78,7 +78,7 @@ def test_verdicts_fall_once_and_every_reader_sees_it(cli: Callable[..., Any], fi
     assert f"{len(fallen)} verdicts turned to invalid." in written.stdout
     again = cli("ledger", "invalidate", AXIS, *said)
     assert again.exit_code == 0
-    assert "It was written before; there was nothing to add." in again.stdout
+    assert "It was written before, for that reason" in again.stdout
     assert rows(finished) == after
 
     assert "INVALIDATED by Ada: vectors of genes" in cli("ledger", "nodes", "-w", finished).stdout

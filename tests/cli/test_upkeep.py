@@ -43,7 +43,7 @@ def test_an_anchor_holds_until_the_ledger_is_another(cli: Cli, finished: Path, t
     ) | {"at": ""}
     verified = cli("ledger", "verify", "-w", finished, "--anchor", anchors)
     assert verified.exit_code == 0, verified.stdout
-    assert "It extends 1 anchors" in verified.stdout
+    assert "It extends 1 anchor," in verified.stdout
     forged = json.loads(anchors.read_text()) | {"hash": "0" * 64}
     anchors.write_text(json.dumps(forged) + "\n")
     found = cli("ledger", "verify", "-w", finished, "--anchor", anchors)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from theodolite.cli.errors import UserError
-from theodolite.cli.workspaces import find_workspace, workspace_of
+from theodolite.cli.workspaces import campaign_id, find_workspace, workspace_of
+from theodolite.store import Ledger, campaign_rows
 
 
 @pytest.fixture
@@ -38,7 +39,11 @@ def test_several_are_listed(make, tmp_path):
     first, second = make("a.theodolite"), make("theodolite-demo")
     with pytest.raises(UserError) as told:
         find_workspace(None, tmp_path)
-    assert str(first) in str(told.value) and str(second) in str(told.value) and "--workspace" in str(told.value)
+    assert (
+        str(first) in str(told.value)
+        and str(second) in str(told.value)
+        and "name the folder of one ledger" in str(told.value)
+    )
 
 
 def test_none_is_answered_with_how_to_make_one(tmp_path):
@@ -58,3 +63,13 @@ def test_a_campaign_file_runs_beside_itself_or_where_its_ledger_is(make, tmp_pat
 def test_a_folder_in_place_of_a_campaign_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="is a folder; give the campaign file"):
         workspace_of(tmp_path, None)
+
+
+def test_a_campaign_is_named_by_its_id_or_its_name(finished):
+    path = finished / "ledger.sqlite"
+    with Ledger.open(path, read_only=True) as ledger:
+        (row,) = campaign_rows(ledger)
+    assert campaign_id(path, row.name) == campaign_id(path, row.campaign) == row.campaign
+    assert campaign_id(path, None) is None
+    with pytest.raises(UserError, match=f"is 'nope', which is no campaign .* {row.campaign}"):
+        campaign_id(path, "nope")

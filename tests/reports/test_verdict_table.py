@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from theodolite.claims import Verdict
-from theodolite.reports import OUTCOMES, count_outcomes, verdict_lines
+from theodolite.claims import Tag, Verdict
+from theodolite.reports import OUTCOMES, count_outcomes, reused_supports, verdict_lines
 from theodolite.reports.verdict_table import as_line
 from theodolite.store import Ledger, SlotStatus, gate_rows, hypothesis_rows
 
@@ -70,6 +70,13 @@ def test_counts_follow_the_order_of_the_table(ledger):
     counted = count_outcomes(verdict_lines(ledger))
     assert sum(counted.values()) == 6
     assert list(counted) == [outcome for outcome in OUTCOMES if outcome in counted]
+
+
+def test_supports_on_a_spent_block_are_counted_apart(row):
+    free = as_line(replace(row, verdict=Verdict.SUPPORTED, tags=("[these cells]",)), (), None)
+    tagged = as_line(replace(row, verdict=Verdict.SUPPORTED, tags=(Tag.REUSED_HOLD_OUT.value,)), (), None)
+    refuted = as_line(replace(row, verdict=Verdict.REFUTED, tags=(Tag.REUSED_HOLD_OUT.value,)), (), None)
+    assert reused_supports([free, tagged, refuted]) == 1
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from theodolite.cli.workspaces import WorkspaceOption, find_ledger
 if TYPE_CHECKING:
     from theodolite.store import AnchorCheck, Ledger
 
-__all__ = ["ANCHOR_VARIABLE", "AnchorOption", "anchor", "anchoring", "anchors_hold"]
+__all__ = ["ANCHOR_VARIABLE", "AnchorOption", "anchor", "anchoring", "anchors_hold", "refuse_unfit_anchor"]
 
 ANCHOR_VARIABLE = "THEODOLITE_ANCHOR"
 """File to which campaigns anchor by themselves, at the end of every round and when they stop."""
@@ -73,6 +73,29 @@ def anchoring(ledger: Ledger, say: Callable[[str], None]) -> Callable[[], None]:
             say(f"Warning: the head could not be anchored in {ANCHOR_VARIABLE}={named}: {error}")
 
     return note
+
+
+def refuse_unfit_anchor(workspace: Path) -> None:
+    """Refuse, before a campaign begins, a file that the environment names and that no head can be noted in.
+
+    Raises
+    ------
+    UserError
+        Naming the file and the remedy.
+    """
+    named = os.environ.get(ANCHOR_VARIABLE, "").strip()
+    if not named:
+        return
+    file = Path(named).resolve()
+    if file.is_relative_to(workspace.resolve()):
+        raise UserError(
+            f"{ANCHOR_VARIABLE} is {named!r}, inside of the workspace, where whoever rewrites the ledger can rewrite "
+            "it too; name a file elsewhere, or unset it"
+        )
+    if not file.parent.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise UserError(
+            f"{ANCHOR_VARIABLE} is {named!r}, which cannot be written; make its folder, or name another file"
+        )
 
 
 def anchors_hold(path: Path, anchors: Path) -> AnchorCheck:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from theodolite.cli.anchoring import anchoring
+from theodolite.cli.anchoring import anchoring, refuse_unfit_anchor
 from theodolite.cli.console import results, say
 from theodolite.cli.errors import UserError
 from theodolite.cli.progress import CampaignProgress, waiting
@@ -27,6 +27,7 @@ __all__ = [
     "leave",
     "open_ledger",
     "prepared",
+    "refuse_conflicts",
     "run_in_workspace",
     "run_on_ledger",
     "show_finished",
@@ -187,11 +188,33 @@ def open_ledger(setting: Setting) -> Ledger:
 
     place = setting.workspace
     refuse_unfit(setting)
+    refuse_unfit_anchor(place.folder)
     if not place.ledger.is_file():
         # Of a campaign that could not begin, nothing is left behind.
         refuse_unusable(setting.spec)
     Workspace.at(place.folder, place.cache)
-    return Ledger.open(place.ledger, create=True)
+    ledger = Ledger.open(place.ledger, create=True)
+    try:
+        refuse_conflicts(setting, ledger)
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger
+
+
+def refuse_conflicts(setting: Setting, ledger: Ledger) -> None:
+    """Refuse a campaign whose error stream the ledger has locked otherwise.
+
+    Raises
+    ------
+    UserError
+        Naming the value that is locked, and the remedy.
+    """
+    from theodolite.reports.forecast import stream_conflicts
+
+    conflicts = stream_conflicts(setting, ledger)
+    if conflicts:
+        raise UserError("; ".join(conflicts))
 
 
 def run_on_ledger(setting: Setting, ledger: Ledger, halt: Halt, *, workers: int | None = None) -> Finished:
@@ -238,7 +261,7 @@ def _warn(said: str) -> None:
 
 def show_finished(folder: Path, finished: Finished) -> None:
     """Print the table, the counts, why the campaign stopped, and where its ledger is."""
-    from theodolite.reports import count_outcomes, verdict_lines
+    from theodolite.reports import count_outcomes, reused_supports, verdict_lines
     from theodolite.store import Ledger
 
     with Ledger.open(folder / "ledger.sqlite", read_only=True) as ledger:
@@ -252,7 +275,7 @@ def show_finished(folder: Path, finished: Finished) -> None:
     print_verdicts(lines)
     console.print()
     if lines:
-        print_counts(count_outcomes(lines))
+        print_counts(count_outcomes(lines), reused_supports(lines))
     waits = finished.paused is not None
     console.print(f"{'Waiting' if waits else 'Stopped'}: {finished.reason}", soft_wrap=True)
     console.print(f"Ledger: {folder / 'ledger.sqlite'}, {head.seq} entries, head {head.hash[:16]}", soft_wrap=True)

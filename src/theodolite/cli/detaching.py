@@ -12,11 +12,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from theodolite.cli.campaigning import Finished, show_finished
+from theodolite.cli.anchoring import refuse_unfit_anchor
+from theodolite.cli.campaigning import Finished, refuse_conflicts, show_finished
 from theodolite.cli.console import program, results, say
 from theodolite.cli.exit_codes import ExitCode
 from theodolite.cli.logs import chosen_log, run_log
 from theodolite.cli.progress import waiting
+from theodolite.cli.room import refuse_unfit
 
 if TYPE_CHECKING:
     from theodolite.experiments import Setting
@@ -99,7 +101,10 @@ def _first_to_run(settings: Sequence[Setting]) -> tuple[Setting | None, str]:
         from theodolite.store import EntryKind, Ledger, LedgerBusy, campaign_scopes, conflict, entry_id
     for setting in settings:
         refuse_unusable(setting.spec)
-    path = settings[0].workspace.ledger
+    place = settings[0].workspace
+    refuse_unfit(settings[0])
+    refuse_unfit_anchor(place.folder)
+    path = place.ledger
     if not path.is_file():
         return settings[0], ""
     done = ""
@@ -109,6 +114,8 @@ def _first_to_run(settings: Sequence[Setting]) -> tuple[Setting | None, str]:
             refused = conflict(ledger, campaign_scopes(setting.split.sha256, setting.spec.error.stream))
             if refused is not None:
                 raise LedgerBusy(refused)
+        for setting in settings:
+            refuse_conflicts(setting, ledger)
         for setting in settings:
             stop = ledger.get(entry_id(setting.campaign_id, EntryKind.STOP))
             if stop is None:

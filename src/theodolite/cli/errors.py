@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Any
 
@@ -29,7 +30,7 @@ CODE_OF: dict[str, ExitCode] = {
     "theodolite.data.references.ReferenceTableError": ExitCode.BAD_INPUT,
     "theodolite.data.splits.SplitError": ExitCode.BAD_INPUT,
     "theodolite.experiments.reading.CampaignError": ExitCode.BAD_INPUT,
-    "theodolite.experiments.journal.StepError": ExitCode.CAMPAIGN,
+    "theodolite.experiments.jobs.StepError": ExitCode.CAMPAIGN,
     "theodolite.experiments.menus.ProposalError": ExitCode.BAD_INPUT,
     "theodolite.experiments.nodes.NodeError": ExitCode.BAD_INPUT,
     "theodolite.gates.stream.StreamExhausted": ExitCode.BAD_INPUT,
@@ -66,6 +67,17 @@ def code_of(error: BaseException) -> ExitCode | None:
     return ExitCode.BAD_INPUT if isinstance(error, OSError) and error.filename is not None else None
 
 
+_REMEDIES = {
+    errno.EACCES: "change its owner or its permissions, or name another place",
+    errno.EPERM: "change its owner or its permissions, or name another place",
+    errno.EROFS: "its disk is mounted for reading only; name another place",
+    errno.ENOENT: "make it first, or name another place",
+    errno.EEXIST: "a file of that name stands where a folder is needed; name another place",
+    errno.ENOTDIR: "a file stands where a folder is needed; name another place",
+    errno.ENOSPC: "the disk is full; make room, then give the same command again",
+}
+
+
 class Commands(TyperGroup):
     """The top group: what a command raises becomes a message and an exit code."""
 
@@ -89,6 +101,9 @@ def _words(error: Exception) -> str:
     if type(error).__module__.startswith("sqlalchemy"):
         cause = getattr(error, "orig", error)
         return f"the ledger cannot be used: {cause}; check that its folder can be written to and that the disk has room"
+    if isinstance(error, OSError) and error.filename is not None:
+        remedy = _REMEDIES.get(error.errno or 0)
+        return f"{error.filename}: {error.strerror or error}" + (f"; {remedy}" if remedy else "")
     return str(error)
 
 

@@ -185,7 +185,9 @@ def _tell(found: _Found, *, written: int, as_json: bool, shown: bool = False) ->
     elif what.missing:
         console.print(f"{_count(len(what.missing), 'verdict')} still to be turned.", style="bold")
     else:
-        console.print("It was written before; there was nothing to add.", style="bold")
+        console.print(
+            "It was written before, with that reason; nothing was added, whatever reason was given now.", style="bold"
+        )
     _print_again(found.again)
 
 

@@ -13,7 +13,7 @@ from theodolite.cli.errors import UserError
 from theodolite.cli.exit_codes import ExitCode
 from theodolite.cli.invalidating import invalidate_node, list_nodes
 from theodolite.cli.tool_commands import JsonOption
-from theodolite.cli.workspaces import WorkspaceOption, find_ledger
+from theodolite.cli.workspaces import WorkspaceOption, campaign_id, find_ledger
 
 if TYPE_CHECKING:
     from theodolite.store import Problem
@@ -44,13 +44,13 @@ def list_hypotheses(
     """List hypotheses with effect, evidence, verdict, first unmet gate and next step."""
     path = find_ledger(workspace)
     from theodolite.cli.verdicts import print_counts, print_verdicts
-    from theodolite.reports import OUTCOMES, count_outcomes, verdict_lines
+    from theodolite.reports import OUTCOMES, count_outcomes, reused_supports, verdict_lines
     from theodolite.store import Ledger
 
     if verdict is not None and verdict not in OUTCOMES:
         raise UserError(f"--verdict is {verdict!r}; it is one of {', '.join(OUTCOMES)}")
     with Ledger.open(path, read_only=True) as ledger:
-        chosen = _campaign_id(path, campaign)
+        chosen = campaign_id(path, campaign)
         if family is not None:
             families = sorted({line.family for line in verdict_lines(ledger, chosen)})
             if family not in families:
@@ -61,7 +61,7 @@ def list_hypotheses(
         return
     print_verdicts(lines)
     if lines:
-        print_counts(count_outcomes(lines))
+        print_counts(count_outcomes(lines), reused_supports(lines))
 
 
 @app.command("show")
@@ -110,8 +110,9 @@ def verify_ledger(
     from theodolite.cli.progress import waiting
 
     with waiting("Checking the chain, the artefacts and the tables"):
-        from theodolite.store import verify
+        from theodolite.store import refuse_no_ledger, verify
 
+        refuse_no_ledger(path)
         report = verify(path, expected_head=head)
     problems = list(report.problems)
     # Decisions are replayed from the rows; on a broken chain they would only repeat the damage.
@@ -136,11 +137,16 @@ def verify_ledger(
         results().print(f"{report.entries} entries, head {report.head.hash}: {checked}{deeply}.", soft_wrap=True)
         if anchored is not None:
             others = f"; {anchored.others} are of other ledgers" if anchored.others else ""
-            results().print(f"It extends {anchored.held} anchors, the last at row {anchored.last}{others}.")
+            results().print(
+                f"It extends {anchored.held} anchor{'s' * (anchored.held != 1)}, "
+                f"the last at row {anchored.last}{others}."
+            )
     else:
         for problem in problems:
             results().print(str(problem), soft_wrap=True)
-        results().print(f"{len(problems)} problems in {path}", style="bold red", soft_wrap=True)
+        results().print(
+            f"{len(problems)} problem{'s' * (len(problems) != 1)} in {path}", style="bold red", soft_wrap=True
+        )
     if problems:
         raise typer.Exit(ExitCode.PROBLEM)
 
@@ -222,7 +228,7 @@ def diff_ledgers(
 ) -> None:
     """Compare what two ledgers record, clocks aside; exit code 1 if they differ."""
     one, two = find_ledger(first), find_ledger(second)
-    of = _campaign_id(one, campaign)
+    of = campaign_id(one, campaign)
     from theodolite.store import Ledger, diff
 
     with Ledger.open(one, read_only=True) as left, Ledger.open(two, read_only=True) as right:
@@ -259,28 +265,13 @@ def export(
     from theodolite.store import Ledger
 
     with Ledger.open(path, read_only=True) as ledger:
-        rows = export_rows(ledger, _campaign_id(path, campaign))
+        rows = export_rows(ledger, campaign_id(path, campaign))
     text = to_csv(rows) if format == "csv" else to_json(rows)
     if out is None:
         typer.echo(text, nl=False)
         return
     out.write_text(text, encoding="utf-8")
     results().print(f"Wrote {len(rows)} hypotheses to {out}.", soft_wrap=True)
-
-
-def _campaign_id(path: Path, given: str | None) -> str | None:
-    if given is None:
-        return None
-    from theodolite.store import Ledger, campaign_rows
-
-    with Ledger.open(path, read_only=True) as ledger:
-        rows = campaign_rows(ledger)
-    found = [row.campaign for row in rows if given in (row.campaign, row.name)]
-    if len(found) != 1:
-        known = ", ".join(found or [row.campaign for row in rows]) or "none"
-        which = "names several campaigns" if found else "is no campaign"
-        raise UserError(f"--campaign is {given!r}, which {which} of {path}; choose one of: {known}")
-    return found[0]
 
 
 app.command("backup", short_help="Copy the ledger and its artefacts, verified.")(upkeep.backup_ledger)

@@ -10,7 +10,7 @@ import typer
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
 from theodolite.cli.tool_commands import JsonOption
-from theodolite.cli.workspaces import find_ledger
+from theodolite.cli.workspaces import campaign_id, find_ledger
 
 if TYPE_CHECKING:
     from theodolite.reports import AgentsStanding, CampaignStanding, Standing
@@ -28,7 +28,7 @@ def status(
         bool, typer.Option("--watch", help="Show what runs, live, until it ends; Ctrl-C leaves it running.")
     ] = False,
     campaign: Annotated[
-        str | None, typer.Option("--campaign", help="Which one to --watch, where several run: its id.")
+        str | None, typer.Option("--campaign", help="Which one to --watch: its id or its name.")
     ] = None,
     interval: Annotated[
         float | None, typer.Option(min=0.2, max=3600, help="Seconds between two looks with --watch; 2 where not given.")
@@ -44,7 +44,7 @@ def status(
     if watched:
         from theodolite.cli.watching import watch
 
-        watch(path, campaign=campaign, interval_s=interval or 2.0, as_json=as_json)
+        watch(path, campaign=campaign_id(path, campaign), interval_s=interval or 2.0, as_json=as_json)
         return
     if interval is not None:
         raise UserError(f"--interval is {interval:g}, but without --watch there is one look only; give --watch too")

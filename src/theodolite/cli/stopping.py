@@ -28,7 +28,7 @@ def stop(
     workspace: Annotated[
         Path | None, typer.Argument(help="Folder of the ledger; where not given, the only one here.")
     ] = None,
-    campaign: Annotated[str | None, typer.Option(help="Which campaign, where several run: its id.")] = None,
+    campaign: Annotated[str | None, typer.Option(help="Which campaign, where several run: its id or its name.")] = None,
     after_round: Annotated[bool, typer.Option("--after-round", help="Finish the round under way first.")] = False,
     now: Annotated[
         bool, typer.Option("--now", help="Break off in the midst of a step; it is done again later.")
@@ -49,7 +49,7 @@ def stop(
     path = find_ledger(workspace)
     from theodolite.agents.stop_requests import StopAt, hand_in_stop
     from theodolite.prompts import clean_text
-    from theodolite.store import Ledger, Life
+    from theodolite.store import Ledger, Life, campaign_rows
 
     name = clean_text(person or _login(), 80)
     if not name:
@@ -57,7 +57,12 @@ def stop(
     mode = StopAt.ROUND if after_round else StopAt.NOW if now else StopAt.STEP
     console = results()
     with Ledger.open(path) as ledger:
-        held = _running(ledger, path.parent, campaign)
+        named = (
+            campaign
+            if campaign is None
+            else next((row.campaign for row in campaign_rows(ledger) if row.name == campaign), campaign)
+        )
+        held = _running(ledger, path.parent, named)
         found = str(held.campaign)
         hand_in_stop(ledger, found, name, mode, held)
         when = {StopAt.ROUND: "after its round", StopAt.STEP: "after the step under way", StopAt.NOW: "at once"}[mode]

@@ -87,12 +87,19 @@ def print_verdicts(lines: Sequence[VerdictLine]) -> None:
     console.print(LEGEND, style="dim")
 
 
-def print_counts(counts: dict[str, int]) -> None:
-    """Print how often each outcome occurs, on one line."""
+def print_counts(counts: dict[str, int], reused: int = 0) -> None:
+    """Print how often each outcome occurs, on one line, and how many supports carry no guarantee."""
     from rich.text import Text
 
     parts = Text(" · ").join(Text(f"{count} {outcome}", style=STYLES[outcome]) for outcome, count in counts.items())
     results().print(parts)
+    if reused:
+        which = "one of the supported was" if reused == 1 else f"{reused} of the supported were"
+        results().print(
+            f"{which.capitalize()} tested on a hold-out block that had returned a support before: a tag and no "
+            "guarantee, in an error stream of its own.",
+            style="dim",
+        )
 
 
 def print_rejudgements(again: Sequence[RejudgementRow], first: Mapping[str, HypothesisRow]) -> None:

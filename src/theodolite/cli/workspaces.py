@@ -9,9 +9,10 @@ import typer
 
 from theodolite.cli.errors import UserError
 
-__all__ = ["LEDGER_FILE", "WorkspaceOption", "find_ledger", "find_workspace", "workspace_of"]
+__all__ = ["LEDGER_FILE", "WorkspaceOption", "campaign_id", "find_ledger", "find_workspace", "workspace_of"]
 
 LEDGER_FILE = "ledger.sqlite"
+_SHOWN = 8
 
 WorkspaceOption = Annotated[
     Path | None,
@@ -85,5 +86,28 @@ def _workspaces(folder: Path) -> list[Path]:
 def _candidates(folder: Path) -> str:
     found = _workspaces(folder if folder.is_dir() else Path.cwd())
     if found:
-        return f"choose one with --workspace: {', '.join(str(path) for path in found)}"
-    return "name one with --workspace, or make one: `theodolite demo` or `theodolite run FILE`"
+        shown = ", ".join(str(path) for path in found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+        return f"name the folder of one ledger: {shown}"
+    return "name the folder of a ledger, or make one: `theodolite demo` or `theodolite run FILE`"
+
+
+def campaign_id(path: Path, given: str | None) -> str | None:
+    """Return the id of the campaign that is meant by its id or its name, None where none is named.
+
+    Raises
+    ------
+    UserError
+        If the ledger holds no such campaign, or several of that name.
+    """
+    if given is None:
+        return None
+    from theodolite.store import Ledger, campaign_rows
+
+    with Ledger.open(path, read_only=True) as ledger:
+        rows = campaign_rows(ledger)
+    found = [row.campaign for row in rows if given in (row.campaign, row.name)]
+    if len(found) != 1:
+        known = ", ".join(found or [row.campaign for row in rows]) or "none"
+        which = "names several campaigns" if found else "is no campaign"
+        raise UserError(f"--campaign is {given!r}, which {which} of {path}; choose one of: {known}")
+    return found[0]

@@ -82,7 +82,11 @@ class Document:
         where = f"{self.path}, line {self.line_of(place)}: {'.'.join(map(str, place)) or 'file'}"
         match error["type"]:
             case "extra_forbidden":
-                keys = list(_section(root, location[:-1]).model_fields)
+                # A matrix is read apart, from a key beside those of a campaign.
+                keys = [
+                    *_section(root, location[:-1]).model_fields,
+                    *(["matrix"] if len(location) == 1 and not below else []),
+                ]
                 close = difflib.get_close_matches(str(location[-1]), keys, n=1)
                 hint = f"; did you mean {close[0]!r}?" if close else "."
                 return f"{where} is no key of a campaign{hint} Allowed here: {', '.join(keys)}."

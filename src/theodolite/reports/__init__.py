@@ -7,7 +7,7 @@ from theodolite.reports.export import COLUMNS, export_rows, to_csv, to_json
 from theodolite.reports.slot_life import SlotLife, SlotStep, find_subject, slot_life
 from theodolite.reports.standing import AgentsStanding, CampaignStanding, LastEntry, Mark, Standing, standing
 from theodolite.reports.tiers import TierLine, audit
-from theodolite.reports.verdict_table import OUTCOMES, VerdictLine, count_outcomes, verdict_lines
+from theodolite.reports.verdict_table import OUTCOMES, VerdictLine, count_outcomes, reused_supports, verdict_lines
 
 __all__ = [
     "COLUMNS",
@@ -31,5 +31,6 @@ __all__ = [
     "standing",
     "to_csv",
     "to_json",
+    "reused_supports",
     "verdict_lines",
 ]

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from theodolite.claims import LocusKind, Verdict
 from theodolite.experiments import Setting
 from theodolite.experiments.matrix_preparing import instruments_of
+from theodolite.experiments.setting import REFERENCE_KIND
 from theodolite.store import EntryKind, Ledger, campaign_rows
 from theodolite.store.coverage_queries import LookedAt, SlotInShort, looked_at, slots_in_short
+from theodolite.tools import get_tool
 
 __all__ = ["ChildCoverage", "Coverage", "ToolCoverage", "Totals", "coverage"]
 
@@ -198,13 +200,14 @@ def _recorded(ledger: Ledger, looks: dict[tuple[str, str], LookedAt]) -> Iterato
             said = matrix.get("instruments", {}).get(tool)
             looked = looks.get((row.campaign, tool))
             places = said["places"] if said else looked.places if looked and surveyed else None
-            takes = looked.references if said is None and looked else frozenset()
+            kind = said["kind"] if said else _kind_of(tool)
+            takes = looked.references if kind is None and looked else frozenset()
             asked[tool] = _Asked(
                 places,
                 frozenset(
                     (item["name"], item["sha256"])
                     for item in payload["references"]
-                    if item["testable"] and (item["kind"] == said["kind"] if said else item["name"] in takes)
+                    if item["testable"] and (item["kind"] == kind if kind is not None else item["name"] in takes)
                 ),
             )
         begun = bool(own or looks.keys() & {(row.campaign, tool) for tool in tools})
@@ -213,7 +216,7 @@ def _recorded(ledger: Ledger, looks: dict[tuple[str, str], LookedAt]) -> Iterato
             name=row.name,
             model=(row.model, row.model_sha256),
             cells=(row.cells, row.cells_sha256),
-            references=axes.get("references") or f"{len(payload['references'])}",
+            references=axes.get("references") or _in_words(item["kind"] for item in payload["references"]),
             seed=row.seed,
             budget=(spec.get("budget") or {}).get("experiments"),
             asked=asked,
@@ -222,6 +225,21 @@ def _recorded(ledger: Ledger, looks: dict[tuple[str, str], LookedAt]) -> Iterato
             state=_state(ledger, row.campaign, row.stop_reason, begun=begun),
             slots=own,
         )
+
+
+def _kind_of(tool: str) -> str | None:
+    """Return which references an instrument is asked about, None for a plug-in that is not loaded here."""
+    try:
+        return REFERENCE_KIND[get_tool(tool).shape.shape]
+    except KeyError:
+        return None
+
+
+def _in_words(kinds: Iterable[str]) -> str:
+    """Return how many references there are of each kind."""
+    counted = Counter(kinds)
+    words = {"set": "sets", "pairs": "pair lists", "regulon": "regulons"}
+    return ", ".join(f"{counted[kind]} {word}" for kind, word in words.items() if counted[kind])
 
 
 def _state(ledger: Ledger, campaign: str, stopped: str | None, *, begun: bool) -> str:
@@ -256,7 +274,8 @@ def _of_file(setting: Setting, recorded: _Campaign | None) -> _Campaign:
         name=setting.spec.name,
         model=(setting.model.name, setting.model.sha256),
         cells=(setting.cells.name, setting.cells.sha256),
-        references=matrix.get("axes", {}).get("references") or f"{len(setting.references)}",
+        references=matrix.get("axes", {}).get("references")
+        or _in_words(item.kind for item in setting.references.values()),
         seed=setting.spec.seed,
         budget=setting.spec.budget.experiments,
         asked=asked,

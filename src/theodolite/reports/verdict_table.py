@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from theodolite.claims import Verdict
+from theodolite.claims import Tag, Verdict
 from theodolite.gates.stream import harmonic
 from theodolite.store import GateRow, HypothesisRow, Ledger, SlotStatus, gate_rows, hypothesis_rows, refusal_rows
 
-__all__ = ["OUTCOMES", "VerdictLine", "as_line", "count_outcomes", "verdict_lines"]
+__all__ = ["OUTCOMES", "VerdictLine", "as_line", "count_outcomes", "reused_supports", "verdict_lines"]
 
 AUROC_UNIT = "AUROC - 0.5"
 """Unit of the effects that the gates return."""
@@ -102,6 +102,11 @@ def count_outcomes(lines: list[VerdictLine]) -> dict[str, int]:
     """Return how often each outcome occurs, in the order of the table; outcomes that do not occur are left out."""
     counted = Counter(line.outcome for line in lines)
     return {outcome: counted[outcome] for outcome in OUTCOMES if counted[outcome]}
+
+
+def reused_supports(lines: list[VerdictLine]) -> int:
+    """Return how many of the supported were tested on a hold-out block that was spent, and carry no guarantee."""
+    return sum(line.outcome == "supported" and Tag.REUSED_HOLD_OUT.value in line.tags for line in lines)
 
 
 def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -> VerdictLine:

@@ -127,7 +127,7 @@ from theodolite.store.rows import (
     ToolCheckRow,
     TrialRow,
 )
-from theodolite.store.verify import Problem, VerifyReport, verify, verify_chain
+from theodolite.store.verify import Problem, VerifyReport, refuse_no_ledger, verify, verify_chain
 
 __all__ = [
     "LEAST_BYTES",
@@ -254,6 +254,7 @@ __all__ = [
     "rebuild",
     "reference_rows",
     "refusal_rows",
+    "refuse_no_ledger",
     "registered_count",
     "registered_ids",
     "rejected_rungs",

@@ -19,7 +19,7 @@ from theodolite.canonical import canonical_json
 from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.chain import GENESIS, Entry, Head, entry_hash, entry_seal
 from theodolite.store.database import connect_sqlite
-from theodolite.store.errors import ArtefactError
+from theodolite.store.errors import ArtefactError, LedgerFormatError
 from theodolite.store.kinds import EntryKind
 from theodolite.store.ledger import Ledger
 from theodolite.store.records import artefacts_of
@@ -27,7 +27,7 @@ from theodolite.store.shadow import Shadow
 from theodolite.store.tables import PROJECTION_VERSION
 from theodolite.store.triggers import TRIGGERS
 
-__all__ = ["Problem", "VerifyReport", "verify", "verify_chain"]
+__all__ = ["Problem", "VerifyReport", "refuse_no_ledger", "verify", "verify_chain"]
 
 _COLUMNS = ("seq", "id", "kind", "subject", "payload", "prev_hash", "hash", "at", "seal")
 
@@ -63,6 +63,25 @@ class VerifyReport:
         if self.ok:
             return f"{self.entries} entries, head {self.head.hash}: chain, artefacts and projections agree"
         return "\n".join(str(problem) for problem in self.problems)
+
+
+def refuse_no_ledger(path: Path) -> None:
+    """Refuse a file that never was a ledger; what is wrong with one that was, :func:`verify` says.
+
+    Raises
+    ------
+    LedgerFormatError
+        If it is no SQLite database, or holds none of a ledger's tables.
+    """
+    try:
+        with closing(connect_sqlite(path, read_only=True)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError:
+        return  # damaged, which is for verify to tell
+    if not tables & {"entry", "meta"}:
+        raise LedgerFormatError(
+            f"{path} is {'a database but' if tables else 'an empty file,'} no ledger; give the path of a ledger.sqlite"
+        )
 
 
 def verify(
