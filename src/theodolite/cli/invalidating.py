@@ -185,9 +185,8 @@ def _tell(found: _Found, *, written: int, as_json: bool, shown: bool = False) ->
     elif what.missing:
         console.print(f"{_count(len(what.missing), 'verdict')} still to be turned.", style="bold")
     else:
-        console.print(
-            "It was written before, with that reason; nothing was added, whatever reason was given now.", style="bold"
-        )
+        said = "It was written before, for that reason; another reason, or another person, adds nothing."
+        console.print(said, style="bold", soft_wrap=True)
     _print_again(found.again)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from typing import Any
 
@@ -15,7 +16,9 @@ from theodolite.store.errors import LedgerConflict, LedgerRefused
 from theodolite.store.kinds import EntryKind
 from theodolite.store.project import driver, project
 
-__all__ = ["append_entry", "last_head", "recorded_entry"]
+__all__ = ["append_entry", "last_head", "log_row", "recorded_entry"]
+
+_log = logging.getLogger(__name__)
 
 # Plain statements: an append runs each of them, and building them anew would take longer than running them.
 _COLUMNS = "seq, id, kind, subject, payload, prev_hash, hash, at, seal"
@@ -31,6 +34,11 @@ def recorded_entry(connection: Connection, id: str) -> Entry | None:
         return None
     seq, id, kind, subject, payload, *rest = row
     return Entry(seq, id, EntryKind(kind), subject, json.loads(payload), *rest)
+
+
+def log_row(entry: Entry) -> None:
+    """Tell whoever listens to the library's log of a row that was recorded, without what is in it."""
+    _log.info("%s", entry.id, extra={"event": "row", "seq": entry.seq, "kind": entry.kind.value, "id": entry.id})
 
 
 def last_head(connection: Connection) -> Head:

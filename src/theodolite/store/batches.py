@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import Connection
 
 from theodolite.store.chain import Entry
+from theodolite.store.errors import LedgerConflict
 
 __all__ = ["Batch"]
 
@@ -30,3 +33,20 @@ class Batch(threading.local):
     appended: list[Entry]
     written: list[Entry]
     broken: BaseException | None = None
+
+    @contextmanager
+    def shared(self, write: Callable[[], AbstractContextManager[Connection]]) -> Iterator[None]:
+        """Hold one transaction for whatever is appended inside; inside another batch, that one's."""
+        if self.connection is not None:
+            yield
+            return
+        try:
+            with write() as connection:
+                self.connection, self.appended, self.written, self.broken = connection, [], [], None
+                yield
+                if self.broken is not None:
+                    raise LedgerConflict(
+                        f"nothing of the batch was recorded, for one of its entries was refused: {self.broken}"
+                    ) from self.broken
+        finally:
+            self.connection = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import tempfile
 import threading
@@ -16,7 +15,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DatabaseError
 
-from theodolite.store.appending import append_entry, last_head, recorded_entry
+from theodolite.store.appending import append_entry, last_head, log_row, recorded_entry
 from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.batches import Batch
 from theodolite.store.chain import Entry, Head
@@ -24,7 +23,6 @@ from theodolite.store.database import file_engine, memory_engine
 from theodolite.store.disk_errors import disk_error
 from theodolite.store.entries import read_entry
 from theodolite.store.errors import (
-    LedgerConflict,
     LedgerExists,
     LedgerFormatError,
     LedgerNotFound,
@@ -42,7 +40,6 @@ from theodolite.store.tables import counter
 
 __all__ = ["Clock", "Ledger"]
 
-_log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 _PAGE = 500
@@ -50,10 +47,6 @@ _PAGE = 500
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def _log_row(entry: Entry) -> None:
-    _log.info("%s", entry.id, extra={"event": "row", "seq": entry.seq, "kind": entry.kind.value, "id": entry.id})
 
 
 class Ledger:
@@ -218,8 +211,6 @@ class Ledger:
     def __repr__(self) -> str:
         return f"Ledger({'in memory' if self.path is None else str(self.path)!r})"
 
-    # --- transactions
-
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
         if self._batch.connection is not None:
@@ -299,7 +290,7 @@ class Ledger:
             raise
         if entry.at == at:  # else it was recorded earlier
             if self._batch.connection is None:
-                _log_row(entry)
+                log_row(entry)
             else:
                 self._batch.written.append(entry)
         return self._remember(entry)
@@ -325,24 +316,14 @@ class Ledger:
         LedgerConflict
             If an append inside failed and its error was swallowed: nothing is recorded then.
         """
-        batch = self._batch
-        if batch.connection is not None:
+        outermost = self._batch.connection is None
+        with self._batch.shared(self.write):
             yield
-            return
-        try:
-            with self.write() as connection:
-                batch.connection, batch.appended, batch.written, batch.broken = connection, [], [], None
-                yield
-                if batch.broken is not None:
-                    raise LedgerConflict(
-                        f"nothing of the batch was recorded, for one of its entries was refused: {batch.broken}"
-                    ) from batch.broken
-        finally:
-            batch.connection = None
-        for entry in batch.appended:
-            self._read.put(entry)
-        for entry in batch.written:
-            _log_row(entry)
+        if outermost:
+            for entry in self._batch.appended:
+                self._read.put(entry)
+            for entry in self._batch.written:
+                log_row(entry)
 
     # --- reading
 

@@ -6,12 +6,9 @@ Each row names the ``seq`` of the entry that made it (and ``last_seq``, where la
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
 
-from sqlalchemy import Boolean, Column, Dialect, Float, Index, Integer, MetaData, String, Table, Text, TypeDecorator
-
-from theodolite.canonical import canonical_json
+from theodolite.store.column_types import CanonicalJson, WholeNumber, Words
 
 __all__ = [
     "PROJECTIONS",
@@ -39,52 +36,7 @@ __all__ = [
 ]
 
 PROJECTION_VERSION = "4"
-"""Raised by hand with every change to this file, a file ``project*.py`` or ``invalidations.py``."""
-
-
-class CanonicalJson(TypeDecorator[Any]):
-    """Plain data as canonical JSON text."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Write the canonical text."""
-        return None if value is None else canonical_json(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """Read it back."""
-        return None if value is None else json.loads(value)
-
-
-class Words(TypeDecorator[tuple[str, ...]]):
-    """A tuple of strings as canonical JSON text."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
-        """Write the canonical text."""
-        return canonical_json(list(value or ()))
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
-        """Read it back."""
-        return tuple(json.loads(value)) if value else ()
-
-
-class WholeNumber(TypeDecorator[int]):
-    """An integer of any size as text: seeds are wider than SQLite's integers."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Write the decimal text."""
-        return None if value is None else str(int(value))
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
-        """Read it back."""
-        return None if value is None else int(value)
+"""Raised by hand with every change to this file, ``column_types.py``, ``project*.py`` or ``invalidations.py``."""
 
 
 PROJECTIONS = MetaData()
