@@ -94,11 +94,16 @@ def test_a_second_coordinator_is_refused_by_name_and_process(cli, finished_file,
     assert "'an earlier run'" in found.stderr and str(os.getpid()) in found.stderr
 
 
-def test_a_stream_that_was_locked_otherwise_stops_the_campaign(cli, small_world, finished):
+@pytest.mark.parametrize("words", [[], ["--detach"]])
+def test_a_stream_that_was_locked_otherwise_is_refused_before_anything_runs(cli, small_world, finished, words):
     file = small_world.campaign_file(finished.with_name("finished.yaml"), error={"n_max": 13})
-    found = cli("run", file)
-    assert found.exit_code == ExitCode.CAMPAIGN
+    with Ledger.open(finished / "ledger.sqlite", read_only=True) as ledger:
+        head = ledger.head()
+    found = cli("run", file, *words)
+    assert found.exit_code == ExitCode.BAD_INPUT
     assert "n_max" in found.stderr and "Traceback" not in found.stderr
+    with Ledger.open(finished / "ledger.sqlite", read_only=True) as ledger:
+        assert (ledger.head(), ledger.ops.leases()) == (head, [])
 
 
 @pytest.mark.slow
