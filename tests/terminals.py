@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import termios
 import time
@@ -31,6 +32,9 @@ class Terminal:
     def __init__(self, words: Sequence[str], *, columns: int = 80, env: Mapping[str, str] | None = None) -> None:
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
+            # As a shell in a terminal does; who starts the tests in the background ignores Ctrl-C, and hands that on.
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)
             os.execvpe(words[0], list(words), {**os.environ, "TERM": "xterm", **(env or {})})
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
         self._printed = b""
