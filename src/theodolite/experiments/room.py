@@ -72,7 +72,10 @@ def to_write(setting: Setting, ledger: Ledger | None = None) -> ToWrite:
         told = ledger.count(EntryKind.REGISTRATION)
         if told >= _ENOUGH:
             place = setting.workspace
-            each = (_weight(place.artefacts) + _weight(place.results) + place.ledger.stat().st_size) // told
+            kept = _weight(place.artefacts)
+            # A cache that others share says nothing of this ledger; its results are most of what is kept as artefacts.
+            results = _weight(place.results) if place.cache.is_relative_to(place.folder) else kept
+            each = (kept + results + place.ledger.stat().st_size) // told
     model = setting.model
     n = len(model.genes)
     # Attention of every head, and vectors after every layer (no wider than the genes are many), in single precision.
