@@ -182,12 +182,13 @@ def test_a_request_left_by_a_killed_coordinator_stops_nobody(file: Path, undistu
 
 
 def test_a_child_that_fails_is_told_of_with_its_last_lines(small_world: Any, undisturbed: Path, tmp_path: Path) -> None:
-    """Only the child notices that the stream was locked otherwise; the exit code is its own."""
-    other = small_world.campaign_file(tmp_path / "other.yaml", budget={"experiments": 3}, error={"n_max": 13})
+    """Only the child notices that the genes were split otherwise; the exit code is its own."""
+    other = small_world.campaign_file(tmp_path / "other.yaml", budget={"experiments": 3}, split={"seed": 2})
     words = [*PROGRAM, "run", str(other), "--workspace", str(undisturbed), "--detach"]
     found = subprocess.run(words, capture_output=True, text=True)
     assert found.returncode == ExitCode.CAMPAIGN
-    assert "before the campaign ran" in found.stderr and "n_max" in found.stderr and "Traceback" not in found.stderr
+    assert "before the campaign ran" in found.stderr and "split with seed" in found.stderr
+    assert "Traceback" not in found.stderr
 
 
 def test_it_starts_without_any_standard_stream(file: Path, undisturbed: Path, tmp_path: Path) -> None:

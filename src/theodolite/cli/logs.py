@@ -210,6 +210,7 @@ class _Lines(logging.Formatter):
         known = {"campaign": self._campaign, "round": self._round}
         extras = {**{name: value for name, value in known.items() if value is not None}, **extras}
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        extras.setdefault("event", "message")
         first = {"time": at.replace("+00:00", "Z"), "level": record.levelname.lower(), "logger": record.name}
         ordered = {name: extras[name] for name in _ORDER if extras.get(name) is not None}
         rest = {name: value for name, value in extras.items() if name not in ordered and value is not None}

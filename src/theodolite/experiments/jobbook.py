@@ -28,7 +28,7 @@ class JobBook:
 
     def begin(self, job: JobSpec, attempt: int, worker: int) -> int:
         """Record an attempt, and return how often the job has been begun, in this run and before."""
-        extra = {"job": job.sha256, "attempt": attempt, "worker": worker}
+        extra = {"event": "job_begins", "job": job.sha256, "attempt": attempt, "worker": worker}
         _logger.info("a job is begun: %s", title_of(job), extra=extra)
         if self._ops is None:
             return attempt
@@ -47,7 +47,13 @@ class JobBook:
     def _finish(
         self, job: JobSpec, worker: int, state: JobState, seconds: float, detail: str | None, peak: int | None
     ) -> None:
-        extra = {"job": job.sha256, "worker": worker, "state": state.value, "seconds": round(seconds, 3)}
+        extra = {
+            "event": "job_ends",
+            "job": job.sha256,
+            "worker": worker,
+            "state": state.value,
+            "seconds": round(seconds, 3),
+        }
         level = logging.INFO if state is JobState.DONE else logging.WARNING
         _logger.log(level, "a job has ended: %s, %s", title_of(job), state.value, extra=extra)
         if self._ops is not None:

@@ -202,7 +202,7 @@ class Pool:
             self._places.append(place)
             for stream in (place.worker.answers, place.worker.output):
                 self._selector.register(stream, selectors.EVENT_READ, place)
-            _logger.info("a worker is started", extra={"worker": place.worker.pid})
+            _logger.info("a worker is started", extra={"event": "worker_starts", "worker": place.worker.pid})
             wanted -= 1
 
     def _hand_out(self) -> None:
@@ -322,7 +322,7 @@ class Pool:
     def _bury(self, place: _Place) -> None:
         """Take a dead worker out, and begin its job again, or give it up."""
         text, how = self._remove(place)
-        _logger.warning("a worker died", extra={"worker": place.worker.pid, "how": how})
+        _logger.warning("a worker died", extra={"event": "worker_dies", "worker": place.worker.pid, "how": how})
         if not place.ready:
             self._failed_starts += 1
             if self._failed_starts >= ATTEMPTS and self._blame(place):
