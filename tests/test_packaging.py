@@ -18,7 +18,8 @@ from packaging.utils import canonicalize_name
 
 import theodolite
 
-MAX_LINES = 420
+MAX_LINES = 400
+MAX_BYTES = 2 * 2**20
 HEAVY = ("langgraph", "numba", "pandas", "scanpy", "sklearn", "torch", "transformers")
 
 # Indexes and folders that hold on one machine only, or send an installation to a place its user did not choose.
@@ -133,6 +134,14 @@ def test_every_source_file_holds_one_idea(checkout: Path) -> None:
     }
     assert lengths
     assert not {name: length for name, length in lengths.items() if length > MAX_LINES}
+
+
+def test_nothing_that_a_run_wrote_is_kept_but_the_ledgers_of_earlier_versions(checkout: Path) -> None:
+    names = [path.relative_to(checkout).as_posix() for path in project_files(checkout)]
+    ledgers = [name for name in names if re.search(r"\.sqlite(-\w+|\.lock)?$|(^|/)artefacts/", name)]
+    assert ledgers
+    assert [name for name in ledgers if not name.startswith("tests/ledgers/")] == []
+    assert [name for name in names if (checkout / name).stat().st_size > MAX_BYTES] == []
 
 
 @pytest.mark.slow

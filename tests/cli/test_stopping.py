@@ -16,7 +16,7 @@ from sqlalchemy import insert, update
 from theodolite.agents.stop_requests import INBOX_KIND, StopAt, read_stop
 from theodolite.cli.exit_codes import ExitCode
 from theodolite.cli.stopping import signal_holder
-from theodolite.store import LeaseRow, Ledger, Life
+from theodolite.store import EntryKind, LeaseRow, Ledger, Life
 from theodolite.store.schema import ops_lease
 
 CAMPAIGN = "mine-00000001"
@@ -99,6 +99,18 @@ def test_of_several_one_must_be_named(cli, ledger):
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_name_that_several_campaigns_have_means_the_one_that_runs(cli, ledger):
+    """A campaign file that was changed makes another campaign of the same name."""
+    named = {"name": "planted", "sha256": "0" * 64}
+    rest = {"spec": {}, "model": named, "cells": named, "references": [], "catalogue": "1", "decision": "1", "seed": 1}
+    for campaign in ("mine-99999999", CAMPAIGN):
+        ledger.append(EntryKind.CAMPAIGN, f"{campaign}/campaign", campaign, {"name": "mine", **rest})
+    with holder(ledger, CAMPAIGN):
+        found = cli("stop", ledger.path.parent, "--after-round", "--campaign", "mine", "--person", "Ada")
+        assert found.exit_code == 0, found.output
+        assert handed_in(ledger) == [(CAMPAIGN, "Ada", StopAt.ROUND)]
 
 
 def test_what_runs_no_campaign_is_left_alone(cli, ledger):

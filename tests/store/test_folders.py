@@ -35,7 +35,7 @@ def test_a_ledger_on_a_network_file_system_is_refused(tmp_path, kind, monkeypatc
     refuse_network_folder(tmp_path, mounts)
     refuse_network_folder(folder, tmp_path / "absent")
     monkeypatch.setattr(
-        "theodolite.store.ledger.refuse_network_folder", lambda where: refuse_network_folder(where, mounts)
+        "theodolite.store.folders.refuse_network_folder", lambda where: refuse_network_folder(where, mounts)
     )
     with pytest.raises(LedgerNetworkFolder, match="local disk"):
         Ledger.create(folder / "ledger.sqlite")

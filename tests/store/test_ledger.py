@@ -96,7 +96,7 @@ def test_append_once_returns_what_is_recorded_and_names_the_first_difference(led
 
 
 def test_entries_are_filtered_and_paged(ledger, told, monkeypatch):
-    monkeypatch.setattr("theodolite.store.ledger._PAGE", 3)
+    monkeypatch.setattr("theodolite.store.entries._PAGE", 3)
     told.whole(ledger)
     everything = list(ledger.entries())
     assert [entry.seq for entry in everything] == list(range(1, len(everything) + 1))

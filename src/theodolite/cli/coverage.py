@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -174,9 +175,10 @@ def _repeats(children: tuple[ChildCoverage, ...]) -> bool:
     return len(set(pairs)) < len(pairs)
 
 
-def _sum(numbers: object) -> str:
-    listed = list(numbers)  # type: ignore[call-overload]
-    return "-" if None in listed else f"{sum(listed)}"
+def _sum(numbers: Iterable[int | None]) -> str:
+    listed = list(numbers)
+    known = [number for number in listed if number is not None]
+    return _number(sum(known) if len(known) == len(listed) else None)
 
 
 def _number(number: int | None) -> str:

@@ -18,8 +18,6 @@ from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import WorkspaceOption, find_ledger
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from theodolite.experiments.invalidating import Falling, Invalidation
     from theodolite.reports.leaning import Leaning
     from theodolite.reports.run_again import RunAgain
@@ -107,6 +105,7 @@ def invalidate_node(
     level. Nothing that rests on the node is registered any more. It cannot be undone.
     """
     from theodolite.prompts import clean_text
+    from theodolite.store import Ledger
 
     path = find_ledger(workspace)
     why = clean_text(reason, 600)
@@ -115,11 +114,11 @@ def invalidate_node(
     if as_json and not (yes or dry_run):
         raise UserError("--json asks no questions: give --yes to write, or --dry-run to look only")
     if dry_run:
-        with _opened(path, read_only=True) as ledger:
+        with Ledger.open(path, read_only=True) as ledger:
             found = _find(ledger, node)
         _tell(found, written=0, as_json=as_json)
         return
-    with _opened(path, read_only=False) as ledger, ledger.coordinator("theodolite ledger invalidate"):
+    with Ledger.open(path) as ledger, ledger.coordinator("theodolite ledger invalidate"):
         found = _find(ledger, node)
         what = found.what
         if what.reason is not None and not what.missing:
@@ -134,12 +133,6 @@ def invalidate_node(
         written = sum(1 for _ in invalidate(ledger, what.nodes, node, reason=why, person=name))
         found = _find(ledger, node)
     _tell(found, written=written, as_json=as_json, shown=not yes)
-
-
-def _opened(path: Path, *, read_only: bool) -> Ledger:
-    from theodolite.store import Ledger
-
-    return Ledger.open(path, read_only=read_only)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, TextIO, get_args
 
 from theodolite.cli.errors import UserError
 
-__all__ = ["LEVELS", "LogChoice", "LogFormat", "chosen_log", "choose_log", "logging_to", "one_line", "run_log"]
+__all__ = ["LEVELS", "LogChoice", "LogFormat", "choose_log", "chosen_log", "logging_to", "one_line", "run_log"]
 
 LogFormat = Literal["text", "json"]
 LEVELS: Final = ("debug", "info", "warning", "error")

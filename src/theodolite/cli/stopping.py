@@ -49,7 +49,7 @@ def stop(
     path = find_ledger(workspace)
     from theodolite.agents.stop_requests import StopAt, hand_in_stop
     from theodolite.prompts import clean_text
-    from theodolite.store import Ledger, Life, campaign_rows
+    from theodolite.store import Ledger, Life
 
     name = clean_text(person or _login(), 80)
     if not name:
@@ -57,12 +57,7 @@ def stop(
     mode = StopAt.ROUND if after_round else StopAt.NOW if now else StopAt.STEP
     console = results()
     with Ledger.open(path) as ledger:
-        named = (
-            campaign
-            if campaign is None
-            else next((row.campaign for row in campaign_rows(ledger) if row.name == campaign), campaign)
-        )
-        held = _running(ledger, path.parent, named)
+        held = _running(ledger, path.parent, campaign)
         found = str(held.campaign)
         hand_in_stop(ledger, found, name, mode, held)
         when = {StopAt.ROUND: "after its round", StopAt.STEP: "after the step under way", StopAt.NOW: "at once"}[mode]
@@ -88,11 +83,13 @@ def _login() -> str:
 
 def _running(ledger: Ledger, folder: Path, campaign: str | None) -> LeaseRow:
     """Return who runs the campaign, or the only one that runs."""
-    from theodolite.store import Life
+    from theodolite.store import Life, campaign_rows
 
+    # Several campaigns of a ledger may have one name: a changed file makes another.
+    meant = {campaign, *(row.campaign for row in campaign_rows(ledger) if row.name == campaign)}
     everybody = ledger.ops.leases()
     running = [row for row in everybody if row.life is not Life.STALE]
-    found = [row for row in running if row.campaign is not None and campaign in (None, row.campaign)]
+    found = [row for row in running if row.campaign is not None and (campaign is None or row.campaign in meant)]
     if len(found) == 1:
         return found[0]
     names = [str(row.campaign) for row in running if row.campaign is not None]

@@ -70,7 +70,6 @@ class Bench:
             raise Mismatch(f"{job.tool} changed since the job was made; put it back as it was, or start a new campaign")
         # Whatever a tool draws, it draws the same in any worker, at any time.
         _seed(job.seed)
-
         return instrument.measure(bench, instrument.params(**job.params)).to_bytes()
 
     def _workbench(self, job: JobSpec) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from theodolite.claims import Verdict
-from theodolite.experiments.jobs import FIT_AXES
+from theodolite.experiments.jobs import FIT_AXES, FIT_VERSION
 from theodolite.experiments.planned_jobs import planned_jobs
 from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind, Ledger, NodeKind
@@ -191,7 +191,7 @@ class Dependence:
             test.made_of[found] = [cells, split]
             beside = [node for title, node in campaign.fits.items() if title == "co-expression of discovery"]
             test.made_of.update({node: [cells, split] for node in beside})
-        axes = Node("tool", f"{FIT_AXES}@1", None, "the fit of axes on discovery genes")
+        axes = Node("tool", f"{FIT_AXES}@{FIT_VERSION}", None, "the fit of axes on discovery genes")
         for name, artefact in plan.fitted.items():
             chosen = name.startswith(_LOCI)
             title = f"best places on discovery, {name.removeprefix(_LOCI)}" if chosen else f"axes, {name}"

@@ -1,7 +1,7 @@
 """Invalidating: something was found bad, and every verdict that rests on it falls. It adds rows and edits none.
 
-One row says what is bad, who says so and why; one row a verdict turns it. Each has an id that derives from what it is
-about, so that a call that was cut short is finished by the next, and one that is repeated writes nothing.
+One row says what is bad, who says so and why; one row a verdict turns it. All of them are recorded together or none,
+and each has an id that derives from what it is about, so that a call that is repeated writes nothing.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from theodolite.claims import Sha256
 from theodolite.experiments.campaign import CellsSpec
 from theodolite.records import Closed
 
-__all__ = ["FIT_AXES", "JobOutcome", "JobSpec", "Materials", "Mismatch", "Orders", "StepError"]
+__all__ = ["FIT_AXES", "FIT_VERSION", "JobOutcome", "JobSpec", "Materials", "Mismatch", "Orders", "StepError"]
 
-FIT_AXES = "fit.axes"
+FIT_AXES, FIT_VERSION = "fit.axes", "1"
 """The built-in job that fits the axes of every layer on discovery genes."""
 
 

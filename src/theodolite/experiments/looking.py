@@ -27,14 +27,14 @@ from theodolite.tools import Tool, ToolParams
 __all__ = ["Look", "Looking"]
 
 
-def _look_name(job: JobSpec) -> str:
-    return f"{job.tool}-{job.sha256[:12]}"
-
-
 _MARGIN = tuple(item.name for item in fields(Margin))
 _seen: Memo[dict[str, tuple[float, int]]] = Memo(8192)
 _added: Memo[dict[str, Margin]] = Memo(8192)
 _ranked: Memo[Shown] = Memo(512, lambda ranked: ranked.nbytes)
+
+
+def _look_name(job: JobSpec) -> str:
+    return f"{job.tool}-{job.sha256[:12]}"
 
 
 @dataclass(frozen=True)

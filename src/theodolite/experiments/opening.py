@@ -11,7 +11,7 @@ from theodolite.canonical import canonical_json
 from theodolite.claims import Relation
 from theodolite.data import CONFIRMATION, DISCOVERY
 from theodolite.experiments.checking import Check, put_check, unchecked
-from theodolite.experiments.jobs import FIT_AXES, JobSpec
+from theodolite.experiments.jobs import FIT_AXES, FIT_VERSION, JobSpec
 from theodolite.experiments.journal import Event, StepError
 from theodolite.experiments.looking import Looking
 from theodolite.experiments.runner import Runner
@@ -248,7 +248,7 @@ class Opening(Looking):
         return entry_id(self.setting.campaign_id, EntryKind.FIT, name=variant)
 
     def _fit_job(self, variant: str) -> JobSpec:
-        return self._job(FIT_AXES, "1", fit_source_sha256(), {}, DISCOVERY, variant)
+        return self._job(FIT_AXES, FIT_VERSION, fit_source_sha256(), {}, DISCOVERY, variant)
 
     def _coexpress(self) -> dict[str, str]:
         """Write the co-expression of every part of the split, where a claim holds it fixed; return the artefacts."""

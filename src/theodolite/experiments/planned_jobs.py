@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from theodolite.experiments.jobs import JobSpec
-from theodolite.experiments.setting import derived_seed
+from theodolite.experiments.seeds import derived_seed
 from theodolite.plans import Params, Plan
 
 __all__ = ["planned_job", "planned_jobs"]

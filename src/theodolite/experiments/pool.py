@@ -316,7 +316,11 @@ class Pool:
             reason = f"no worker was ready within {_START_S:g} s"
             self._blame(place)
         text, _ = self._remove(place)
-        if place.task is not None:
+        if place.task is None:
+            return
+        if self._result_of(place.task.job) is not None:
+            self._end(place, "done", "", text=text)  # it was written in the last moment
+        else:
             self._end(place, "timeout", reason, text=text)
 
     def _bury(self, place: _Place) -> None:

@@ -214,7 +214,6 @@ class CampaignRun(Controls):
             for slot, plan in self.plans(round_number).items():
                 subject = self.subject(round_number, slot)
                 if self._has(EntryKind.VERDICT, round_number, slot):
-                    turn_recorded(self.ledger, subject)  # the one that was recorded when the campaign died
                     continue
                 judgement = self.judgement(round_number, slot)
                 failure = self._entry(EntryKind.FAILURE, round_number, slot)

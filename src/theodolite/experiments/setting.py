@@ -24,6 +24,7 @@ from theodolite.data import (
 )
 from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.jobs import Materials
+from theodolite.experiments.seeds import derived_seed
 from theodolite.experiments.workbench import COVARIATES
 from theodolite.experiments.workspace import Workspace
 from theodolite.files import write_atomically
@@ -41,7 +42,7 @@ from theodolite.plans import Places
 from theodolite.prompts import Prompts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, closed_list, get_tool
 
-__all__ = ["REFERENCE_KIND", "BaselineLoci", "Setting", "adjustment_of", "derived_seed"]
+__all__ = ["REFERENCE_KIND", "BaselineLoci", "Setting", "adjustment_of"]
 
 REFERENCE_KIND = {"GeneScores": "set", "PairScores": "pairs", "BipartiteScores": "regulon"}
 """Kind of the references that a measurement shape can be held against."""
@@ -64,14 +65,6 @@ class BaselineLoci:
     artefact: str
     params: dict[str, dict[str, int | str | None]]
     effects: dict[str, float] = field(default_factory=dict)
-
-
-@lru_cache(maxsize=4_096)
-def derived_seed(root: int, name: str, *purpose: str) -> int:
-    """Return the seed for a purpose of a campaign of this root seed and name."""
-    said = digest([name, *purpose])
-    words = [int(said[start : start + 8], 16) for start in (0, 8, 16, 24)]
-    return int(np.random.SeedSequence([root, *words]).generate_state(1, np.uint64)[0] >> 1)
 
 
 def adjustment_of(shape: str) -> tuple[Covariate, ...]:

@@ -27,10 +27,10 @@ __all__ = [
     "exchange",
     "export_rows",
     "find_subject",
+    "reused_supports",
     "slot_life",
     "standing",
     "to_csv",
     "to_json",
-    "reused_supports",
     "verdict_lines",
 ]

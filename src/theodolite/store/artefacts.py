@@ -72,7 +72,8 @@ class ArtefactStore:
         found = sha256_bytes(content)
         if found != sha256:
             raise ArtefactCorrupt(
-                f"artefact {sha256} is damaged: the content of {path} has the hash {found}; restore it from a copy"
+                f"artefact {sha256} is damaged: the content of {path} has the hash {found}; restore it from a copy or, "
+                "where no row names it, remove it with `theodolite ledger collect`"
             )
         return content
 

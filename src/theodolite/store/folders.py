@@ -1,12 +1,12 @@
-"""Refuses folders on which SQLite's write-ahead log does not work."""
+"""Where a ledger may lie: not on file systems on which SQLite's write-ahead log does not work."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from theodolite.store.errors import LedgerNetworkFolder
+from theodolite.store.errors import LedgerFormatError, LedgerNetworkFolder, LedgerNotFound
 
-__all__ = ["NETWORK_FILE_SYSTEMS", "file_system_of", "network_file_system", "refuse_network_folder"]
+__all__ = ["NETWORK_FILE_SYSTEMS", "file_system_of", "network_file_system", "prepare_file", "refuse_network_folder"]
 
 NETWORK_FILE_SYSTEMS = frozenset(
     {
@@ -71,3 +71,27 @@ def refuse_network_folder(folder: Path, mounts: Path = Path("/proc/mounts")) -> 
             f"{folder} is on a network file system ({kind}), on which SQLite's write-ahead log can corrupt the ledger; "
             "put the workspace on a local disk (scratch of the login node, /tmp) and copy it when the campaign is done"
         )
+
+
+def prepare_file(path: Path, *, make: bool) -> None:
+    """Make an empty file for a new ledger, and its folder, or refuse a path at which there is none.
+
+    Raises
+    ------
+    LedgerNotFound
+        If there is no file and none is to be made.
+    LedgerFormatError
+        If the file is empty and none is to be made.
+    LedgerNetworkFolder
+        If the folder is on a network file system.
+    """
+    if not path.exists():
+        if not make:
+            raise LedgerNotFound(f"there is no ledger at {path}; create one, or give the path of a ledger.sqlite")
+        path.parent.mkdir(parents=True, exist_ok=True)
+    refuse_network_folder(path.parent)
+    if path.exists() and path.stat().st_size > 0:
+        return
+    if not make:
+        raise LedgerFormatError(f"{path} is an empty file, not a ledger; remove it and create a ledger there")
+    path.touch()

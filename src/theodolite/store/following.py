@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, select
 
@@ -22,6 +22,7 @@ from theodolite.store.appending import last_head
 from theodolite.store.beside import beside
 from theodolite.store.chain import GENESIS, Head
 from theodolite.store.informed import informed, without
+from theodolite.store.ordered import InOrder, WordCounts
 from theodolite.store.project_slots import SlotStatus
 from theodolite.store.schema import entry_table
 from theodolite.store.seen import (
@@ -81,7 +82,6 @@ _OBJECTIONS = select(tables.review.c.subject, tables.review.c.objections).where(
     tables.review.c.subject.in_(_SUBJECTS), tables.review.c.stage == 2
 )
 
-_Item = TypeVar("_Item")
 _Slot = Row[Any]
 _Place = tuple[str, int, str]
 """Campaign, round and hypothesis: what a bit is about."""
@@ -89,70 +89,6 @@ _Place = tuple[str, int, str]
 
 def _seen(slot: _Slot) -> dict[str, Any]:
     return dict(zip(_SEEN, slot, strict=False))
-
-
-class _Words:
-    """Words that are counted, and given sorted, each once."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._listed: list[str] = []
-        self._sorted: tuple[str, ...] | None = ()
-
-    def add(self, word: str, times: int) -> None:
-        before = self._counts[word]
-        self._counts[word] = now = before + times
-        if (before > 0) is not (now > 0):
-            self._sorted = None
-            if now > 0:
-                self._listed.append(word)
-            else:
-                self._listed.remove(word)
-
-    def __contains__(self, word: str) -> bool:
-        return self._counts[word] > 0
-
-    def all(self) -> tuple[str, ...]:
-        if self._sorted is None:
-            self._listed.sort()
-            self._sorted = tuple(self._listed)
-        return self._sorted
-
-
-class _InOrder(Generic[_Item]):
-    """Items by number, and all of them in order; what comes last, as most do, is put behind the others."""
-
-    def __init__(self) -> None:
-        self._items: dict[int, _Item] = {}
-        self._all: tuple[_Item, ...] = ()
-        self._behind: list[_Item] = []
-        self._last = 0
-        self._mixed = False
-
-    def put(self, number: int, item: _Item) -> None:
-        self._items[number] = item
-        if number > self._last:
-            self._last = number
-            self._behind.append(item)
-        else:
-            self._mixed = True
-
-    def drop(self, number: int) -> _Item | None:
-        item = self._items.pop(number, None)
-        if item is not None:
-            self._mixed = True
-        return item
-
-    def __contains__(self, number: int) -> bool:
-        return number in self._items
-
-    def all(self) -> tuple[_Item, ...]:
-        if self._mixed:
-            self._all = tuple(self._items[number] for number in sorted(self._items))
-        elif self._behind:
-            self._all = (*self._all, *self._behind)
-        self._behind, self._mixed = [], False
-        return self._all
 
 
 @dataclass
@@ -165,8 +101,8 @@ class _Own:
     refused: Counter[str] = field(default_factory=Counter)
     registered: Counter[str] = field(default_factory=Counter)
     supported: Counter[str] = field(default_factory=Counter)
-    unspent: _Words = field(default_factory=_Words)
-    failures: _InOrder[EarlyFailure] = field(default_factory=lambda: _InOrder[EarlyFailure]())
+    unspent: WordCounts = field(default_factory=WordCounts)
+    failures: InOrder[EarlyFailure] = field(default_factory=lambda: InOrder[EarlyFailure]())
     refusals: list[Refused] = field(default_factory=list)
     looks: list[SeenLook] = field(default_factory=list)
     read: int = 0
@@ -193,11 +129,11 @@ class Following:
         self._told: dict[_Place, bool] = {}
         self._finished: set[tuple[str, int]] = set()
         self._retired: frozenset[str] = frozenset()
-        self._tried, self._keys = _Words(), _Words()
+        self._tried, self._keys = WordCounts(), WordCounts()
         self._own: defaultdict[str, _Own] = defaultdict(_Own)
-        self._bits = _InOrder[Bit]()
+        self._bits = InOrder[Bit]()
         self._waiting: set[int] = set()
-        self._released = _InOrder[Released]()
+        self._released = InOrder[Released]()
         self._people: set[int] = set()
 
     def precedes(self, connection: Connection) -> bool:

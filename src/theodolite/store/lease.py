@@ -100,7 +100,7 @@ class LeaseRow:
         return (self.name, self.pid, self.host, self.at) == (other.name, other.pid, other.host, other.at)
 
     def __str__(self) -> str:
-        return f"{self.name!r}, process {self.pid} on {self.host} since {self.at}"
+        return f"{self.name!r}, process {self.pid} on {self.host} since {self.at[:19]}"
 
 
 @dataclass

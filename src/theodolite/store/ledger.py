@@ -21,28 +21,21 @@ from theodolite.store.batches import Batch
 from theodolite.store.chain import Entry, Head
 from theodolite.store.database import file_engine, memory_engine
 from theodolite.store.disk_errors import disk_error
-from theodolite.store.entries import read_entry
-from theodolite.store.errors import (
-    LedgerExists,
-    LedgerFormatError,
-    LedgerNotFound,
-    LedgerReadOnly,
-)
-from theodolite.store.folders import refuse_network_folder
+from theodolite.store.entries import read_entries
+from theodolite.store.errors import LedgerExists, LedgerFormatError, LedgerReadOnly
+from theodolite.store.folders import prepare_file
 from theodolite.store.kinds import EntryKind
 from theodolite.store.lease import WHOLE_LEDGER, coordinate, one_at_a_time, refuse_without_lease
 from theodolite.store.ops import Ops
 from theodolite.store.payloads import Payload, checked_payload
 from theodolite.store.projections import ensure_projections
 from theodolite.store.remembered import Remembered
-from theodolite.store.schema import entry_table, migrate
+from theodolite.store.schema import migrate
 from theodolite.store.tables import counter
 
 __all__ = ["Clock", "Ledger"]
 
-
 Clock = Callable[[], datetime]
-_PAGE = 500
 
 
 def _utc_now() -> datetime:
@@ -140,16 +133,7 @@ class Ledger:
         """
         path = Path(path)
         make = create and not read_only
-        if not path.exists():
-            if not make:
-                raise LedgerNotFound(f"there is no ledger at {path}; create one, or give the path of a ledger.sqlite")
-            path.parent.mkdir(parents=True, exist_ok=True)
-        refuse_network_folder(path.parent)
-        empty = not path.exists() or path.stat().st_size == 0
-        if empty and not make:
-            raise LedgerFormatError(f"{path} is an empty file, not a ledger; remove it and create a ledger there")
-        if empty:
-            path.touch()
+        prepare_file(path, make=make)
         ledger = cls(
             file_engine(path, read_only=read_only),
             path=path,
@@ -358,22 +342,7 @@ class Ledger:
         prefix
             Only entries whose id starts so.
         """
-        column = entry_table.c
-        query = select(entry_table).order_by(column.seq).limit(_PAGE)
-        if kind is not None:
-            query = query.where(column.kind == EntryKind(kind).value)
-        if subject is not None:
-            query = query.where(column.subject == subject)
-        if prefix:
-            query = query.where(column.id >= prefix, column.id < prefix + "\U0010ffff")
-        while True:
-            with self.read() as connection:
-                page = connection.execute(query.where(column.seq > after)).all()
-            for row in page:
-                yield read_entry(row)
-            if len(page) < _PAGE:
-                return
-            after = page[-1].seq
+        return read_entries(self.read, after, kind=kind, subject=subject, prefix=prefix)
 
     def head(self) -> Head:
         """Return the end of the chain."""

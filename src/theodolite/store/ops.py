@@ -48,7 +48,7 @@ class JobRow:
     job_id
         Hash of the job.
     attempts
-        How many times it was begun.
+        How many times it was begun since it last ended, or was stopped in good order.
     state
         How it stands; ``running`` says that a worker had it when this was written.
     campaign, what
@@ -219,7 +219,10 @@ class Ops:
         return leases(self._ledger)
 
     def name_campaign(self, campaign: str) -> None:
-        """Say which campaign the leases of this process are for now; it may write for any, as before."""
+        """Name the campaign of a matrix that this process is at, for whoever asks who holds what.
+
+        Which entries it may write does not change: the lease was taken for all campaigns of the matrix.
+        """
         with self._ledger.write() as connection:
             connection.execute(
                 update(ops_lease)
