@@ -5,8 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from theodolite.canonical import sha256_bytes
+from theodolite.data import CellSet
+from theodolite.models.vocabulary import Vocabulary
 
 __all__ = [
     "CheckpointError",
@@ -65,6 +71,12 @@ class ModelFacts:
         Size.
     read_out
         Whether it has a read-out vector a gene.
+    expects
+        The matrix that it reads: raw counts, or log1p of counts per 10,000.
+    context
+        Tokens of a cell at most, special ones included; None where every gene of the vocabulary is read.
+    vocabulary
+        How genes of cells are found among ``genes``; by name where not given.
     """
 
     name: str
@@ -74,6 +86,13 @@ class ModelFacts:
     n_heads: int
     width: int
     read_out: bool
+    expects: Literal["counts", "log1p_cp10k"] = "log1p_cp10k"
+    context: int | None = None
+    vocabulary: Vocabulary | None = None
+
+    def places(self, cells: CellSet) -> NDArray[np.intp]:
+        """Return for each gene of the cells its position in ``genes``, -1 where the model does not know it."""
+        return (self.vocabulary or Vocabulary(self.genes)).places(cells)
 
 
 def checkpoint_sha256(folder: Path) -> str:
