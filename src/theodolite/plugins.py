@@ -189,7 +189,7 @@ def find_facts(model: str) -> ModelFacts:
         raise ModelNotFoundError(f"{error}{f'; plug-ins offer {names}' if names else ''}") from None
 
 
-def find_model(model: str) -> tuple[str, models.SurveyedModel]:
+def find_model(model: str) -> tuple[str, FoundationModel]:
     """Return the hash and the model of a name or folder, loaded, as :func:`find_facts` finds it."""
     find_facts(model)
     return models.find_model(model)

@@ -31,7 +31,7 @@ from theodolite.gates.catalogue2.causal import causal_gate
 from theodolite.measurements import UnitEffects
 from theodolite.models.capture import Capture, capture
 from theodolite.models.compact import CompactConfig, CompactTransformer
-from theodolite.models.registry import CompactModel
+from theodolite.models.compact_model import CompactModel
 from theodolite.store import (
     RETIRE_AFTER,
     EntryKind,

@@ -15,7 +15,7 @@ from theodolite.models import capture as capture_module
 from theodolite.models.capture import capture, load_capture, save_capture
 from theodolite.models.compact import CompactConfig, CompactTransformer
 from theodolite.models.protocol import FoundationModel
-from theodolite.models.registry import CompactModel
+from theodolite.models.compact_model import CompactModel
 
 GENES = tuple(f"GENE{index}" for index in range(10))
 

@@ -31,6 +31,7 @@ class CellErrorCode(StrEnum):
     MISSING_FILE = "missing_file"
     UNREADABLE = "unreadable"
     WRONG_SHAPE = "wrong_shape"
+    MISSING_GENES = "missing_genes"
     EMPTY_CELLS = "empty_cells"
     EMPTY = "empty"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,14 @@ __all__ = [
     "ModelNotFoundError",
     "available_models",
     "checkpoint_sha256",
-    "model_facts",
+    "compact_facts",
+    "is_compact",
     "model_folder",
 ]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
+CONFIGURATIONS = ("config.json", "args.json")
+"""Files by which a folder is known to hold a model."""
 
 
 class ModelNotFoundError(FileNotFoundError):
@@ -45,11 +48,11 @@ def model_folder(model: str) -> Path:
         Naming what exists.
     """
     for folder in (CHECKPOINTS / model, Path(model)):
-        if (folder / "config.json").is_file():
+        if any((folder / name).is_file() for name in CONFIGURATIONS):
             return folder
     raise ModelNotFoundError(
         f"no model {model!r}: neither a packaged checkpoint ({', '.join(available_models())}) "
-        "nor a folder with config.json and model.safetensors"
+        f"nor a folder with {' or '.join(CONFIGURATIONS)} and its weights"
     )
 
 
@@ -106,19 +109,31 @@ def checkpoint_sha256(folder: Path) -> str:
     return sha256_bytes("".join(parts).encode())
 
 
-def model_facts(model: str) -> ModelFacts:
-    """Return the facts of a model given by packaged name or folder.
+def _config(folder: Path) -> Any:
+    return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+
+
+def is_compact(folder: Path) -> bool:
+    """Return whether a folder holds a model of no other project: its configuration names no architecture of theirs."""
+    if not (folder / "config.json").is_file():
+        return False
+    try:
+        config = _config(folder)
+    except ValueError:
+        return True  # whose loader says what is wrong with it
+    return not isinstance(config, dict) or "model_type" not in config
+
+
+def compact_facts(folder: Path) -> ModelFacts:
+    """Return the facts of a compact model.
 
     Raises
     ------
-    ModelNotFoundError
-        If there is none.
     CheckpointError
         If its configuration cannot be read.
     """
-    folder = model_folder(model)
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = _config(folder)
         facts = ModelFacts(
             name=folder.name,
             sha256=checkpoint_sha256(folder),
