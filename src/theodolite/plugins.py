@@ -21,6 +21,7 @@ from theodolite.data import Reference
 from theodolite.data import offered as references
 from theodolite.models import offered as models
 from theodolite.models.facts import ModelFacts, ModelNotFoundError
+from theodolite.models.protocol import FoundationModel
 from theodolite.tools import Tool, get_tool
 from theodolite.tools import registry as instruments
 

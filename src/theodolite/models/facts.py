@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from theodolite.canonical import sha256_bytes
 from theodolite.data import CellSet
+from theodolite.models.tokens import Tokens
 from theodolite.models.vocabulary import Vocabulary
 
 __all__ = [
@@ -80,6 +82,11 @@ class ModelFacts:
         Tokens of a cell at most, special ones included; None where every gene of the vocabulary is read.
     vocabulary
         How genes of cells are found among ``genes``; by name where not given.
+    tokenise
+        Cells as the model reads them, without torch; None where every gene of the vocabulary is read.
+    verified
+        Whether it was shown to do what it was trained for (``theodolite models verify``); every verdict on a model that
+        was not says so.
     """
 
     name: str
@@ -92,6 +99,8 @@ class ModelFacts:
     expects: Literal["counts", "log1p_cp10k"] = "log1p_cp10k"
     context: int | None = None
     vocabulary: Vocabulary | None = None
+    tokenise: Callable[[CellSet], Tokens] | None = None
+    verified: bool = True
 
     def places(self, cells: CellSet) -> NDArray[np.intp]:
         """Return for each gene of the cells its position in ``genes``, -1 where the model does not know it."""

@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+
 from theodolite.canonical import digest
 from theodolite.models.facts import CheckpointError, ModelFacts, available_models
 from theodolite.models.protocol import FoundationModel

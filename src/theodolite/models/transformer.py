@@ -162,7 +162,8 @@ class Block(nn.Module):
             mixed = functional.scaled_dot_product_attention(query, key, value)
         hidden = hidden + self.output(mixed.transpose(1, 2).reshape(hidden.shape))
         units = tap(mlp_pre(layer), self.expand(self.feedforward_norm(hidden)))
-        return hidden + self.contract(tap(mlp_post(layer), functional.gelu(units)))
+        update: Tensor = self.contract(tap(mlp_post(layer), functional.gelu(units)))
+        return hidden + update
 
 
 class CompactTransformer(nn.Module):
