@@ -16,7 +16,8 @@ from theodolite.models import capture as capture_module
 from theodolite.models.capture import capture, load_capture, save_capture
 from theodolite.models.compact import CompactConfig, CompactTransformer
 from theodolite.models.compact_model import CompactModel
-from theodolite.models.protocol import Batch, FoundationModel
+from theodolite.models.protocol import Batch, FoundationModel, Tap
+from theodolite.models.tokens import Tokens
 
 GENES = tuple(f"GENE{index}" for index in range(10))
 
@@ -171,3 +172,111 @@ def test_a_capture_that_is_cut_short_leaves_no_file(
     with pytest.raises(OSError, match="no space"):
         save_capture(tmp_path / "capture.safetensors", capture(model, some_cells(5)))
     assert not (tmp_path / "capture.safetensors").exists()
+
+
+@dataclass(frozen=True)
+class Expressed:
+    """The compact model, given those genes of a cell only that it expresses, highest first, as rank-value models are."""
+
+    inner: CompactModel
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def tokenise(self, cells: CellSet) -> Tokens:
+        values = cells.log1p_cp10k()
+        kept = [np.argsort(-row, kind="stable")[: int((row > 0).sum())] for row in values]
+        ids = np.concatenate(kept).astype(np.int32)
+        indptr = np.concatenate([[0], np.cumsum([len(row) for row in kept])])
+        read = np.concatenate([row[places] for row, places in zip(values, kept, strict=True)])
+        return Tokens(indptr, ids, ids, read, np.zeros(len(kept), dtype=np.int32))
+
+    def embed(self, batch: Batch) -> torch.Tensor:
+        return self.inner.transformer.embed(batch.values, batch.ids)
+
+    def block(self, layer: int, hidden: torch.Tensor, batch: Batch, tap: Tap) -> torch.Tensor:
+        assert batch.full, "one cell a batch here: the compact model has no mask for padding"
+        return self.inner.block(layer, hidden, batch, tap)
+
+
+def sparse_cells(n_cells: int) -> CellSet:
+    counts = np.random.default_rng(4).poisson(0.8, (n_cells, len(GENES)))
+    counts[:, 0] += 1  # no cell is empty
+    counts[:, 9] = 0
+    counts[:, 8] *= counts[:, 7] == 0  # never together
+    names = [f"c{row}" for row in range(n_cells)]
+    return CellSet.from_counts("sparse", counts, GENES, names, species="human", origin="here")
+
+
+def test_means_are_over_the_cells_that_have_a_gene_and_a_pair(
+    model: CompactModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_module, "CELLS_PER_STEP", 1)
+    cells = sparse_cells(30)
+    taken = capture(Expressed(model), cells)
+    has = cells.counts.toarray() > 0
+    np.testing.assert_array_equal(taken.presence, has.sum(axis=0))
+    np.testing.assert_array_equal(taken.together, has.T.astype(int) @ has.astype(int))
+    values = cells.log1p_cp10k()
+    hidden, attention = np.zeros((len(GENES), 8)), np.zeros((2, len(GENES), len(GENES)))
+    for row in range(30):
+        genes = np.flatnonzero(has[row])
+        with torch.inference_mode():
+            index = torch.from_numpy(genes)
+            trace = model.transformer.trace(torch.from_numpy(values[[row]][:, genes]), index, attention=True)
+        hidden[genes] += trace.hidden[2][0].numpy()
+        attention[:, genes[:, None], genes] += trace.attention[1][0].numpy()
+    together = taken.together
+    np.testing.assert_allclose(taken.hidden[2], hidden / np.maximum(taken.presence, 1)[:, None], atol=1e-5)
+    assert not taken.hidden[:, 9].any()
+    np.testing.assert_allclose(
+        taken.attention[1][:, together > 0], (attention / np.maximum(together, 1))[:, together > 0], atol=1e-6
+    )
+    # Nothing is known of genes 7 and 8 together: what is left of the pair, once rows and columns are out, is nothing.
+    logarithm = np.log(taken.attention[1, 0])
+    known = (together > 0) & ~np.eye(len(GENES), dtype=bool)
+    level = logarithm[known].mean()
+    centred = np.where(known, logarithm - level, 0.0)
+    over_row = centred.sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    over_column = centred.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    assert together[7, 8] == 0
+    assert logarithm[7, 8] == pytest.approx(level + over_row[7] + over_column[8], abs=1e-4)
+
+
+def test_a_batch_that_ran_out_of_memory_half_way_is_added_once(
+    model: CompactModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dataclass(frozen=True)
+    class Hungry:
+        inner: CompactModel
+        failures: list[int] = field(default_factory=list)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+        def block(self, layer: int, hidden: torch.Tensor, batch: Batch, tap: Tap) -> torch.Tensor:
+            n_cells = len(batch.ids)
+            if (n_cells, layer) in ((7, 2), (3, 1)):
+                self.failures.append(n_cells)
+                raise torch.OutOfMemoryError("out of memory")
+            return self.inner.block(layer, hidden, batch, tap)
+
+    cells = some_cells(16)
+    expected = capture(model, cells)
+    monkeypatch.setattr(capture_module, "CELLS_PER_STEP", 7)
+    hungry, said = Hungry(model), []
+    taken = capture(hungry, cells, said=said.append)
+    # The smaller batch goes on through cells that were added up to one site and cells that were not.
+    assert hungry.failures == [7, 3] and len(said) == 2 and "with 7 cells a batch; going on with 3" in said[0]
+    np.testing.assert_allclose(taken.hidden, expected.hidden, atol=1e-6)
+    np.testing.assert_allclose(taken.attention, expected.attention, atol=1e-7)
+    np.testing.assert_array_equal(taken.presence is None, True)
+
+
+def test_a_cell_that_does_not_fit_is_named_with_a_remedy(model: CompactModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory(*_: Any) -> torch.Tensor:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: not enough memory")
+
+    monkeypatch.setattr(CompactModel, "block", no_memory)
+    with pytest.raises(MemoryError, match="one cell of 10 tokens does not fit into the memory of cpu .*fewer genes"):
+        capture(model, some_cells(3))

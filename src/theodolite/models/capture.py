@@ -151,10 +151,8 @@ class _Sums:
     """
 
     def __init__(self, model: FoundationModel, rows: NDArray[np.int64], n: int) -> None:
-        import torch
-
         self._model = model
-        self._rows = torch.from_numpy(np.append(rows, -1)).to(model.device)
+        self._rows = rows
         self._sites = [residual(0)]
         for layer in range(1, model.n_layers + 1):
             self._sites += [attention(layer), residual(layer)]
@@ -180,23 +178,24 @@ class _Sums:
 
     def take(self, place: int, value: Tensor, batch: Batch) -> None:
         """Add what is found at a site for those cells of the batch that it was not yet added for."""
-        from theodolite.models.sums import add_attention, add_hidden, count_genes
+        from theodolite.models.sums import accumulate_attention, accumulate_hidden
 
         cells = slice(self._next, self._next + len(batch.ids))
         fresh = np.flatnonzero(self._added[cells] <= place)
         self._added[cells] = np.maximum(self._added[cells], place + 1)
         if not len(fresh):
             return
-        rows = self._rows[batch.genes]
-        if len(fresh) < len(batch.ids):
-            value, rows = value[fresh], rows[fresh]
+        genes = batch.genes
+        if len(fresh) < len(genes):
+            value, genes = value[fresh], genes[fresh]
         site = self._sites[place]
-        if site == residual(0):
-            count_genes(rows, self._presence, self._together)
         if value.ndim == 4:
-            add_attention(value, rows, self._attention[site.layer - 1])
+            # Layers share the counts, which the first of them keeps.
+            together = self._together if site.layer == 1 else None
+            accumulate_attention(value, genes, self._rows, self._attention[site.layer - 1], together)
         else:
-            add_hidden(value, rows, self._hidden[site.layer])
+            presence = self._presence if site == residual(0) else None
+            accumulate_hidden(value, genes, self._hidden[site.layer], presence, place_of=self._rows)
 
     def means(self, genes: tuple[str, ...], n_cells: int) -> Capture:
         presence, together = self._presence, self._together
@@ -209,9 +208,8 @@ class _Sums:
                 attention_means[layer, head] = sums if everywhere else _without_gaps(sums, together > 0)
         read_out = self._model.read_out
         if read_out is not None:
-            rows = self._rows[:-1].cpu().numpy()
             kept = np.empty((len(genes), read_out.shape[1]), dtype=np.float32)
-            kept[rows[rows >= 0]] = read_out[rows >= 0]
+            kept[self._rows[self._rows >= 0]] = read_out[self._rows >= 0]
             read_out = kept
         if everywhere:
             return Capture(genes, hidden, attention_means, read_out)
