@@ -176,7 +176,7 @@ def test_a_capture_that_is_cut_short_leaves_no_file(
 
 @dataclass(frozen=True)
 class Expressed:
-    """The compact model, given those genes of a cell only that it expresses, highest first, as rank-value models are."""
+    """The compact model, given only those genes of a cell that it expresses, highest first, as rank models are."""
 
     inner: CompactModel
 

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from theodolite.canonical import digest
 from theodolite.data import CellSet
 from theodolite.files import write_atomically
-from theodolite.measurements import Variant, VariantKind
 from theodolite.models.mapped import mapped_arrays
 from theodolite.models.protocol import Batch, FoundationModel
 from theodolite.models.sites import attention, residual
@@ -259,8 +258,7 @@ def capture_name(model_sha256: str, cells_sha256: str, variant: str, *further: s
     further
         Whatever else what is captured depends on: which genes, on which device; nothing where it is as it always was.
     """
-    version = "capture-3" if Variant.parse(variant).kind is VariantKind.RANDOM_EMBEDDING else "capture-2"
-    return f"{digest([model_sha256, cells_sha256, variant, version, *further])}{CAPTURE_SUFFIX}"
+    return f"{digest([model_sha256, cells_sha256, variant, 'capture-4', *further])}{CAPTURE_SUFFIX}"
 
 
 def save_capture(path: Path, taken: Capture) -> None:
