@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theodolite.models.facts import CheckpointError, ModelFacts, compact_facts, is_compact, model_folder
+from theodolite.models.geneformer import facts as geneformer
 
 if TYPE_CHECKING:
     from theodolite.models.protocol import FoundationModel
@@ -46,7 +47,22 @@ def _load_compact(folder: Path) -> FoundationModel:
     return load_compact(folder)
 
 
-FORMATS = (Format("compact", "config.json and model.safetensors", is_compact, compact_facts, _load_compact),)
+def _load_geneformer(folder: Path) -> FoundationModel:
+    from theodolite.models.geneformer.model import load_geneformer
+
+    return load_geneformer(folder)
+
+
+FORMATS = (
+    Format("compact", "config.json and model.safetensors", is_compact, compact_facts, _load_compact),
+    Format(
+        "geneformer",
+        "config.json of model_type bert, model.safetensors or pytorch_model.bin, and the gene dictionaries",
+        geneformer.recognises,
+        geneformer.geneformer_facts,
+        _load_geneformer,
+    ),
+)
 
 
 def format_of(folder: Path) -> Format:

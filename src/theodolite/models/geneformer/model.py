@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -58,7 +57,7 @@ class GeneformerModel:
     dictionary: GeneDictionary = field(repr=False)
     network: BertForMaskedLM = field(repr=False)
     left_out: tuple[str, ...] = ()
-    threads: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
+    threads: int = field(default_factory=torch.get_num_threads)
 
     @property
     def genes(self) -> tuple[str, ...]:
