@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from theodolite.models.protocol import Batch, FoundationModel
-from theodolite.models.sites import EMBEDDING, OUTPUT, Site, residual
+from theodolite.models.protocol import Batch, FoundationModel, Sink
+from theodolite.models.sites import EMBEDDING, OUTPUT, Site, SiteKind, residual
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,11 +56,19 @@ class Pass:
 class _Taps:
     reads: frozenset[Site]
     edits: Mapping[Site, tuple[Edit, ...]]
+    sinks: Mapping[Site, Sink]
     batch: Batch
     found: dict[Site, Tensor] = field(default_factory=dict)
+    streamed: set[Site] = field(default_factory=set)
 
     def wants(self, site: Site) -> bool:
-        return site in self.reads or site in self.edits
+        return site in self.reads or site in self.edits or site in self.sinks
+
+    def sink(self, site: Site) -> Sink | None:
+        if site in self.reads or site in self.edits or site not in self.sinks:
+            return None
+        self.streamed.add(site)
+        return self.sinks[site]
 
     def __call__(self, site: Site, value: Tensor) -> Tensor:
         for edit in self.edits.get(site, ()):
@@ -72,6 +80,10 @@ class _Taps:
             value = changed
         if site in self.reads:
             self.found[site] = value
+        if site in self.sinks:
+            self.streamed.add(site)
+            for cell, map_ in enumerate(value):
+                self.sinks[site](map_, cell, 0, 0)
         return value
 
 
@@ -81,6 +93,7 @@ def run(
     *,
     read: Iterable[Site] = (),
     edits: Iterable[tuple[Site, Edit]] = (),
+    sinks: Mapping[Site, Sink] | None = None,
     resume: Resumption | None = None,
     until: int | None = None,
 ) -> Pass:
@@ -97,6 +110,8 @@ def run(
         Sites to keep.
     edits
         Changes by site, applied in the order given; several at one site compose.
+    sinks
+        Who takes the attention of a block as it is computed, after its edits, in parts where the model can.
     resume
         Where to go on from, in place of the embedding.
     until
@@ -105,15 +120,18 @@ def run(
     Raises
     ------
     ValueError
-        If a site is not of the model, lies before the point that the pass resumes from, or lies beyond ``until``.
+        If a site is not of the model, lies before the point that the pass resumes from, or lies beyond ``until``; or
+        if a sink is not at a site of attention.
     """
-    reads = frozenset(read)
+    reads, streams = frozenset(read), dict(sinks or {})
+    if wrong := [site for site in streams if site.kind is not SiteKind.ATTENTION]:
+        raise ValueError(f"a sink at {wrong[0]}: only attention is handed over in parts; read {wrong[0]} instead")
     changes: dict[Site, tuple[Edit, ...]] = {}
     for site, edit in edits:
         changes[site] = (*changes.get(site, ()), edit)
     first = 0 if resume is None else resume.layer
-    last = _last_block(model, reads, changes, first, until)
-    taps = _Taps(reads, changes, batch)
+    last = _last_block(model, reads | streams.keys(), changes, first, until)
+    taps = _Taps(reads, changes, streams, batch)
     with torch.inference_mode():
         hidden = model.embed(batch) if resume is None else resume.hidden
         if resume is None:
@@ -122,7 +140,7 @@ def run(
             hidden = taps(residual(layer), model.block(layer, hidden, batch, taps))
         if OUTPUT in reads or OUTPUT in changes:
             taps(OUTPUT, model.predict(hidden, batch))
-    if missing := reads - taps.found.keys():
+    if missing := (reads - taps.found.keys()) | (streams.keys() - taps.streamed):
         sites = ", ".join(sorted(map(str, missing)))
         raise ValueError(f"model {model.name} gave nothing at {sites}; its blocks must hand these to the tap")
     return Pass(taps.found, hidden, last)
