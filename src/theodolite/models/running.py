@@ -14,7 +14,11 @@ from theodolite.models.sites import EMBEDDING, OUTPUT, Site, SiteKind, residual
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Edit", "Pass", "Resumption", "run"]
+__all__ = ["Edit", "NotHandedOverError", "Pass", "Resumption", "run"]
+
+
+class NotHandedOverError(ValueError):
+    """A model whose blocks did not hand over a site that is read or edited."""
 
 
 class Edit(Protocol):
@@ -59,6 +63,7 @@ class _Taps:
     sinks: Mapping[Site, Sink]
     batch: Batch
     found: dict[Site, Tensor] = field(default_factory=dict)
+    edited: set[Site] = field(default_factory=set)
     streamed: set[Site] = field(default_factory=set)
 
     def wants(self, site: Site) -> bool:
@@ -78,6 +83,7 @@ class _Taps:
                     f"an edit at {site} made {tuple(changed.shape)} of {tuple(value.shape)}; it must keep the shape"
                 )
             value = changed
+            self.edited.add(site)
         if site in self.reads:
             self.found[site] = value
         if site in self.sinks:
@@ -122,6 +128,8 @@ def run(
     ValueError
         If a site is not of the model, lies before the point that the pass resumes from, or lies beyond ``until``; or
         if a sink is not at a site of attention.
+    NotHandedOverError
+        If the model's blocks do not hand over what is read or edited.
     """
     reads, streams = frozenset(read), dict(sinks or {})
     if wrong := [site for site in streams if site.kind is not SiteKind.ATTENTION]:
@@ -140,9 +148,12 @@ def run(
             hidden = taps(residual(layer), model.block(layer, hidden, batch, taps))
         if OUTPUT in reads or OUTPUT in changes:
             taps(OUTPUT, model.predict(hidden, batch))
-    if missing := (reads - taps.found.keys()) | (streams.keys() - taps.streamed):
+    missing = (reads - taps.found.keys()) | (streams.keys() - taps.streamed)
+    # An edit beyond the last block that is run changes nothing that is read.
+    missing |= {site for site in changes.keys() - taps.edited if site.layer <= last}
+    if missing:
         sites = ", ".join(sorted(map(str, missing)))
-        raise ValueError(f"model {model.name} gave nothing at {sites}; its blocks must hand these to the tap")
+        raise NotHandedOverError(f"model {model.name} gave nothing at {sites}; its blocks must hand these to the tap")
     return Pass(taps.found, hidden, last)
 
 
