@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_
 from theodolite.canonical import digest
 from theodolite.experiments.agents_spec import AgentsSpec
 from theodolite.experiments.reading import CampaignError, Document, read_document
+from theodolite.models.protocol import Device, Dtype
 from theodolite.records import Closed, Record
 from theodolite.store import BudgetName
 
@@ -120,6 +121,17 @@ class SplitSpec(Record):
     )
 
 
+class GenesSpec(Closed):
+    """Which genes are surveyed of a model that reads the expressed genes of a cell; labels play no part.
+
+    A gene that is a token of few cells has a poor mean, one of no cell none. What attention between n genes takes of
+    memory grows with the square of n.
+    """
+
+    least_cells: int = Field(default=20, ge=1, description="cells in which a gene is a token, at least")
+    most: int = Field(default=2_000, ge=50, le=20_000, description="genes at most, those that most cells have")
+
+
 class CampaignSpec(Record):
     """A campaign: which model, which cells, which references, which budget.
 
@@ -127,7 +139,7 @@ class CampaignSpec(Record):
     which continues the error stream and the hold-out blocks of the ledger.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"agents", "approve", "workers"})
+    later: ClassVar[frozenset[str]] = frozenset({"agents", "approve", "workers", "device", "dtype", "genes"})
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="lower-case letters, digits and hyphens")
     seed: int = Field(default=1, ge=0, description="root of every random number of the campaign")
@@ -139,6 +151,16 @@ class CampaignSpec(Record):
     references: str = Field(
         default="programs",
         description="'programs' (packaged), a name that a plug-in offers, or the path of a YAML of gene sets",
+    )
+    device: Device | None = Field(
+        default=None,
+        description="where the model runs: auto (a GPU where there is one), cpu (if absent), cuda or mps",
+    )
+    dtype: Dtype | None = Field(
+        default=None, description="floating-point type that the model runs in: float32, float16 or bfloat16"
+    )
+    genes: GenesSpec | None = Field(
+        default=None, description="which genes are surveyed, of a model that reads the expressed genes of a cell"
     )
     families: str = Field(default="packaged", description="'packaged' or the path of a TSV of gene and family")
     tools: tuple[str, ...] = Field(
@@ -273,6 +295,9 @@ cells:
   # gene_column: symbol # var column with the gene symbols; the index where not given
   # labels: [cell_type] # obs columns to keep
   # donor: donor_id     # obs column with donors; or batch:, where there are no donors
+# device: auto          # where the model runs: auto (a GPU where there is one), cpu, cuda or mps; cpu where not given
+# dtype: float16        # in which floating-point type; float32 where not given
+# genes: {{least_cells: 20, most: 2000}}  # which genes are surveyed, where a model reads the expressed genes of a cell
 references: programs    # the packaged gene programs, or the path of a YAML file of gene sets
 families: packaged      # the packaged homology families, or the path of a TSV with the columns gene and family
 

@@ -22,6 +22,7 @@ from theodolite.data import (
 from theodolite.experiments.campaign import CampaignError, CampaignSpec
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.setting import Setting
+from theodolite.experiments.surveying import surveyed
 from theodolite.experiments.workspace import Workspace
 from theodolite.plugins import find_facts, find_references
 from theodolite.prompts import load_prompts
@@ -62,20 +63,14 @@ def prepare(
     model = find_facts(spec.place(spec.model))
     if cells is None:
         cells = load_cells(spec.cells, spec.place(spec.cells.source))
-    missing = sorted(set(model.genes) - set(cells.genes))
-    if missing:
-        raise CampaignError(
-            f"{len(missing)} of the {len(model.genes)} genes of model {model.name!r} are not in cells {cells.name!r} "
-            f"(such as {', '.join(missing[:3])}; these have {', '.join(cells.genes[:3])}); "
-            "give human gene symbols, from another var column by `cells: {gene_column: ...}` where need be"
-        )
+    families = families_of(spec)
+    model = surveyed(model, cells, families, spec.genes)
     _check_name("model", model.name, "rename its folder")
     _check_name("cells", cells.name, "rename the file")
-    families = families_of(spec)
     both = with_pairs(references_of(spec) if references is None else references)
     for reference in both:
         _check_name("reference", reference.id, "give it another id; its title may be anything")
-    units = UnitTable.of(cells, families)
+    units = UnitTable.of(cells, families, None if model.tokenise is None else model.genes)
     table = families if spec.split.over == "families" else None
     k = spec.split.blocks or choose_k(both, units, spec.split.seed, table=table)
     split = make_split(units, spec.split.seed, k=k, table=table)

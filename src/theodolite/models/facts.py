@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.canonical import sha256_bytes
 from theodolite.data import CellSet
+from theodolite.models.tokens import Tokens
 from theodolite.models.vocabulary import Vocabulary
 
 __all__ = [
@@ -20,11 +22,14 @@ __all__ = [
     "ModelNotFoundError",
     "available_models",
     "checkpoint_sha256",
-    "model_facts",
+    "compact_facts",
+    "is_compact",
     "model_folder",
 ]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
+CONFIGURATIONS = ("config.json", "args.json")
+"""Files by which a folder is known to hold a model."""
 
 
 class ModelNotFoundError(FileNotFoundError):
@@ -45,11 +50,11 @@ def model_folder(model: str) -> Path:
         Naming what exists.
     """
     for folder in (CHECKPOINTS / model, Path(model)):
-        if (folder / "config.json").is_file():
+        if any((folder / name).is_file() for name in CONFIGURATIONS):
             return folder
     raise ModelNotFoundError(
         f"no model {model!r}: neither a packaged checkpoint ({', '.join(available_models())}) "
-        "nor a folder with config.json and model.safetensors"
+        f"nor a folder with {' or '.join(CONFIGURATIONS)} and its weights"
     )
 
 
@@ -77,6 +82,11 @@ class ModelFacts:
         Tokens of a cell at most, special ones included; None where every gene of the vocabulary is read.
     vocabulary
         How genes of cells are found among ``genes``; by name where not given.
+    tokenise
+        Cells as the model reads them, without torch; None where every gene of the vocabulary is read.
+    verified
+        Whether it was shown to do what it was trained for (``theodolite models verify``); every verdict on a model that
+        was not says so.
     """
 
     name: str
@@ -89,6 +99,8 @@ class ModelFacts:
     expects: Literal["counts", "log1p_cp10k"] = "log1p_cp10k"
     context: int | None = None
     vocabulary: Vocabulary | None = None
+    tokenise: Callable[[CellSet], Tokens] | None = None
+    verified: bool = True
 
     def places(self, cells: CellSet) -> NDArray[np.intp]:
         """Return for each gene of the cells its position in ``genes``, -1 where the model does not know it."""
@@ -106,19 +118,31 @@ def checkpoint_sha256(folder: Path) -> str:
     return sha256_bytes("".join(parts).encode())
 
 
-def model_facts(model: str) -> ModelFacts:
-    """Return the facts of a model given by packaged name or folder.
+def _config(folder: Path) -> Any:
+    return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+
+
+def is_compact(folder: Path) -> bool:
+    """Return whether a folder holds a model of no other project: its configuration names no architecture of theirs."""
+    if not (folder / "config.json").is_file():
+        return False
+    try:
+        config = _config(folder)
+    except ValueError:
+        return True  # whose loader says what is wrong with it
+    return not isinstance(config, dict) or "model_type" not in config
+
+
+def compact_facts(folder: Path) -> ModelFacts:
+    """Return the facts of a compact model.
 
     Raises
     ------
-    ModelNotFoundError
-        If there is none.
     CheckpointError
         If its configuration cannot be read.
     """
-    folder = model_folder(model)
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = _config(folder)
         facts = ModelFacts(
             name=folder.name,
             sha256=checkpoint_sha256(folder),

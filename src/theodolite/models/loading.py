@@ -1,8 +1,8 @@
 """Reading files that strangers made: pickles that can run nothing, and weights that fit to the last tensor.
 
-A pickle is a program. Here it may build dicts, lists, tuples, text and numbers, and the plain numbers of numpy (which the
-published gene dictionaries hold) are rebuilt from their bytes by our own code; whatever else it asks for is refused
-by name.
+A pickle is a program. Here it may build dicts, lists, tuples, text and numbers, and the plain numbers of numpy (which
+the published gene dictionaries hold) are rebuilt from their bytes by our own code; whatever else it asks for is
+refused by name.
 """
 
 from __future__ import annotations

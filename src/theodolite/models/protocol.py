@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Batch", "FoundationModel", "Matrix", "Sink", "Tap"]
+__all__ = ["Batch", "Device", "Dtype", "FoundationModel", "Matrix", "Sink", "Tap"]
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""Where a model runs; ``auto`` is a GPU where there is one."""
+Dtype = Literal["float32", "float16", "bfloat16"]
+"""In which floating-point type it runs."""
 
 Matrix = Literal["counts", "log1p_cp10k"]
 """The matrix that a model reads: raw counts, or log1p of counts per 10,000."""
@@ -84,8 +89,9 @@ class FoundationModel(Protocol):
     """A model whose tokens are genes: an embedding, blocks over a residual stream, and a prediction.
 
     ``embed``, ``block`` and ``predict`` are pure functions of what they are given, in evaluation mode, so that a pass
-    can be resumed from the residual stream of any layer. :func:`theodolite.models.running.run` puts them together, reads and
-    edits the embedding, the residual streams and the output; a block hands its attention and its MLP to the tap.
+    can be resumed from the residual stream of any layer. :func:`theodolite.models.running.run` puts them together,
+    reads and edits the embedding, the residual streams and the output; a block hands its attention and its MLP to
+    the tap.
     """
 
     @property
