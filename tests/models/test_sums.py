@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from theodolite.models.sums import NOT_CHOSEN, accumulate_attention, accumulate_hidden, places_of
+from theodolite.models.sums import NOT_CHOSEN, CellPairs, accumulate_attention, accumulate_hidden, places_of
 
 GENES, HEADS, WIDTH = 12, 3, 5
 
@@ -36,20 +36,34 @@ def by_hand(probabilities: torch.Tensor, genes: torch.Tensor, chosen: list[int])
     return sums, counts
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_attention_is_added_up_by_pairs_of_genes(threads: int) -> None:
+def test_attention_is_added_up_by_pairs_of_genes() -> None:
     chosen = [7, 0, 3, 11, 5]
     sums, counts = np.zeros((HEADS, 5, 5)), np.zeros((5, 5), dtype=np.int64)
     expected = np.zeros_like(sums), np.zeros_like(counts)
     for seed in (0, 1):
         genes = ragged(seed)
         probabilities = attention_of(genes)
-        accumulate_attention(probabilities, genes, places_of(np.array(chosen), GENES), sums, counts, threads=threads)
+        accumulate_attention(probabilities, genes, places_of(np.array(chosen), GENES), sums, counts)
         for total, more in zip(expected, by_hand(probabilities, genes, chosen), strict=True):
             total += more
     np.testing.assert_allclose(sums, expected[0], rtol=1e-12)
     np.testing.assert_array_equal(counts, expected[1])
     assert counts.min() < counts.max()
+
+
+def test_sums_do_not_depend_on_the_number_of_threads() -> None:
+    draw = np.random.default_rng(4)
+    places = draw.permutation(1400)[:700]
+    places[::5] = NOT_CHOSEN
+    part = torch.from_numpy(draw.random((3, 700, 700), dtype=np.float32))
+    alone, together = np.zeros((2, 3, 1400, 1400))
+    CellPairs.of(places).add(part, alone, threads=1)
+    CellPairs.of(places).add(part, together, threads=3)
+    np.testing.assert_array_equal(alone, together)
+    there = np.flatnonzero(places >= 0)
+    np.testing.assert_array_equal(
+        alone[np.ix_(range(3), places[there], places[there])], part.numpy()[:, there][:, :, there]
+    )
 
 
 def test_cells_with_all_genes_in_order_add_up_to_the_same_in_a_shorter_way() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Batch", "Device", "Dtype", "FoundationModel", "Matrix", "Tap"]
+__all__ = ["Batch", "Device", "Dtype", "FoundationModel", "Matrix", "Sink", "Tap"]
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 """Where a model runs; ``auto`` is a GPU where there is one."""
@@ -53,6 +53,17 @@ class Batch:
     full: bool
 
 
+class Sink(Protocol):
+    """Who takes attention in parts and keeps no part of it, so that no map is ever whole in memory."""
+
+    def __call__(self, part: Tensor, cell: int, head: int, query: int) -> None:
+        """Take a part of one cell's attention: [h, t, k], whose first row is of a head and a query, counted from 0.
+
+        Keys begin at the first token; those left out at the end are padding. The memory of a part is used again.
+        """
+        ...
+
+
 class Tap(Protocol):
     """What a block hands its inner sites to: they are read there, and changed there."""
 
@@ -62,6 +73,14 @@ class Tap(Protocol):
 
     def __call__(self, site: Site, value: Tensor) -> Tensor:
         """Return what to go on with in place of ``value``."""
+        ...
+
+    def sink(self, site: Site) -> Sink | None:
+        """Return who takes a block's attention in parts, where nobody wants it whole.
+
+        A block may ask, and then hands all of it to the sink; one that does not is given a chance to hand it over whole
+        (:func:`theodolite.models.attending.attend` does either).
+        """
         ...
 
 

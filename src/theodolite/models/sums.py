@@ -7,6 +7,7 @@ has other genes in another order add up; where all cells hold the same genes in 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,15 @@ from theodolite.compiling import compiled
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["NOT_CHOSEN", "accumulate_attention", "accumulate_hidden", "places_of"]
+__all__ = [
+    "NOT_CHOSEN",
+    "CellPairs",
+    "accumulate_attention",
+    "accumulate_hidden",
+    "add_presence",
+    "batch_places",
+    "places_of",
+]
 
 NOT_CHOSEN = -1
 """Stands where a gene, or a token, has no place in the sums."""
@@ -84,7 +93,7 @@ def accumulate_hidden(
     ValueError
         If the shapes do not fit together.
     """
-    places = _places(genes, place_of)
+    places = batch_places(genes, place_of)
     flat, counted = _of_groups(sums, groups, 2), None if counts is None else _of_groups(counts, groups, 1)
     n_rows, n_genes = len(flat), sums.shape[-2]
     if groups is not None:
@@ -127,14 +136,14 @@ def accumulate_attention(
         (n, n): in how many cells both genes were. All layers of a batch share them, so that they are given with one of
         the layers.
     threads
-        Threads that add; as many as torch uses where not given. The sums do not depend on it.
+        Threads that add large parts; as many as torch uses where not given. The sums do not depend on it.
 
     Raises
     ------
     ValueError
         If the shapes do not fit together.
     """
-    places = _places(genes, place_of)
+    places = batch_places(genes, place_of)
     _check_places(places, (probabilities.shape[0], probabilities.shape[-1]), sums.shape[-1])
     n_heads, n_tokens = probabilities.shape[1], probabilities.shape[-1]
     if probabilities.shape != (len(places), n_heads, n_tokens, n_tokens) or sums.shape != (
@@ -145,7 +154,7 @@ def accumulate_attention(
     if counts is not None:
         if counts.shape != sums.shape[1:]:
             raise ValueError(f"counts of {counts.shape} for sums of {sums.shape}")
-        _add_presence(places, counts)
+        add_presence(places, counts)
     alike = _alike(places)
     if alike is not None:
         tokens, order = alike
@@ -157,17 +166,65 @@ def accumulate_attention(
         into = sums[:, order[0] : order[-1] + 1, order[0] : order[-1] + 1]
         into += _floats(summed, contiguous=False)
         return
-    workers = torch.get_num_threads() if threads is None else threads
-    block = _floats(probabilities)
-    if workers == 1:
-        _add_pairs(block, places, sums, 0, 1)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        for done in [pool.submit(_add_pairs, block, places, sums, worker, workers) for worker in range(workers)]:
-            done.result()
+    for cell, row in enumerate(places):
+        CellPairs.of(row).add(probabilities[cell], sums, threads=threads)
 
 
-def _places(genes: Tensor, place_of: Ints | None) -> Ints:
+@dataclass(frozen=True, eq=False)
+class CellPairs:
+    """Where the attention of one cell belongs in the sums.
+
+    Attributes
+    ----------
+    places
+        (T,): place of each token, :data:`NOT_CHOSEN` where it has none.
+    tokens, sorted_places
+        The tokens that have one, in the order of their places: consecutive writes, where the order of tokens is that of
+        their expression. Several tokens may have one place.
+    """
+
+    places: Ints
+    tokens: Ints
+    sorted_places: Ints
+
+    @classmethod
+    def of(cls, places: Ints) -> CellPairs:
+        """Sort the places of one cell's tokens."""
+        tokens = np.flatnonzero(places >= 0)
+        tokens = tokens[np.argsort(places[tokens], kind="stable")]
+        return cls(places, tokens, places[tokens])
+
+    def add(
+        self,
+        attention: Tensor,
+        sums: NDArray[np.float64],
+        *,
+        head: int = 0,
+        query: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        """Add a part of the cell's attention, [h, t, k] from a head and a query on, to sums (H, n, n)."""
+        part = _floats(attention)
+        into, places = sums[head : head + len(part)], self.places[query : query + part.shape[1]]
+        workers = torch.get_num_threads() if threads is None else threads
+        # Below this a thread takes longer to start than to add.
+        if workers == 1 or part.size < 2**20:
+            _add_pairs(part, places, self.tokens, self.sorted_places, into, 0, 1)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            arguments = (part, places, self.tokens, self.sorted_places, into)
+            for done in [pool.submit(_add_pairs, *arguments, worker, workers) for worker in range(workers)]:
+                done.result()
+
+
+def batch_places(genes: Tensor, place_of: Ints | None) -> Ints:
+    """Return for each token of a batch, [B, T], the place of its gene in the sums.
+
+    Raises
+    ------
+    ValueError
+        If a gene has no entry in ``place_of``.
+    """
     found: Ints = np.asarray(genes.cpu().numpy(), dtype=np.int64)
     if place_of is None:
         return found
@@ -216,7 +273,8 @@ def _add_rows(hidden: NDArray[np.float32], places: Ints, sums: NDArray[np.float6
 
 
 @compiled
-def _add_presence(places: Ints, counts: Ints) -> None:
+def add_presence(places: Ints, counts: Ints) -> None:
+    """Add to counts (n, n), for every pair of genes, the cells (rows of places) in which both are."""
     for cell in range(len(places)):
         there = places[cell][places[cell] >= 0]
         for place in there:
@@ -226,17 +284,20 @@ def _add_presence(places: Ints, counts: Ints) -> None:
 
 
 @compiled
-def _add_pairs(block: NDArray[np.float32], places: Ints, sums: NDArray[np.float64], worker: int, workers: int) -> None:
+def _add_pairs(
+    part: NDArray[np.float32],
+    places: Ints,
+    tokens: Ints,
+    sorted_places: Ints,
+    sums: NDArray[np.float64],
+    worker: int,
+    workers: int,
+) -> None:
     """Add those rows of the sums that are a worker's own, so that no two workers write to one row."""
-    for cell in range(block.shape[0]):
-        tokens = np.flatnonzero(places[cell] >= 0)
-        there = places[cell][tokens]
-        # Consecutive writes: the order of tokens in a cell is that of their expression, no order of the sums.
-        order = np.argsort(there)
-        tokens, there = tokens[order], there[order]
-        for head in range(block.shape[1]):
-            for query in range(len(tokens)):
-                if (head * sums.shape[1] + there[query]) % workers == worker:
-                    source, into = block[cell, head, tokens[query]], sums[head, there[query]]
-                    for key in range(len(tokens)):
-                        into[there[key]] += source[tokens[key]]
+    for head in range(part.shape[0]):
+        for query in range(part.shape[1]):
+            place = places[query]
+            if place >= 0 and (head * sums.shape[1] + place) % workers == worker:
+                source, into = part[head, query], sums[head, place]
+                for key in range(len(tokens)):
+                    into[sorted_places[key]] += source[tokens[key]]
