@@ -23,7 +23,7 @@ from theodolite.models.protocol import Batch, FoundationModel
 from theodolite.models.sites import attention, residual
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from theodolite.models.running import Pass
 
 __all__ = ["CAPTURE_SUFFIX", "Capture", "capture", "capture_name", "load_capture", "rows_of", "save_capture"]
 
@@ -126,11 +126,10 @@ def capture(
     for start in range(0, n_cells, CELLS_PER_READING):
         read = cells.take_cells(cells.cells[start : start + CELLS_PER_READING])
         tokens = model.tokenise(read)
-        sums.begin(len(tokens))
-        for done, _, _ in in_batches(model, tokens, CELLS_PER_STEP, sums.add, said):
-            sums.finish(len(done))
+        for rows, batch, done in in_batches(model, tokens, CELLS_PER_STEP, sums.run, said):
+            sums.take(batch, done)
             if progress is not None:
-                progress(start + int(done[-1]) + 1, n_cells)
+                progress(start + int(rows[-1]) + 1, n_cells)
     return sums.means(chosen, n_cells)
 
 
@@ -143,58 +142,34 @@ def _known(model: FoundationModel, cells: CellSet) -> tuple[str, ...]:
 
 
 class _Sums:
-    """Running sums over cells.
-
-    A batch that ran out of memory half way has been added up to some site. Its cells come again in smaller batches, and
-    what was added of them is not added twice.
-    """
+    """Running sums over cells."""
 
     def __init__(self, model: FoundationModel, rows: NDArray[np.int64], n: int) -> None:
+        from theodolite.models.streaming import AttentionAdder
+
         self._model = model
         self._rows = rows
-        self._sites = [residual(0)]
-        for layer in range(1, model.n_layers + 1):
-            self._sites += [attention(layer), residual(layer)]
         self._hidden = np.zeros((model.n_layers + 1, n, model.width))
         self._attention = np.zeros((model.n_layers, model.n_heads, n, n))
         self._presence = np.zeros(n, dtype=np.int64)
         self._together = np.zeros((n, n), dtype=np.int64)
-        self._added = np.zeros(0, dtype=np.int64)
-        self._next = 0
+        self._layers = [residual(layer) for layer in range(model.n_layers + 1)]
+        by_site = {attention(layer): sums for layer, sums in enumerate(self._attention, start=1)}
+        self._adder = AttentionAdder(rows, by_site)
 
-    def begin(self, n_cells: int) -> None:
-        self._added = np.zeros(n_cells, dtype=np.int64)
-        self._next = 0
-
-    def finish(self, n_cells: int) -> None:
-        self._next += n_cells
-
-    def add(self, batch: Batch) -> None:
+    def run(self, batch: Batch) -> Pass:
         from theodolite.models.running import run
 
-        model = self._model
-        run(model, batch, edits=[(site, _Reader(self, place)) for place, site in enumerate(self._sites)])
+        return run(self._model, batch, read=self._layers, sinks=self._adder.begin(batch))
 
-    def take(self, place: int, value: Tensor, batch: Batch) -> None:
-        """Add what is found at a site for those cells of the batch that it was not yet added for."""
-        from theodolite.models.sums import accumulate_attention, accumulate_hidden
+    def take(self, batch: Batch, done: Pass) -> None:
+        from theodolite.models.sums import accumulate_hidden, add_presence
 
-        cells = slice(self._next, self._next + len(batch.ids))
-        fresh = np.flatnonzero(self._added[cells] <= place)
-        self._added[cells] = np.maximum(self._added[cells], place + 1)
-        if not len(fresh):
-            return
-        genes = batch.genes
-        if len(fresh) < len(genes):
-            value, genes = value[fresh], genes[fresh]
-        site = self._sites[place]
-        if value.ndim == 4:
-            # Layers share the counts, which the first of them keeps.
-            together = self._together if site.layer == 1 else None
-            accumulate_attention(value, genes, self._rows, self._attention[site.layer - 1], together)
-        else:
-            presence = self._presence if site == residual(0) else None
-            accumulate_hidden(value, genes, self._hidden[site.layer], presence, place_of=self._rows)
+        for layer, site in enumerate(self._layers):
+            presence = None if layer else self._presence
+            accumulate_hidden(done.read[site], batch.genes, self._hidden[layer], presence, place_of=self._rows)
+        add_presence(self._adder.places, self._together)
+        self._adder.finish(len(batch.ids))
 
     def means(self, genes: tuple[str, ...], n_cells: int) -> Capture:
         presence, together = self._presence, self._together
@@ -214,18 +189,6 @@ class _Sums:
             return Capture(genes, hidden, attention_means, read_out)
         counts = presence.astype(np.int32), together.astype(np.int32)
         return Capture(genes, hidden, attention_means, read_out, *counts)
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """An edit that changes nothing and adds what it sees to the sums."""
-
-    sums: _Sums
-    place: int
-
-    def __call__(self, value: Tensor, batch: Batch) -> Tensor:
-        self.sums.take(self.place, value, batch)
-        return value
 
 
 def _without_gaps(means: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

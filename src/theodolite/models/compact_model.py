@@ -132,7 +132,7 @@ class CompactModel:
 
     def block(self, layer: int, hidden: Tensor, batch: Batch, tap: Tap) -> Tensor:
         """Return the residual stream after a block."""
-        return self.transformer.block(layer).tapped(hidden, layer, tap)
+        return self.transformer.block(layer).tapped(hidden, layer, batch, tap)
 
     def predict(self, hidden: Tensor, batch: Batch) -> Tensor:
         """Return predicted log1p CP10K [B, T]."""

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from theodolite.models.protocol import Tap
+from theodolite.models.attending import attend
+from theodolite.models.protocol import Batch, Tap
 from theodolite.models.sites import attention as attention_site
 from theodolite.models.sites import mlp_post, mlp_pre
 
@@ -153,13 +154,9 @@ class Block(nn.Module):
         update = self.contract(functional.gelu(self.expand(self.feedforward_norm(hidden))))
         return hidden + functional.dropout(update, self.dropout, self.training)
 
-    def tapped(self, hidden: Tensor, layer: int, tap: Tap) -> Tensor:
+    def tapped(self, hidden: Tensor, layer: int, batch: Batch, tap: Tap) -> Tensor:
         """Return what :meth:`forward` returns in evaluation mode, with attention and MLP handed to a tap."""
-        query, key, value = self.heads(hidden)
-        if tap.wants(attention_site(layer)):
-            mixed = tap(attention_site(layer), self.attention(hidden)) @ value
-        else:
-            mixed = functional.scaled_dot_product_attention(query, key, value)
+        mixed = attend(*self.heads(hidden), batch, attention_site(layer), tap)
         hidden = hidden + self.output(mixed.transpose(1, 2).reshape(hidden.shape))
         units = tap(mlp_pre(layer), self.expand(self.feedforward_norm(hidden)))
         update: Tensor = self.contract(tap(mlp_post(layer), functional.gelu(units)))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +13,9 @@ from theodolite.models.batches import in_batches
 from theodolite.models.protocol import Batch, FoundationModel
 from theodolite.models.running import Pass, run
 from theodolite.models.sites import Site, attention, residual
-from theodolite.models.sums import CellPairs, accumulate_hidden, add_presence, batch_places, places_of
+from theodolite.models.streaming import AttentionAdder
+from theodolite.models.sums import accumulate_hidden, add_presence, places_of
 from theodolite.models.tokens import Tokens
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 __all__ = ["AttentionSums", "GeneMeans", "attention_sums", "gene_means"]
 
@@ -183,55 +180,16 @@ def attention_sums(
     place_of, n_genes = places_of(chosen, len(model.genes)), len(chosen)
     sums = np.zeros((len(wanted), model.n_heads, n_genes, n_genes))
     counts = np.zeros((n_genes, n_genes), dtype=np.int64)
-    adder = _Adder(place_of)
-    sinks = {attention(layer): _LayerSink(adder, index, sums[index]) for index, layer in enumerate(wanted)}
+    adder = AttentionAdder(place_of, dict(zip(map(attention, wanted), sums, strict=True)))
 
     def compute(batch: Batch) -> None:
-        adder.begin(batch)
-        run(model, batch, sinks=sinks)
+        run(model, batch, sinks=adder.begin(batch))
 
     for cells, _, _ in in_batches(model, tokens, batch_size, compute, said):
         add_presence(adder.places, counts)
         adder.finish(len(cells))
     _refuse_overflow(sums, tuple(attention(layer) for layer in wanted), model)
     return AttentionSums(wanted, chosen, sums, counts)
-
-
-@dataclass(eq=False)
-class _Adder:
-    """Where the cells of a batch belong in the sums, and which of their parts are already in them.
-
-    Where memory runs out in the middle of a batch, a smaller one begins with the same cells: what they have added must
-    not be added again.
-    """
-
-    place_of: Ints
-    first: int = 0
-    done: set[tuple[int, int, int, int]] = field(default_factory=set)
-    places: Ints = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
-    pairs: list[CellPairs] = field(default_factory=list)
-
-    def begin(self, batch: Batch) -> None:
-        self.places = batch_places(batch.genes, self.place_of)
-        self.pairs = [CellPairs.of(places) for places in self.places]
-
-    def finish(self, n_cells: int) -> None:
-        self.first += n_cells
-        self.done = {key for key in self.done if key[1] >= self.first}
-
-
-@dataclass(frozen=True, eq=False)
-class _LayerSink:
-    adder: _Adder
-    index: int
-    sums: Doubles
-
-    def __call__(self, part: Tensor, cell: int, head: int, query: int) -> None:
-        key = (self.index, self.adder.first + cell, head, query)
-        if key in self.adder.done:
-            return
-        self.adder.pairs[cell].add(part, self.sums, head=head, query=query)
-        self.adder.done.add(key)
 
 
 def _chosen(genes: NDArray[np.integer] | None, tokens: Tokens, model: FoundationModel) -> Ints:
