@@ -132,7 +132,7 @@ class GeneformerModel:
         return found
 
     def block(self, layer: int, hidden: Tensor, batch: Batch, tap: Tap) -> Tensor:
-        """Return the residual stream [B, T, d] after block ``layer``, which is normed after each of its two additions."""
+        """Return the residual stream [B, T, d] after block ``layer``; each of its two additions is normed."""
         block: Any = self.network.bert.encoder.layer[layer - 1]
         own = block.attention.self
         shape = (*hidden.shape[:2], self.n_heads, self.width // self.n_heads)
