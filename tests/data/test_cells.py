@@ -168,3 +168,49 @@ def test_cells_are_a_source_by_content() -> None:
     cells = cell_set()
     assert cells.source.name == "cells:tiny"
     assert cells.source.sha256 == cells.sha256
+
+
+IDS = ("ENSG00000167286", "", "ENSG00000090382", "ENSG00000115523")
+HASH_BEFORE = "873a9fed44ba38364b5ef5033e4f27d2967020e01db79803e840884480e3a15c"
+
+
+def test_ensembl_ids_travel_with_the_cells_and_are_hashed_only_where_given() -> None:
+    plain, named = cell_set(), cell_set(ensembl=IDS)
+    assert plain.ensembl is None and plain.sha256 != named.sha256
+    assert named.take_cells(["c2"]).ensembl == IDS
+    assert pickle.loads(pickle.dumps(named)).ensembl == IDS
+    many = CellSet.from_counts(
+        "many", np.full((50, 4), 2), plain.genes, [f"c{i}" for i in range(50)], species="human", origin="", ensembl=IDS
+    )
+    assert many.shuffled_within_gene(1).ensembl == IDS
+    assert cell_set(ensembl=[*IDS[:3], ""]).sha256 != named.sha256
+
+
+def test_the_hash_of_cells_without_what_came_later_stays_as_it_was() -> None:
+    assert cell_set().sha256 == HASH_BEFORE
+
+
+@pytest.mark.parametrize(
+    ("ids", "words"),
+    [
+        (IDS[:3], "3 Ensembl ids for 4 genes"),
+        ((*IDS[:3], "ENSG00000115523.14"), "without a version"),
+        ((*IDS[:3], "GNLY"), "'GNLY'"),
+        ((*IDS[:3], IDS[0]), "1 Ensembl ids occur more than once"),
+    ],
+)
+def test_wrong_ensembl_ids_are_refused(ids: tuple[str, ...], words: str) -> None:
+    with pytest.raises(CellDataError, match=words) as caught:
+        cell_set(ensembl=ids)
+    assert caught.value.code is CellErrorCode.BAD_GENE_IDS
+
+
+def test_roles_are_columns_of_labels_and_a_perturbation_has_a_control() -> None:
+    cells = cell_set(cell_type="cell_type", perturbation="plate", control="p1")
+    assert cells.roles == {"cell_type": "cell_type", "perturbation": "plate"}
+    assert cells.sha256 != cell_set().sha256
+    assert cells.take_cells(["c2"]).control == "p1"
+    for wrong in ({"cell_type": "tissue"}, {"perturbation": "plate"}, {"control": "p1"}):
+        with pytest.raises(CellDataError) as caught:
+            cell_set(**wrong)
+        assert caught.value.code is CellErrorCode.MISSING_LABELS

@@ -19,14 +19,17 @@ from scipy import sparse
 
 from theodolite.canonical import canonical_json, sha256_bytes
 from theodolite.claims import Covariate
-from theodolite.data.counts import CellDataError, CellErrorCode, named_columns, validate_counts
+from theodolite.data.counts import CellDataError, CellErrorCode, check_ensembl, named_columns, validate_counts
 from theodolite.data.seeded import seeded_bits, stable_permutation
 from theodolite.sources import Source
 
-__all__ = ["CellSet", "GeneStatistics", "UnitKind"]
+__all__ = ["ROLES", "CellSet", "GeneStatistics", "UnitKind"]
 
 UnitKind = Literal["donor", "batch", "cell"]
 Floats = NDArray[np.float64]
+
+ROLES = ("donor", "batch", "cell_type", "condition", "perturbation")
+"""What a column of labels can be."""
 
 _SHUFFLE_STREAM = 3
 
@@ -79,14 +82,19 @@ class CellSet:
         Shape (cells,): normalised value = log1p(count * scale). Exactly one of ``scale`` and ``normalised`` is given.
     normalised
         Shape (cells, genes), float32: the values themselves, for shuffled cells.
-    donor, batch
-        The label columns that name donors and batches, where there are any.
+    donor, batch, cell_type, condition, perturbation
+        The label columns that name donors, batches, cell types, conditions and perturbed genes, where there are any.
+    control
+        The value of the perturbation column that stands for unperturbed cells; given with ``perturbation`` only.
+    ensembl
+        The Ensembl gene id of each gene without its version, ``""`` where it is unknown; no id twice. None where the
+        cells came without ids.
 
     Raises
     ------
     CellDataError
-        For everything that :func:`validate_counts` refuses, and ``missing_labels`` for labels that are absent, empty
-        or of another length.
+        For everything that :func:`validate_counts` refuses, ``missing_labels`` for labels that are absent, empty
+        or of another length, and ``bad_gene_ids`` for Ensembl ids that are none, repeated or too few.
     """
 
     name: str
@@ -100,13 +108,26 @@ class CellSet:
     normalised: sparse.csr_array | None = None
     donor: str | None = None
     batch: str | None = None
+    cell_type: str | None = None
+    condition: str | None = None
+    perturbation: str | None = None
+    control: str | None = None
+    ensembl: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         counts = validate_counts(self.counts, self.genes, self.cells)
         counts.data.setflags(write=False)
         object.__setattr__(self, "counts", counts)
         self._check_normalisation()
-        named_columns((column for column in (self.donor, self.batch) if column is not None), tuple(self.labels))
+        named_columns(self.roles.values(), tuple(self.labels))
+        if (self.perturbation is None) != (self.control is None):
+            raise CellDataError(
+                CellErrorCode.MISSING_LABELS,
+                f"perturbation is {self.perturbation!r} and control is {self.control!r}; give the column and the value "
+                "in it that stands for unperturbed cells, or neither",
+            )
+        if self.ensembl is not None:
+            check_ensembl(self.ensembl, len(self.genes))
         for column, values in self.labels.items():
             blank = sum(not value for value in values)
             if len(values) != len(self.cells) or blank:
@@ -145,6 +166,11 @@ class CellSet:
         origin: str,
         donor: str | None = None,
         batch: str | None = None,
+        cell_type: str | None = None,
+        condition: str | None = None,
+        perturbation: str | None = None,
+        control: str | None = None,
+        ensembl: Sequence[str] | None = None,
     ) -> CellSet:
         """Make a cell set from a whole count matrix (cells, genes), scaled to 10,000 counts a cell."""
         checked = validate_counts(counts, genes, cells)
@@ -159,18 +185,32 @@ class CellSet:
             scale=1e4 / checked.sum(axis=1, dtype=np.float64),
             donor=donor,
             batch=batch,
+            cell_type=cell_type,
+            condition=condition,
+            perturbation=perturbation,
+            control=control,
+            ensembl=None if ensembl is None else tuple(ensembl),
         )
 
     @cached_property
     def sha256(self) -> str:
-        """Content hash of genes, cells, counts, normalisation, labels and species; not of name and origin."""
-        head = {
+        """Content hash of genes, cells, counts, normalisation, labels and species; not of name and origin.
+
+        Ensembl ids and the roles that came with them (cell type, condition, perturbation, control) count where they are
+        given, for what a model or tool makes of the cells may hang on them.
+        """
+        head: dict[str, object] = {
             "genes": self.genes,
             "cells": self.cells,
             "labels": {column: list(values) for column, values in self.labels.items()},
             "species": self.species,
             "normalisation": "scale" if self.scale is not None else "values",
         }
+        later = {"cell_type": self.cell_type, "condition": self.condition, "perturbation": self.perturbation}
+        later |= {"control": self.control}
+        head |= {name: value for name, value in later.items() if value is not None}
+        if self.ensembl is not None:
+            head["ensembl"] = self.ensembl
         parts = [canonical_json(head).encode(), *_csr_bytes(self.counts, "<i4")]
         if self.scale is not None:
             parts.append(self.scale.astype("<f8").tobytes())
@@ -182,6 +222,12 @@ class CellSet:
     def source(self) -> Source:
         """The cells as a source, for ancestry."""
         return Source(name=f"cells:{self.name}", sha256=self.sha256)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The label column by role, of the roles that are given."""
+        columns = {role: getattr(self, role) for role in ROLES}
+        return {role: column for role, column in columns.items() if column is not None}
 
     @property
     def unit_kind(self) -> UnitKind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-__all__ = ["CellDataError", "CellErrorCode", "named_columns", "validate_counts"]
+__all__ = ["CellDataError", "CellErrorCode", "check_ensembl", "named_columns", "validate_counts"]
 
 _INTEGER_TOLERANCE = 1e-6
 # log1p of counts per 10,000 cannot exceed log1p(1e4) = 9.21; per million 13.82.
 _LARGEST_LOG_VALUE = 14.0
+_ENSEMBL = re.compile(r"ENS[A-Z]*G\d{11}")
 
 
 class CellErrorCode(StrEnum):
@@ -33,6 +35,7 @@ class CellErrorCode(StrEnum):
     WRONG_SHAPE = "wrong_shape"
     EMPTY_CELLS = "empty_cells"
     EMPTY = "empty"
+    BAD_GENE_IDS = "bad_gene_ids"
 
 
 class CellDataError(ValueError):
@@ -149,3 +152,25 @@ def named_columns(columns: Iterable[str], available: Sequence[str]) -> None:
             f"no column {', '.join(map(repr, missing))} among the cells' labels; "
             f"there is {', '.join(map(repr, available)) or 'none'}",
         )
+
+
+def check_ensembl(ids: Sequence[str], n_genes: int) -> None:
+    """Refuse Ensembl ids that are not one id without version a gene, each id once, ``""`` where there is none.
+
+    Raises
+    ------
+    CellDataError
+        ``bad_gene_ids``.
+    """
+    if len(ids) != n_genes:
+        raise CellDataError(CellErrorCode.BAD_GENE_IDS, f"{len(ids)} Ensembl ids for {n_genes} genes; give one a gene")
+    wrong = [name for name in ids if name and not _ENSEMBL.fullmatch(name)]
+    if wrong:
+        raise CellDataError(
+            CellErrorCode.BAD_GENE_IDS,
+            f"{len(wrong)} of {len(ids)} are no Ensembl gene ids (such as {wrong[0]!r}); "
+            "they read ENSG00000139618, without a version",
+        )
+    _refuse_repeats(
+        CellErrorCode.BAD_GENE_IDS, "Ensembl ids", [name for name in ids if name], "sum the columns of one gene"
+    )
