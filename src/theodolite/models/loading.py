@@ -56,7 +56,15 @@ def _number(dtype: object, content: object = b"") -> int | float | bool:
     return value
 
 
+def _bytes(text: object = "", encoding: object = "") -> bytes:
+    """Stands for ``_codecs.encode``, by which old pickles write bytes."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise PickleRefused("it encodes text that does not stand for bytes")
+    return text.encode("latin1")
+
+
 _ADMITTED: Admitted = {
+    ("_codecs", "encode"): _bytes,
     ("numpy", "dtype"): _Dtype,
     ("numpy.core.multiarray", "scalar"): _number,
     ("numpy._core.multiarray", "scalar"): _number,
