@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +35,7 @@ CLS = "<cls>"
 SPECIALS = ("<pad>", CLS, "<eoc>")
 _MOST_TOKENS = 1_000_000
 _LARGEST_JSON = 64 * 2**20
+_LARGEST_VALUE = 1e6
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,9 @@ def _size(path: Path, key: str, given: object) -> int:
 
 
 def _value(path: Path, key: str, given: object) -> float:
-    if type(given) not in (int, float) or not math.isfinite(given) or abs(given) > 1e6:  # type: ignore[arg-type]
+    if not isinstance(given, (int, float)) or isinstance(given, bool) or not abs(given) <= _LARGEST_VALUE:
         raise CheckpointError(f"{path}: {key} is {given!r:.60}; a number is expected; {REMEDY}")
-    return float(given)  # type: ignore[arg-type]
+    return float(given)
 
 
 @dataclass(frozen=True, eq=False)
