@@ -36,6 +36,9 @@ class CellErrorCode(StrEnum):
     EMPTY_CELLS = "empty_cells"
     EMPTY = "empty"
     BAD_GENE_IDS = "bad_gene_ids"
+    WRONG_SPECIES = "wrong_species"
+    NO_KNOWN_GENE = "no_known_gene"
+    FILTERED = "filtered"
 
 
 class CellDataError(ValueError):

@@ -1,0 +1,103 @@
+"""The configuration of a Geneformer checkpoint: ``config.json`` of a BERT with a head over its tokens, checked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from theodolite.models.facts import CheckpointError
+
+__all__ = ["Configuration", "read_configuration"]
+
+REMEDY = "take config.json as published with the model, beside its model.safetensors"
+
+_NUMBERS = (
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "type_vocab_size",
+    "vocab_size",
+)
+# Each is left out by some checkpoints; any other value makes another model than the one computed here.
+_FIXED: dict[str, Any] = {
+    "model_type": "bert",
+    "pad_token_id": 0,
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "add_cross_attention": False,
+    "tie_word_embeddings": True,
+    "chunk_size_feed_forward": 0,
+}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Shape of a checkpoint.
+
+    Attributes
+    ----------
+    layers, width, heads, feedforward, context, vocabulary
+        As in :class:`theodolite.models.geneformer.sizes.Size`.
+    document
+        All of ``config.json``.
+    """
+
+    layers: int
+    width: int
+    heads: int
+    feedforward: int
+    context: int
+    vocabulary: int
+    document: dict[str, Any]
+
+
+def read_configuration(folder: Path) -> Configuration:
+    """Read the configuration of a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If it is absent, unreadable, or not of a BERT that is computed here; names field and value.
+    """
+    path = folder / "config.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}; {REMEDY}") from error
+    except ValueError as error:
+        raise CheckpointError(f"{path}: no JSON ({error}); {REMEDY}") from error
+    if not isinstance(document, dict):
+        _refuse(path, f"{type(document).__name__} in place of an object")
+    if "model_type" not in document:
+        _refuse(path, "model_type is absent; that of Geneformer is 'bert'")
+    for name, value in _FIXED.items():
+        if document.get(name, value) != value:
+            _refuse(path, f"{name} is {document[name]!r}; that of Geneformer is {value!r}")
+    for name in _NUMBERS:
+        if type(document.get(name)) is not int or document[name] < 1:
+            _refuse(path, f"{name} is {document.get(name)!r}; it is a positive integer")
+    if document["hidden_size"] % document["num_attention_heads"]:
+        _refuse(
+            path,
+            f"hidden_size {document['hidden_size']} is no multiple of num_attention_heads "
+            f"{document['num_attention_heads']}",
+        )
+    if not isinstance(document.get("hidden_act"), str):
+        _refuse(path, f"hidden_act is {document.get('hidden_act')!r}; it names an activation, 'relu' in Geneformer")
+    return Configuration(
+        layers=document["num_hidden_layers"],
+        width=document["hidden_size"],
+        heads=document["num_attention_heads"],
+        feedforward=document["intermediate_size"],
+        context=document["max_position_embeddings"],
+        vocabulary=document["vocab_size"],
+        document=document,
+    )
+
+
+def _refuse(path: Path, what: str) -> NoReturn:
+    raise CheckpointError(f"{path}: {what}; {REMEDY}")
