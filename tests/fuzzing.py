@@ -37,7 +37,7 @@ class Loader:
     errors
         What it may raise; nothing else.
     makes
-        Files that it may leave beside the others, whole: what it keeps so as not to read twice.
+        Files that it leaves beside the others, whole: what it keeps so as not to read twice.
     share
         How many of all the inputs it gets, beside the others.
     """
@@ -72,6 +72,8 @@ def assault(loader: Loader, folder: Path, n: int, seed: int) -> Counter[str]:
     loader.write(good)
     # The good folder is read first: a reader that refuses everything would pass any assault.
     loader.read(good)
+    for made in loader.makes:
+        (good / made).unlink()
     originals = {name: (good / name).read_bytes() for name in loader.files}
     broken = folder / "broken"
     outcomes: Counter[str] = Counter()

@@ -43,6 +43,7 @@ def test_a_folder_is_verified_and_added(cli: Cli, folder: Path, shelf: Path) -> 
     assert "best_model.pt  weights, about 207 MB" in found.stderr
     assert f"best_model.pt  {(folder / 'best_model.pt').stat().st_size:,} bytes" in found.stderr
     assert "scgpt-human is added" in found.stdout
+    assert "are expected of scgpt-human: it can be read, but is it that model?" in found.stderr
     assert json.loads((shelf / "scgpt-human" / "theodolite.json").read_text())["licence"] == "MIT"
     again = cli("models", "add", "scgpt-human", folder)
     assert again.exit_code == ExitCode.BAD_INPUT and "is there already" in again.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +18,9 @@ from hub_server import COMMIT, Hub, serving
 from theodolite.models.adding import AddingError, add_from, known_model, plan_of_folder, staging
 from theodolite.models.facts import CheckpointError
 from theodolite.models.fetching import fetch
+from theodolite.models.geneformer.facts import geneformer_facts
+from theodolite.models.geneformer.sizes import Size
+from theodolite.models.geneformer.writing import write_random_checkpoint as write_bert
 from theodolite.models.known import KNOWN, ExpectedFile, KnownModel
 from theodolite.models.scgpt.checkpoint import write_random_checkpoint
 from theodolite.models.scgpt.model import load_scgpt
@@ -52,7 +56,10 @@ def test_a_folder_is_copied_read_and_kept_with_its_card(scgpt_folder: Path, shel
         "theodolite.json",
         "vocab.json",
     ]
-    assert card == replace(read_card(place), left_out=()) and card.licence == "MIT"
+    kept = read_card(place)
+    assert card == replace(kept, left_out=(), notes=tuple(kept.notes)) and card.licence == "MIT"
+    # A model so small is read, but is not the one that the name promises.
+    assert "best_model.pt has" in card.notes[-1] and "is it that model?" in card.notes[-1]
     assert card.page == "https://github.com/bowang-lab/scGPT" and card.added == WHEN
     assert {name: entry["sha256"] for name, entry in card.files.items()} == {
         name: digest for name, digest in before.items() if name != "notes.txt"
@@ -91,7 +98,6 @@ def test_nothing_on_the_shelf_is_replaced(scgpt_folder: Path) -> None:
 def test_a_full_disk_is_said_before_anything_is_copied(
     scgpt_folder: Path, shelf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import shutil
 
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100, 100, 0))  # type: ignore[attr-defined]
     with pytest.raises(AddingError, match="make room, or set THEODOLITE_MODELS"):
@@ -275,3 +281,24 @@ def test_what_no_program_can_download_says_how(tmp_path: Path) -> None:
         AddingError, match=r"scgpt-human cannot be downloaded by a program; download the whole folder from"
     ):
         fetch(known_model("scgpt-human"), tmp_path)
+
+
+# --- Geneformer: dictionaries lie elsewhere in a copy of the authors' repository
+
+
+def test_a_copy_of_the_repository_of_geneformer_is_added_with_its_dictionaries(tmp_path: Path) -> None:
+    clone = tmp_path / "Geneformer"
+    write_bert(clone / "Geneformer-V2-104M", Size("tiny", 2, 1, 4, 2, 4, 8, 9), seed=1, corpus="gc104M")
+    (clone / "geneformer").mkdir()
+    for table in (clone / "Geneformer-V2-104M").glob("*_gc104M.pkl"):
+        table.rename(clone / "geneformer" / table.name)
+    model = known_model("geneformer-v2-104m")
+    for given in (clone, clone / "Geneformer-V2-104M"):
+        place, card = add_from(plan_of_folder(model, given), WHEN)
+        assert card.licence == "Apache-2.0" and card.model_sha256 == geneformer_facts(place).sha256
+        assert len([name for name in card.files if name.endswith("_gc104M.pkl")]) == 4
+        assert changed_files(place) == ()
+        shutil.rmtree(place)
+    (clone / "geneformer" / "token_dictionary_gc104M.pkl").unlink()
+    with pytest.raises(AddingError, match=r"has no geneformer/token_dictionary_gc104M\.pkl \(tokens of genes\)"):
+        plan_of_folder(model, clone)

@@ -125,9 +125,14 @@ def _done(place: Path, card: Card, as_json: bool) -> None:
         print_json({"folder": place, **{name: getattr(card, name) for name in card.__dataclass_fields__}})
         return
     total = sum(entry["bytes"] for entry in card.files.values())
-    results().print(f"{card.name} is added: {place} ({total:,} bytes), content hash {card.model_sha256[:16]}")
+    for note in card.notes:
+        say(note, style="bold yellow")
+    results().print(
+        f"{card.name} is added: {place} ({total:,} bytes), content hash {card.model_sha256[:16]}", soft_wrap=True
+    )
     if card.left_out:
         results().print(
-            f"{len(card.left_out)} tensors of its file have no place in the model and are not read: "
-            f"{', '.join(card.left_out[:5])}{' …' if len(card.left_out) > 5 else ''}"
+            f"not read, for the model has no place for it: {', '.join(card.left_out[:5])}"
+            + (f" and {len(card.left_out) - 5} more tensors" if len(card.left_out) > 5 else ""),
+            soft_wrap=True,
         )

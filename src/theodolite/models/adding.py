@@ -162,6 +162,7 @@ def add_from(plan: Plan, added: str, said: Callable[[str], None] = lambda text: 
             files=files,
             model_sha256=model.sha256,
             left_out=tuple(getattr(model, "left_out", ())),
+            notes=_notes(plan),
             added=added,
         )
         write_card(folder, card)
@@ -173,6 +174,21 @@ def add_from(plan: Plan, added: str, said: Callable[[str], None] = lambda text: 
             ) from error
         sync_folder(shelf)
     return shelf / name, card
+
+
+def _notes(plan: Plan) -> tuple[str, ...]:
+    """Return what to say of files that are much larger or smaller than those of the published model."""
+    found = []
+    for file in plan.model.files:
+        names = {Path(name).name for name in file.names}
+        for target, path in plan.files.items():
+            size = path.stat().st_size
+            if target in names and file.bytes and not file.bytes / 2 < size < file.bytes * 2:
+                found.append(
+                    f"{target} has {size:,} bytes where about {file.bytes:,} are expected of {plan.model.name}: it can "
+                    "be read, but is it that model?"
+                )
+    return tuple(found)
 
 
 def _loaded(model: KnownModel, folder: Path) -> Any:

@@ -49,6 +49,8 @@ class Card:
         The content hash by which ledgers know the model.
     left_out
         Tensors of the file that no part of the model has a place for.
+    notes
+        What was unusual about the files.
     added
         When; no hash covers it.
     """
@@ -61,6 +63,7 @@ class Card:
     files: dict[str, dict[str, Any]]
     model_sha256: str
     left_out: tuple[str, ...]
+    notes: tuple[str, ...]
     added: str
 
 

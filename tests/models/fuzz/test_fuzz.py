@@ -17,6 +17,11 @@ from safetensors.torch import save_file
 from theodolite.data import CellDataError, CellSet
 from theodolite.models.compact import CompactConfig, CompactTransformer, load_checkpoint, save_checkpoint
 from theodolite.models.facts import CheckpointError
+from theodolite.models.geneformer.dictionaries import CACHE_FILE, STEMS
+from theodolite.models.geneformer.facts import geneformer_facts
+from theodolite.models.geneformer.model import load_geneformer
+from theodolite.models.geneformer.sizes import Size
+from theodolite.models.geneformer.writing import write_random_checkpoint as write_bert
 from theodolite.models.loading import read_json_object, read_plain_pickle, read_tensors
 from theodolite.models.scgpt import ScGPTSettings, scgpt_facts
 from theodolite.models.scgpt.checkpoint import write_random_checkpoint
@@ -76,7 +81,22 @@ def table(folder: Path) -> Any:
     return read_plain_pickle(folder / "table.pkl", REMEDY)
 
 
+BERT = Size("tiny", 2, 1, 4, 2, 4, 8, 9)
+PICKLES = tuple(f"{stem}_random.pkl" for stem in STEMS)
+
+
+def write_geneformer(folder: Path) -> None:
+    write_bert(folder, BERT, seed=1)
+
+
+def geneformer_whole(folder: Path) -> Any:
+    found = load_geneformer(folder)
+    assert all(bool(torch.isfinite(p).all()) and not p.is_meta for p in found.network.parameters())
+    return found
+
+
 REFUSED = (CheckpointError,)
+GENEFORMER: Any = {"errors": REFUSED, "makes": (CACHE_FILE,)}
 LOADERS = [
     Loader("pickle", write_table, table, ("table.pkl",), REFUSED, share=2.0),
     Loader("old pickle", write_old_table, table, ("table.pkl",), REFUSED),
@@ -84,6 +104,10 @@ LOADERS = [
     Loader("json", write_json, lambda folder: read_json_object(folder / "some.json", REMEDY), ("some.json",), REFUSED),
     Loader("scgpt", write_scgpt, scgpt_whole, ("args.json", "vocab.json", "best_model.pt"), REFUSED, share=2.5),
     Loader("scgpt facts", write_scgpt, scgpt_facts, ("args.json", "vocab.json", "best_model.pt"), REFUSED),
+    Loader(
+        "geneformer", write_geneformer, geneformer_whole, ("config.json", "model.safetensors", *PICKLES), **GENEFORMER
+    ),
+    Loader("geneformer facts", write_geneformer, geneformer_facts, ("config.json", *PICKLES), share=2.0, **GENEFORMER),
     Loader("compact", write_compact, load_checkpoint, ("config.json", "model.safetensors"), REFUSED),
 ]
 CELLS_SHARE = 1.0
