@@ -316,7 +316,9 @@ def test_a_bad_config_file_is_refused(tmp_path: Path, change: dict[str, object],
         load_checkpoint(tmp_path)
 
 
-@pytest.mark.parametrize(("content", "message"), [("{", "not readable as JSON"), ("[]", "format"), (None, "absent")])
+@pytest.mark.parametrize(
+    ("content", "message"), [("{", "not readable as JSON"), ("[]", "in place of an object"), (None, "absent")]
+)
 def test_a_config_file_that_is_no_document_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
     save_checkpoint(tmp_path, stirred(), {})
     path = tmp_path / "config.json"

@@ -34,6 +34,7 @@ CODE_OF: dict[str, ExitCode] = {
     "theodolite.experiments.menus.ProposalError": ExitCode.BAD_INPUT,
     "theodolite.experiments.nodes.NodeError": ExitCode.BAD_INPUT,
     "theodolite.gates.stream.StreamExhausted": ExitCode.BAD_INPUT,
+    "theodolite.models.adding.AddingError": ExitCode.BAD_INPUT,
     "theodolite.models.facts.CheckpointError": ExitCode.BAD_INPUT,
     "theodolite.models.facts.ModelNotFoundError": ExitCode.BAD_INPUT,
     "theodolite.prompts.PromptError": ExitCode.BAD_INPUT,

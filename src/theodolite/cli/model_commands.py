@@ -9,6 +9,7 @@ import typer
 
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
+from theodolite.cli.model_adding import add_model
 from theodolite.cli.tool_commands import JsonOption, PluginOption
 
 __all__ = ["app", "train_app"]
@@ -16,6 +17,7 @@ __all__ = ["app", "train_app"]
 app = typer.Typer(help="The models that can be surveyed.", no_args_is_help=True, rich_markup_mode=None)
 train_app = typer.Typer(help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(train_app, name="train")
+app.command("add")(add_model)
 
 
 @app.command("list")

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 
 from theodolite.files import write_atomically
 from theodolite.models.facts import CheckpointError, checkpoint_sha256
+from theodolite.models.loading import read_json_object
 from theodolite.models.transformer import CompactConfig, CompactTransformer
 
 __all__ = [
@@ -56,15 +57,9 @@ def read_checkpoint_config(folder: Path) -> tuple[CompactConfig, dict[str, Any]]
     """
     path = folder / CONFIG_FILE
     remedy = "restore the folder from its source or train it again with `theodolite models train compact`"
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: absent; {remedy}") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path}: not readable as JSON ({error}); {remedy}") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, dict) else document
-        raise CheckpointError(f"{path}: format {found!r} is not {FORMAT!r}; {remedy}")
+    document = read_json_object(path, remedy)
+    if document.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: format {document.get('format')!r:.80} is not {FORMAT!r}; {remedy}")
     options = {name: value for name, value in document.items() if name not in ("format", "weights_sha256", "extra")}
     try:
         return CompactConfig.from_dict(options), document

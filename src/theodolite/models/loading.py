@@ -7,23 +7,26 @@ refused by name.
 
 from __future__ import annotations
 
-import io
-import pickle
-from collections.abc import Callable, Collection, Mapping
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from theodolite.models.facts import CheckpointError
+from theodolite.models.plain_pickle import Admitted, PickleRefused, run_pickle
+from theodolite.models.torch_files import TensorEntry, read_index
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-__all__ = ["fill_strictly", "read_plain_pickle", "read_tensors"]
+__all__ = ["fill_strictly", "read_json_object", "read_plain_pickle", "read_small_file", "read_tensors"]
 
-_LARGEST_PICKLE = 256 * 2**20
+_LARGEST_TABLE = 16 * 2**20
+"""Bytes; the largest published dictionary of genes has 4 million."""
 _NUMBERS = frozenset({"i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", "b1"})
 
 
@@ -31,43 +34,41 @@ class _Dtype:
     """Stands for ``numpy.dtype`` in a pickle: a name and a byte order, nothing else."""
 
     def __init__(self, name: object, align: object = False, copy: object = False) -> None:
-        if name not in _NUMBERS:
-            raise pickle.UnpicklingError(f"it holds a numpy type {name!r}; plain numbers only")
-        self.name = str(name)
+        if not isinstance(name, str) or name not in _NUMBERS:
+            raise PickleRefused(f"it holds a numpy type {name!r}; plain numbers only")
+        self.name = name
         self.order: Literal["<", ">", "=", "|"] = "="
 
-    def __setstate__(self, state: object) -> None:
-        if isinstance(state, tuple) and len(state) > 1 and state[1] in ("<", ">", "=", "|"):
-            self.order = state[1]
+    def set_state(self, state: object) -> None:
+        if not isinstance(state, tuple) or len(state) < 2 or state[1] not in ("<", ">", "=", "|"):
+            raise PickleRefused("it gives a numpy type a state that is none")
+        self.order = state[1]
 
 
 def _number(dtype: object, content: object = b"") -> int | float | bool:
     """Stands for ``numpy.core.multiarray.scalar`` in a pickle."""
     if not isinstance(dtype, _Dtype) or not isinstance(content, bytes):
-        raise pickle.UnpicklingError("it holds a numpy scalar that is no plain number")
+        raise PickleRefused("it holds a numpy scalar that is no plain number")
     kind = np.dtype(dtype.name).newbyteorder(dtype.order)
     if len(content) != kind.itemsize:
-        raise pickle.UnpicklingError(f"it holds {len(content)} bytes for a {kind}")
+        raise PickleRefused(f"it holds {len(content)} bytes for a {kind}")
     value: int | float | bool = np.frombuffer(content, dtype=kind)[0].item()
     return value
 
 
-_ADMITTED: Mapping[tuple[str, str], Callable[..., Any]] = {
+def _bytes(text: object = "", encoding: object = "") -> bytes:
+    """Stands for ``_codecs.encode``, by which old pickles write bytes."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise PickleRefused("it encodes text that does not stand for bytes")
+    return text.encode("latin1")
+
+
+_ADMITTED: Admitted = {
+    ("_codecs", "encode"): _bytes,
     ("numpy", "dtype"): _Dtype,
     ("numpy.core.multiarray", "scalar"): _number,
     ("numpy._core.multiarray", "scalar"): _number,
 }
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        try:
-            return _ADMITTED[module, name]
-        except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise pickle.UnpicklingError(f"it asks for a persistent object {pid!r:.40}")
 
 
 def read_plain_pickle(path: Path, remedy: str) -> Any:
@@ -85,29 +86,74 @@ def read_plain_pickle(path: Path, remedy: str) -> Any:
     CheckpointError
         If the file is absent, cut short, or asks for anything else, which is named.
     """
+    content = read_small_file(path, remedy, _LARGEST_TABLE)
     try:
-        if path.stat().st_size > _LARGEST_PICKLE:
-            raise CheckpointError(f"{path}: {path.stat().st_size} bytes, more than any dictionary of genes; {remedy}")
-        content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or error}; {remedy}") from error
-    try:
-        found = _PlainUnpickler(io.BytesIO(content)).load()
-    except CheckpointError:
-        raise
-    except Exception as error:  # noqa: BLE001  a mangled pickle raises whatever it was mangled into
-        raise CheckpointError(
-            f"{path}: no pickle of plain values ({error or type(error).__name__}); {remedy}"
-        ) from error
-    if any(isinstance(value, _Dtype) or callable(value) for value in _values(found)):
-        raise CheckpointError(f"{path}: it holds more than plain values; {remedy}")
+        found = run_pickle(content, _ADMITTED)
+        _refuse_types(found)
+    except PickleRefused as error:
+        raise CheckpointError(f"{path}: no pickle of plain values: {error}; {remedy}") from error
     return found
 
 
-def _values(found: Any) -> Collection[Any]:
-    if isinstance(found, dict):
-        return (*found.keys(), *found.values())
-    return tuple(found) if isinstance(found, (list, tuple, set, frozenset)) else (found,)
+def _refuse_types(found: Any) -> None:
+    """Refuse a type of numpy where a number is meant; what is walked holds no knots and is not deep."""
+    waiting = [found]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, _Dtype):
+            raise PickleRefused("it holds a type of numpy in place of a number")
+        if isinstance(value, (dict, list, tuple)):
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+
+
+def read_json_object(path: Path, remedy: str, largest: int = _LARGEST_TABLE) -> dict[str, Any]:
+    """Read a JSON file that holds one object; keys are unique and numbers finite.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is absent, too large, cut short, no JSON, or no object.
+    """
+    content = read_small_file(path, remedy, largest)
+    try:
+        found = json.loads(content.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_not_finite)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: not readable as JSON ({error!s:.200}); {remedy}") from error
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{path}: holds a {type(found).__name__} in place of an object; {remedy}")
+    return found
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"key {twice!r:.80} stands there twice")
+    return found
+
+
+def _not_finite(text: str) -> Any:
+    raise ValueError(f"{text} is no number")
+
+
+def read_small_file(path: Path, remedy: str, largest: int) -> bytes:
+    """Return the bytes of a file that is expected to be small.
+
+    Raises
+    ------
+    CheckpointError
+        If it is absent, no file, unreadable, or larger than ``largest`` bytes.
+    """
+    try:
+        if not path.is_file():
+            raise CheckpointError(f"{path}: {'no file' if path.exists() else 'absent'}; {remedy}")
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}; {remedy}") from error
+    if len(content) > largest:
+        raise CheckpointError(f"{path}: more than {largest} bytes, which no such file has; {remedy}")
+    return content
 
 
 def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
@@ -119,19 +165,19 @@ def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
         If the file is absent, cut short, or holds anything but a flat mapping of names to tensors.
     """
     import torch
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         if path.suffix == ".safetensors":
             found: Any = load_file(path)
         else:
+            index = read_index(path, remedy)
             found = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}; {remedy}") from error
-    except SafetensorError as error:
-        raise CheckpointError(f"{path}: not readable as safetensors ({error}); {remedy}") from error
-    except Exception as error:  # noqa: BLE001  a mangled archive raises whatever it was mangled into
+    except Exception as error:
         said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise CheckpointError(
             f"{path}: holds something else than plain tensors, or is cut short ({said}); {remedy}"
@@ -141,7 +187,23 @@ def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
     for name, tensor in found.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             raise CheckpointError(f"{path}: {name!r:.80} is {type(tensor).__name__}, no tensor; {remedy}")
+        if _dtype(tensor) not in _PLAIN_TYPES:
+            raise CheckpointError(f"{path}: tensor {name!r:.80} is of {tensor.dtype}, no plain number; {remedy}")
+    if path.suffix != ".safetensors":
+        # Two readers of one archive must see the same; an archive made to show each another content is refused.
+        seen = {name: TensorEntry(tuple(tensor.shape), _dtype(tensor)) for name, tensor in found.items()}
+        if seen != index:
+            raise CheckpointError(f"{path}: its list of tensors is not what it holds; {remedy}")
     return dict(found)
+
+
+_PLAIN_TYPES = frozenset(
+    {"float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"}
+)
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def fill_strictly(
@@ -155,7 +217,8 @@ def fill_strictly(
 ) -> tuple[str, ...]:
     """Fill a module with tensors of the same names and shapes; all is checked before anything is written.
 
-    Floating-point tensors of another width are converted to the module's.
+    Floating-point tensors of another width are converted to the module's. A module on the device ``meta`` takes
+    tensors of its own only here, so that sizes that a configuration merely claims cost nothing.
 
     Parameters
     ----------
@@ -195,13 +258,21 @@ def fill_strictly(
                 continue
             raise CheckpointError(f"{where}: tensor {name!r} {tuple(place.shape)} is missing; {remedy}")
         tensor = tensors[name]
-        if tensor.shape != place.shape or tensor.is_floating_point() != place.is_floating_point():
+        same_kind = _dtype(tensor) in _PLAIN_TYPES and tensor.is_floating_point() == place.is_floating_point()
+        if tensor.shape != place.shape or not same_kind:
             raise CheckpointError(
                 f"{where}: tensor {name!r} is {tensor.dtype} {tuple(tensor.shape)} where the configuration asks for "
                 f"{place.dtype} {tuple(place.shape)}; {remedy}"
             )
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        converted = tensor.to(place.dtype)
+        # Looked at after the conversion: a number may be finite in the file and beyond what the module can hold.
+        if converted.is_floating_point() and not bool(torch.isfinite(converted).all()):
             raise CheckpointError(f"{where}: tensor {name!r} holds a number that is not finite; {remedy}")
-        chosen[name] = tensor.to(place.dtype)
-    module.load_state_dict(chosen, strict=False)
+        chosen[name] = converted
+    if any(place.is_meta for place in own.values()):
+        # Copies: what was read may lie in the mapped file, or share its storage with other tensors.
+        copies = {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in chosen.items()}
+        module.load_state_dict(copies, strict=False, assign=True)
+    else:
+        module.load_state_dict(chosen, strict=False)
     return tuple(skipped)
