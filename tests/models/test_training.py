@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from theodolite.data.pbmc import load_pbmc
 from theodolite.models.baselines import gene_mean_mse, masked_mse
 from theodolite.models.compact import load_checkpoint
-from theodolite.models.facts import model_folder
+from theodolite.models.registry import model_folder
 from theodolite.models.training import (
     TrainingError,
     TrainReport,

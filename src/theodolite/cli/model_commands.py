@@ -22,16 +22,17 @@ app.command("add")(add_model)
 
 @app.command("list")
 def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> None:
-    """List the packaged models, and those of plug-ins."""
+    """List the packaged models, those that were added, and those of plug-ins."""
     from rich.table import Table
 
     from theodolite.models.facts import available_models
     from theodolite.models.offered import offered_models
+    from theodolite.models.shelf import registered_models
     from theodolite.plugins import find_facts, load_installed, load_plugins
 
     load_plugins(plugin or ())
     load_installed("models")
-    known = [find_facts(name) for name in (*available_models(), *offered_models())]
+    known = [find_facts(name) for name in (*available_models(), *registered_models(), *offered_models())]
     if as_json:
         print_json(
             [
@@ -42,6 +43,8 @@ def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> Non
                     "n_layers": facts.n_layers,
                     "n_heads": facts.n_heads,
                     "width": facts.width,
+                    "expects": facts.expects,
+                    "verified": facts.verified,
                 }
                 for facts in known
             ]
@@ -50,10 +53,11 @@ def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> Non
     if not known:
         raise UserError("the package carries no model; train one with `theodolite models train compact --out DIR`")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("model", "genes", "layers", "heads", "width", "sha256"):
+    for column in ("model", "genes", "layers", "heads", "width", "verified", "sha256"):
         table.add_column(column, no_wrap=True)
     for facts in known:
-        sizes = (len(facts.genes), facts.n_layers, facts.n_heads, facts.width)
+        verified = "yes" if facts.verified else "no"
+        sizes = (len(facts.genes), facts.n_layers, facts.n_heads, facts.width, verified)
         table.add_row(facts.name, *map(str, sizes), facts.sha256[:16])
     results().print(table)
 

@@ -1,4 +1,4 @@
-"""Models by name or folder, and what a coordinator needs to know of one without loading it (and torch)."""
+"""What a coordinator needs to know of a model without loading it (and torch)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,9 @@ __all__ = [
     "checkpoint_sha256",
     "compact_facts",
     "is_compact",
-    "model_folder",
 ]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
-CONFIGURATIONS = ("config.json", "args.json")
-"""Files by which a folder is known to hold a model."""
 
 
 class ModelNotFoundError(FileNotFoundError):
@@ -39,23 +36,6 @@ class ModelNotFoundError(FileNotFoundError):
 def available_models() -> tuple[str, ...]:
     """Return the names of the checkpoints that the package carries."""
     return tuple(sorted(folder.name for folder in CHECKPOINTS.iterdir() if (folder / "config.json").is_file()))
-
-
-def model_folder(model: str) -> Path:
-    """Return the folder of a model given by packaged name or by path.
-
-    Raises
-    ------
-    ModelNotFoundError
-        Naming what exists.
-    """
-    for folder in (CHECKPOINTS / model, Path(model)):
-        if any((folder / name).is_file() for name in CONFIGURATIONS):
-            return folder
-    raise ModelNotFoundError(
-        f"no model {model!r}: neither a packaged checkpoint ({', '.join(available_models())}) "
-        f"nor a folder with {' or '.join(CONFIGURATIONS)} and its weights"
-    )
 
 
 class CheckpointError(ValueError):

@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from theodolite.models.facts import CheckpointError, ModelFacts, compact_facts, is_compact, model_folder
+from theodolite.models.facts import (
+    CHECKPOINTS,
+    CheckpointError,
+    ModelFacts,
+    ModelNotFoundError,
+    available_models,
+    compact_facts,
+    is_compact,
+)
 from theodolite.models.geneformer import facts as geneformer
+from theodolite.models.scgpt import facts as scgpt
+from theodolite.models.shelf import registered_models
 
 if TYPE_CHECKING:
     from theodolite.models.protocol import FoundationModel
 
-__all__ = ["FORMATS", "Format", "format_of", "load_model", "model_facts"]
+__all__ = ["FORMATS", "Format", "format_of", "load_model", "model_facts", "model_folder"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,12 @@ def _load_geneformer(folder: Path) -> FoundationModel:
     return load_geneformer(folder)
 
 
+def _load_scgpt(folder: Path) -> FoundationModel:
+    from theodolite.models.scgpt.model import load_scgpt
+
+    return load_scgpt(folder)
+
+
 FORMATS = (
     Format("compact", "config.json and model.safetensors", is_compact, compact_facts, _load_compact),
     Format(
@@ -62,7 +78,31 @@ FORMATS = (
         geneformer.geneformer_facts,
         _load_geneformer,
     ),
+    Format("scgpt", "args.json, vocab.json and best_model.pt", scgpt.recognises, scgpt.scgpt_facts, _load_scgpt),
 )
+
+CONFIGURATIONS = ("config.json", "args.json")
+"""Files by which a folder is known to hold a model."""
+
+
+def model_folder(model: str) -> Path:
+    """Return the folder of a model: packaged, added by name (``theodolite models add``), or given by path.
+
+    Raises
+    ------
+    ModelNotFoundError
+        Naming what exists.
+    """
+    added = registered_models()
+    places: list[Path] = [CHECKPOINTS / model, *((added[model],) if model in added else ()), Path(model)]
+    for folder in places:
+        if any((folder / name).is_file() for name in CONFIGURATIONS):
+            return folder
+    names = ", ".join((*available_models(), *added))
+    raise ModelNotFoundError(
+        f"no model {model!r}: neither packaged or added ({names}) nor a folder with {' or '.join(CONFIGURATIONS)} and "
+        "its weights; `theodolite models add` lists what can be added"
+    )
 
 
 def format_of(folder: Path) -> Format:
