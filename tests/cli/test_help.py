@@ -15,8 +15,8 @@ COMMANDS = [
     "demo", "init", "plan", "run", "status", "doctor", "ledger list", "ledger show", "ledger verify", "ledger rebuild",
     "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "ledger nodes",
     "ledger invalidate", "tools list", "tools describe", "tools check",
-    "tools new", "models list", "models add",
-    "models train compact", "approve", "propose", "stop",
+    "tools new", "models list", "models add", "models verify",
+    "models train compact", "models train geneformer-mini", "approve", "propose", "stop",
 ]  # fmt: skip
 
 
