@@ -22,7 +22,7 @@ from theodolite.models.facts import ModelFacts
 from theodolite.models.geneformer.sizes import Size
 from theodolite.models.geneformer.writing import write_dictionaries, write_random_checkpoint
 from theodolite.models.registry import model_facts
-from theodolite.models.verification import Check, write_verification
+from theodolite.models.verifying import Check, write_verification
 from theodolite.store import EntryKind, Ledger, verify
 
 WIDTH = 32

@@ -10,6 +10,7 @@ import typer
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
 from theodolite.cli.model_adding import add_model
+from theodolite.cli.model_verifying import verify_model
 from theodolite.cli.tool_commands import JsonOption, PluginOption
 
 __all__ = ["app", "train_app"]
@@ -18,6 +19,7 @@ app = typer.Typer(help="The models that can be surveyed.", no_args_is_help=True,
 train_app = typer.Typer(help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(train_app, name="train")
 app.command("add")(add_model)
+app.command("verify")(verify_model)
 
 
 @app.command("list")

@@ -12,7 +12,7 @@ from theodolite.models.facts import CheckpointError, ModelFacts
 from theodolite.models.geneformer.configuration import Configuration, read_configuration
 from theodolite.models.geneformer.dictionaries import GeneDictionary, read_dictionary
 from theodolite.models.geneformer.tokeniser import rank_value_tokens
-from theodolite.models.verification import is_verified
+from theodolite.models.verifying import is_verified
 
 __all__ = ["WEIGHTS", "facts_of", "geneformer_facts", "recognises", "weights_file"]
 

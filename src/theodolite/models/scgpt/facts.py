@@ -18,7 +18,7 @@ from theodolite.models.scgpt.settings import (
 )
 from theodolite.models.scgpt.tokeniser import tokenise
 from theodolite.models.torch_files import read_index
-from theodolite.models.verification import is_verified
+from theodolite.models.verifying import is_verified
 
 __all__ = ["READ_OUT", "folder_sha256", "recognises", "scgpt_facts"]
 
