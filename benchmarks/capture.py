@@ -1,6 +1,6 @@
 """What it costs to look inside a model: capture, attention sums and resumed passes against bare ones, in one run.
 
-Run ``python benchmarks/capture.py``. A network in the shape of Geneformer V1-10M with random weights reads cells of
+Run ``python benchmarks/capture.py``. Geneformer V1-10M with random weights reads cells of
 1,000 to 2,048 genes, one at a time, on one thread. Each way runs between two runs of what it is compared with, whose
 mean it is divided by; rounds take the ways in another order. Medians and quartiles of the ratios of wall time are
 printed, as a machine that others use too is noisy, and the median ratio of processor time, which does not count
@@ -27,10 +27,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from parts.bert import RandomBert, random_bert, rank_tokens
+from parts.rank_cells import random_geneformer, rank_tokens
 
 from theodolite.models.activations import attention_sums, gene_means, write_activations
 from theodolite.models.batches import batch_of
+from theodolite.models.geneformer.model import GeneformerModel
 from theodolite.models.running import Resumption, run
 from theodolite.models.sites import OUTPUT, residual
 from theodolite.models.tokens import Tokens
@@ -43,13 +44,13 @@ _SETTINGS = {
     "OPENBLAS_NUM_THREADS": "1",
 }
 """What the launcher of workers sets; the C library and thread pools read it as a process starts."""
-SEED, CELLS, ROUNDS, GENES = 1, 3, 7, 1_000
+SEED, CELLS, ROUNDS, GENES = 1, 4, 7, 1_000
 FEW, MANY = 4, 16
 LEAST_SAME_MEMORY = 1.02
 """Peak of many cells over that of few; the allocator's noise is about 1 %."""
 
 
-def chosen_genes(tokens: Tokens, model: RandomBert, n_genes: int) -> NDArray[np.integer]:
+def chosen_genes(tokens: Tokens, model: GeneformerModel, n_genes: int) -> NDArray[np.integer]:
     """Return the genes that most cells have."""
     return np.sort(np.argsort(-tokens.presence(len(model.genes)), kind="stable")[:n_genes])
 
@@ -76,7 +77,7 @@ class Way:
     target: float | None = None
 
 
-def ways(model: RandomBert, tokens: Tokens, genes: NDArray[np.integer], scratch: Path) -> dict[str, Way]:
+def ways(model: GeneformerModel, tokens: Tokens, genes: NDArray[np.integer], scratch: Path) -> dict[str, Way]:
     """Return what is timed, by name: trunks, captures and sums on all cells, resumed passes on the first."""
     batches = [batch_of(model, tokens, np.array([cell])) for cell in range(len(tokens))]
     first, last = batches[0], model.n_layers
@@ -145,7 +146,8 @@ def peak(what: str, cells: int) -> int:
 
 def measure_peak(what: str, cells: int) -> None:
     """Measure cells once and print the largest resident size of this process."""
-    model, tokens = random_bert(SEED), rank_tokens(MANY, SEED)
+    model = random_geneformer(SEED)
+    tokens = rank_tokens(model, MANY, SEED)
     genes = chosen_genes(tokens, model, GENES)
     # The longest cell first: the buffers of a batch are then the same for few cells and many.
     order = np.argsort(-tokens.lengths, kind="stable")
@@ -190,7 +192,8 @@ def main() -> None:
     if asked.peak:
         measure_peak(asked.peak, asked.cells)
         return
-    model, tokens = random_bert(SEED), rank_tokens(asked.cells, SEED)
+    model = random_geneformer(SEED)
+    tokens = rank_tokens(model, asked.cells, SEED)
     genes = chosen_genes(tokens, model, asked.genes)
     print(
         f"{asked.cells} cells of {tokens.lengths.min():,} to {tokens.lengths.max():,} tokens, "
