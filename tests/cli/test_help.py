@@ -16,7 +16,7 @@ COMMANDS = [
     "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "ledger nodes",
     "ledger invalidate", "tools list", "tools describe", "tools check",
     "tools new", "models list", "models add",
-    "models train compact", "approve", "propose", "stop",
+    "models train compact", "models train geneformer-mini", "approve", "propose", "stop",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``models``: what the package carries, and the training of the compact model."""
+"""``models``: what the package carries, and the training of the project's own models."""
 
 from __future__ import annotations
 
@@ -125,4 +125,80 @@ def train_compact_model(
         restart=restart,
         settings={name: value for name, value in settings.items() if value is not None},
         shape={name: value for name, value in shape.items() if value is not None},
+    )
+
+
+@train_app.command("geneformer-mini")
+def train_small_geneformer(
+    cells: Annotated[str, typer.Option(help="An .h5ad file of human cells with raw counts and Ensembl ids.")],
+    batch: Annotated[str, typer.Option(help="Column of obs with plates or donors; one of them is held out.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the checkpoint; its name is the model's name.")],
+    layer: Annotated[str, typer.Option(help="Where the file keeps its counts: X, raw, or a layer.")] = "X",
+    gene_column: Annotated[
+        str | None, typer.Option(help="Column of var with gene names; its index if left out.")
+    ] = None,
+    dictionaries: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the dictionaries of Geneformer; else all genes with an Ensembl id are known."),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Start anew where DIR holds a run that can go on.")
+    ] = False,
+    held_out: Annotated[str | None, typer.Option(help="Plate or donor never trained on; the last by name.")] = None,
+    genes: Annotated[int | None, typer.Option(help="Genes of the vocabulary: those in most training cells.")] = None,
+    context: Annotated[int | None, typer.Option(help="Tokens of a cell at most, two special ones included.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
+    cells_per_step: Annotated[int | None, typer.Option(help="Cells drawn at each step.")] = None,
+    mask_share: Annotated[float | None, typer.Option(help="Share of a cell's genes that is hidden.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak rate of AdamW.")] = None,
+    warmup: Annotated[int | None, typer.Option(help="Steps up to the peak rate.")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Decoupled decay of matrices.")] = None,
+    evaluation_masks: Annotated[int | None, typer.Option(help="Fixed masks drawn for each held-out cell.")] = None,
+    eval_every: Annotated[int | None, typer.Option(help="Steps between held-out scores.")] = None,
+    save_every: Annotated[int | None, typer.Option(help="Steps between writes of the state.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, masks and every step.")] = None,
+    threads: Annotated[int | None, typer.Option(help="torch threads; they may change the last bits.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Transformer blocks.")] = None,
+    width: Annotated[int | None, typer.Option(help="Width of the residual stream.")] = None,
+    heads: Annotated[int | None, typer.Option(help="Attention heads a block.")] = None,
+    feedforward: Annotated[int | None, typer.Option(help="Hidden width of the feed-forward layers.")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Share dropped from attention and residual updates.")] = None,
+) -> None:
+    """Train a small model in the format of Geneformer on cells at hand; the same command continues a broken run.
+
+    It is no Geneformer: it has seen these cells alone. Prints how well it names hidden genes of the held-out plate,
+    beside the frequencies of genes, of genes by rank, and itself with its context spoiled.
+    """
+    from theodolite.cli.training_geneformer import train
+
+    settings = {
+        "held_out": held_out,
+        "genes": genes,
+        "context": context,
+        "steps": steps,
+        "cells_per_step": cells_per_step,
+        "mask_share": mask_share,
+        "learning_rate": learning_rate,
+        "warmup": warmup,
+        "weight_decay": weight_decay,
+        "evaluation_masks": evaluation_masks,
+        "eval_every": eval_every,
+        "save_every": save_every,
+        "seed": seed,
+        "threads": threads,
+        "layers": layers,
+        "width": width,
+        "heads": heads,
+        "feedforward": feedforward,
+        "dropout": dropout,
+    }
+    train(
+        out=out,
+        cells=cells,
+        layer=layer,
+        gene_column=gene_column,
+        batch=batch,
+        dictionaries=dictionaries,
+        restart=restart,
+        settings={name: value for name, value in settings.items() if value is not None},
     )

@@ -36,6 +36,7 @@ __all__ = [
     "TrainingError",
     "hold_out",
     "predict_masked",
+    "torch_threads",
     "train_command",
     "train_compact",
 ]
@@ -172,7 +173,7 @@ def train_compact(
     config = CompactConfig(genes=tuple(genes), **config_options)
     cells = hold_out(values, settings)
     out.mkdir(parents=True, exist_ok=True)
-    with _torch_threads(settings.threads):
+    with torch_threads(settings.threads):
         run = _Run(config, settings, cells, _fingerprint(values, config, settings), out)
         if resume:
             run.restore()
@@ -204,7 +205,8 @@ def _fingerprint(values: npt.NDArray[np.float32], config: CompactConfig, setting
 
 
 @contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
+def torch_threads(threads: int) -> Iterator[None]:
+    """Compute with so many threads; afterwards torch has as many as before."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

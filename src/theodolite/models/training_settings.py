@@ -5,9 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["TrainSettings", "TrainingError"]
+__all__ = ["TrainSettings", "TrainingError", "cosine_rate"]
 
 FINAL_RATE_SHARE = 0.02
+
+
+def cosine_rate(step: int, steps: int, peak: float, warmup: int) -> float:
+    """Return a learning rate that rises linearly over ``warmup`` steps, then falls as a cosine to 2 % of its peak."""
+    warm = min(1.0, (step + 1) / warmup) if warmup else 1.0
+    cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+    return peak * warm * (FINAL_RATE_SHARE + (1 - FINAL_RATE_SHARE) * cosine)
 
 
 class TrainingError(ValueError):
@@ -73,6 +80,4 @@ class TrainSettings:
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step counted from zero."""
-        warm = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
-        cosine = 0.5 * (1 + math.cos(math.pi * step / self.steps))
-        return self.learning_rate * warm * (FINAL_RATE_SHARE + (1 - FINAL_RATE_SHARE) * cosine)
+        return cosine_rate(step, self.steps, self.learning_rate, self.warmup)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from theodolite.models.facts import CheckpointError
 
-__all__ = ["Configuration", "read_configuration"]
+__all__ = ["Configuration", "configuration_of", "read_configuration"]
 
 REMEDY = "take config.json as published with the model, beside its model.safetensors"
 
@@ -72,6 +72,17 @@ def read_configuration(folder: Path) -> Configuration:
         raise CheckpointError(f"{path}: no JSON ({error}); {REMEDY}") from error
     if not isinstance(document, dict):
         _refuse(path, f"{type(document).__name__} in place of an object")
+    return configuration_of(document, path)
+
+
+def configuration_of(document: dict[str, Any], path: Path) -> Configuration:
+    """Return the configuration that the content of a ``config.json`` describes; ``path`` is for messages.
+
+    Raises
+    ------
+    CheckpointError
+        As :func:`read_configuration`.
+    """
     if "model_type" not in document:
         _refuse(path, "model_type is absent; that of Geneformer is 'bert'")
     for name, value in _FIXED.items():

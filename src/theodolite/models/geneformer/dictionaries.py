@@ -161,7 +161,7 @@ def _whole(files: dict[str, Path]) -> dict[str, Path]:
     return files
 
 
-def read_dictionary(folder: Path, vocabulary_size: int | None = None) -> GeneDictionary:
+def read_dictionary(folder: Path, vocabulary_size: int | None = None, *, keep: bool = True) -> GeneDictionary:
     """Read the dictionaries of a checkpoint, from the JSON beside it where that is in order.
 
     Parameters
@@ -170,6 +170,8 @@ def read_dictionary(folder: Path, vocabulary_size: int | None = None) -> GeneDic
         Of the checkpoint. The JSON is written here; where that is not possible the pickles are read every time.
     vocabulary_size
         Tokens of the model; chooses between the files of several corpora.
+    keep
+        Whether the JSON is written.
 
     Raises
     ------
@@ -183,6 +185,12 @@ def read_dictionary(folder: Path, vocabulary_size: int | None = None) -> GeneDic
     if kept is not None:
         return kept
     made = _from_pickles(files, sha256)
+    if keep:
+        _write_cache(cache, made)
+    return made
+
+
+def _write_cache(path: Path, made: GeneDictionary) -> None:
     content = {
         "ensembl": made.ensembl,
         "names": made.names,
@@ -192,12 +200,11 @@ def read_dictionary(folder: Path, vocabulary_size: int | None = None) -> GeneDic
         "specials": asdict(made.specials),
     }
     body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    head = {"format": _CACHE_FORMAT, "pickles_sha256": sha256, "content_sha256": sha256_bytes(body.encode())}
+    head = {"format": _CACHE_FORMAT, "pickles_sha256": made.sha256, "content_sha256": sha256_bytes(body.encode())}
     try:
-        write_atomically(cache, f"{json.dumps(head)}\n{body}\n".encode())
+        write_atomically(path, f"{json.dumps(head)}\n{body}\n".encode())
     except OSError:  # a read-only folder of models is a good place for models
         pass
-    return made
 
 
 def _sha256_of(files: Mapping[str, Path]) -> str:

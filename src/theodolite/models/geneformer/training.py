@@ -1,0 +1,289 @@
+"""Training of a small model in the format of Geneformer on cells at hand, and its test on a plate unseen.
+
+Some genes of a cell are replaced by ``<mask>`` and predicted from the others and from their ranks. Every masked gene
+becomes ``<mask>``: the variant that leaves a tenth as it is and swaps another tenth is not used. Every step draws
+cells, masks and dropout from a seed of its own, derived from the run's seed and the step number, so that an
+interrupted run ends where an unbroken one does. The last weights are kept: the held-out plate chooses nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from theodolite.canonical import digest
+from theodolite.data import CellSet
+from theodolite.files import write_atomically
+from theodolite.models.geneformer.checkpoint import new_network, save_network
+from theodolite.models.geneformer.configuration import configuration_of
+from theodolite.models.geneformer.dictionaries import GeneDictionary
+from theodolite.models.geneformer.evaluation import Evaluation, evaluate, mask_cells, score_model
+from theodolite.models.geneformer.mini import Plates, dictionary_of_cells, hold_out_plate, write_vocabulary
+from theodolite.models.geneformer.model import GeneformerModel
+from theodolite.models.geneformer.rivals import unigram
+from theodolite.models.geneformer.tokeniser import rank_value_tokens
+from theodolite.models.geneformer.training_settings import MiniSettings
+from theodolite.models.tokens import Tokens
+from theodolite.models.training import torch_threads
+from theodolite.models.training_settings import TrainingError
+
+__all__ = ["REPORT_FILE", "STATE_FILE", "MiniReport", "train_mini"]
+
+STATE_FILE = "training_state.pt"
+LOG_FILE = "train_log.jsonl"
+REPORT_FILE = "training.json"
+COMMAND_FILE = "command.txt"
+CORPUS = "mini"
+
+CLIP_NORM = 1.0
+
+Progress = Callable[[int, int, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class MiniReport:
+    """Outcome of a run.
+
+    Attributes
+    ----------
+    steps
+        Optimiser steps.
+    held_out
+        The plate that was never trained on.
+    n_training_cells
+        Cells of the other plates.
+    evaluation
+        On the held-out plate, beside the rivals.
+    """
+
+    steps: int
+    held_out: str
+    n_training_cells: int
+    evaluation: Evaluation
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def train_mini(
+    cells: CellSet,
+    settings: MiniSettings,
+    out: Path,
+    *,
+    known: GeneDictionary | None = None,
+    resume: bool,
+    progress: Progress | None = None,
+    command: str | None = None,
+) -> MiniReport:
+    """Train a model and write its checkpoint in the published format into ``out``, with dictionaries, log and state.
+
+    Parameters
+    ----------
+    cells
+        Human cells with raw counts, and with plates or donors.
+    settings
+        How to train.
+    out
+        Folder of the checkpoint; its name is the model's name. An interrupted run leaves its state here.
+    known
+        Genes that the vocabulary may be chosen from; those of the cells with an Ensembl id where not given.
+    resume
+        Continue from the state in ``out`` where there is one; otherwise start anew and replace it.
+    progress
+        Called with the steps done, all steps and the latest numbers after every step.
+    command
+        Written to ``command.txt``.
+
+    Raises
+    ------
+    TrainingError
+        If cells or settings cannot be used, or the state in ``out`` belongs to other ones.
+    CellDataError
+        If the cells are not human, or some express no gene of the vocabulary.
+    """
+    plates = hold_out_plate(cells, settings.held_out)
+    dictionary = write_vocabulary(out, CORPUS, plates.training, known or dictionary_of_cells(cells), settings.genes)
+    size = settings.size(out.name, settings.genes)
+    document = size.configuration() | {
+        "hidden_dropout_prob": settings.dropout,
+        "attention_probs_dropout_prob": settings.dropout,
+    }
+    with torch_threads(settings.threads):
+        run = _Run(plates, dictionary, document, settings, out)
+        if resume:
+            run.restore()
+        run.advance(progress)
+        return run.finish(command)
+
+
+class _Run:
+    """One training run: network, optimiser, step and log."""
+
+    def __init__(
+        self,
+        plates: Plates,
+        dictionary: GeneDictionary,
+        document: dict[str, Any],
+        settings: MiniSettings,
+        out: Path,
+    ) -> None:
+        self.plates, self.dictionary, self.settings, self.out = plates, dictionary, settings, out
+        self.document = document
+        self.step = 0
+        self.history: list[dict[str, float]] = []
+        self.losses: list[float] = []
+        schedule = {key: value for key, value in asdict(settings).items() if key != "save_every"}
+        self.fingerprint = digest([schedule, dictionary.sha256, plates.training.sha256, plates.held_out.sha256])
+        self.tokens, self.test = (
+            rank_value_tokens(part, dictionary, settings.context, threads=settings.threads)
+            for part in (plates.training, plates.held_out)
+        )
+        self.ids, self.genes = _padded(self.tokens)
+        shape = configuration_of(document, out / "config.json")
+        self.model = GeneformerModel(out.name, "", shape, dictionary, new_network(shape, settings.seed))
+        self.network = self.model.network
+        frequent = unigram(self.tokens, len(dictionary.ensembl)).log_p
+        with torch.no_grad():
+            # Begun at the frequencies of genes, no step is spent on learning them; special tokens are never predicted.
+            self.network.cls.predictions.bias.fill_(float(frequent.min()))
+            self.network.cls.predictions.bias[dictionary.token_ids] = torch.from_numpy(frequent).float()
+        self.masked = mask_cells(
+            self.test, self.model.mask_id, settings.mask_share, settings.evaluation_masks, settings.seed
+        )
+        parameters = list(self.network.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99))
+
+    def restore(self) -> None:
+        """Continue from the saved state, if there is one."""
+        path = self.out / STATE_FILE
+        if not path.exists():
+            return
+        remedy = "train without resuming, or into another folder"
+        try:
+            state = torch.load(path, weights_only=True)
+            fingerprint = state["fingerprint"]
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+            raise TrainingError(f"{path}: not a training state ({type(error).__name__}); {remedy}") from error
+        if fingerprint != self.fingerprint:
+            raise TrainingError(f"{path}: saved under other settings, genes or cells; {remedy}")
+        self.network.load_state_dict(state["weights"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.history, self.losses = state["step"], state["history"], state["losses"]
+
+    def save(self) -> None:
+        """Write the state and the log, each atomically."""
+        state = {
+            "fingerprint": self.fingerprint,
+            "step": self.step,
+            "weights": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "history": self.history,
+            "losses": self.losses,
+        }
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_atomically(self.out / STATE_FILE, content.getvalue())
+        write_atomically(self.out / LOG_FILE, "".join(json.dumps(row) + "\n" for row in self.history).encode())
+
+    def advance(self, progress: Progress | None) -> None:
+        """Run the steps that are left, scoring and saving on the way."""
+        settings = self.settings
+        while self.step < settings.steps:
+            self.losses.append(self.take_step())
+            self.step += 1
+            latest: dict[str, Any] = {"loss": self.losses[-1]}
+            if self.step % settings.eval_every == 0 or self.step == settings.steps:
+                self.network.train(False)
+                scores = score_model(self.model, self.masked)
+                asked = scores.asked.sum()
+                self.history.append(
+                    {
+                        "step": self.step,
+                        "learning_rate": settings.rate(self.step - 1),
+                        "mean_loss": float(np.mean(self.losses)),
+                        "held_out_nats": float(scores.log_loss.sum() / asked),
+                        "held_out_accuracy": float(scores.correct.sum() / asked),
+                    }
+                )
+                latest |= self.history[-1]
+                self.losses = []
+            if self.step % settings.save_every == 0 or self.step == settings.steps:
+                self.save()
+            if progress is not None:
+                progress(self.step, settings.steps, latest)
+
+    def take_step(self) -> float:
+        """Take one optimiser step and return its loss in nats a masked gene."""
+        with torch.random.fork_rng(devices=[]):
+            seed = np.random.SeedSequence([self.settings.seed, 2, self.step]).generate_state(1, np.uint64)[0]
+            torch.manual_seed(int(seed >> np.uint64(1)))
+            loss = self.loss()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.settings.rate(self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
+        self.optimiser.step()
+        return float(loss.detach())
+
+    def loss(self) -> Tensor:
+        """Return the loss of freshly drawn cells and masks."""
+        chosen = torch.randint(len(self.ids), (self.settings.cells_per_step,))
+        ids, is_gene = self.ids[chosen], self.genes[chosen] >= 0
+        longest = int((ids != self.model.pad_id).sum(dim=1).max())
+        ids, is_gene = ids[:, :longest], is_gene[:, :longest]
+        drawn = torch.rand(ids.shape).masked_fill(~is_gene, 2.0)
+        hidden = drawn < self.settings.mask_share
+        # A cell of few genes may have none drawn; it then hides one.
+        hidden[torch.arange(len(ids)), drawn.argmin(dim=1)] = True
+        present = ids != self.model.pad_id
+        self.network.train(True)
+        read = ids.masked_fill(hidden, self.model.mask_id)
+        attended = None if bool(present.all()) else present.long()
+        states = self.network.bert(read, attention_mask=attended).last_hidden_state
+        logits = self.network.cls(states[hidden])
+        lost: Tensor = torch.nn.functional.cross_entropy(logits, ids[hidden])
+        return lost
+
+    def finish(self, command: str | None) -> MiniReport:
+        """Score the rivals, then write the checkpoint, the report and the command."""
+        settings = self.settings
+        self.network.train(False)
+        evaluation = evaluate(
+            self.model,
+            self.tokens,
+            self.test,
+            mask_share=settings.mask_share,
+            repeats=settings.evaluation_masks,
+            seed=settings.seed,
+        )
+        report = MiniReport(self.step, self.plates.name, len(self.plates.training.cells), evaluation)
+        save_network(self.out / "model.safetensors", self.network)
+        written = {"settings": asdict(settings), "report": report.to_dict(), "fingerprint": self.fingerprint}
+        write_atomically(self.out / REPORT_FILE, (json.dumps(written, indent=1) + "\n").encode())
+        if command is not None:
+            write_atomically(self.out / COMMAND_FILE, (command + "\n").encode())
+        # Last, for a folder with a configuration counts as a checkpoint.
+        write_atomically(self.out / "config.json", (json.dumps(self.document, indent=2) + "\n").encode())
+        return report
+
+
+def _padded(tokens: Tokens) -> tuple[Tensor, Tensor]:
+    within = np.arange(int(tokens.lengths.max())) < tokens.lengths[:, None]
+    ids, genes = np.zeros(within.shape, dtype=np.int64), np.full(within.shape, -1, dtype=np.int64)
+    ids[within], genes[within] = tokens.ids, tokens.genes
+    return torch.from_numpy(ids), torch.from_numpy(genes)
