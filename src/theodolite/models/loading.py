@@ -179,9 +179,8 @@ def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
         raise CheckpointError(f"{path}: {error.strerror or error}; {remedy}") from error
     except Exception as error:
         said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise CheckpointError(
-            f"{path}: holds something else than plain tensors, or is cut short ({said}); {remedy}"
-        ) from error
+        kind = "safetensors" if path.suffix == ".safetensors" else "plain tensors"
+        raise CheckpointError(f"{path}: not readable as {kind} ({said}); {remedy}") from error
     if not isinstance(found, dict) or not found:
         raise CheckpointError(f"{path}: {type(found).__name__} in place of named tensors; {remedy}")
     for name, tensor in found.items():

@@ -11,7 +11,7 @@ from transformers import BertConfig, BertForMaskedLM
 from transformers.initialization import no_init_weights
 
 from theodolite.models.facts import CheckpointError
-from theodolite.models.geneformer.configuration import Configuration, read_configuration
+from theodolite.models.geneformer.configuration import RATES, SIZES, Configuration, read_configuration
 from theodolite.models.geneformer.facts import WEIGHTS, weights_file
 from theodolite.models.loading import fill_strictly, read_tensors
 
@@ -56,6 +56,7 @@ def load_network(folder: Path) -> tuple[BertForMaskedLM, tuple[str, ...]]:
     path = weights_file(folder)
     tensors = read_tensors(path, REMEDY)
     _check_tied(path, tensors)
+    _check_sizes(path, configuration, tensors)
     with no_init_weights():
         network = BertForMaskedLM(_bert(configuration))
     network.tie_weights()
@@ -77,7 +78,35 @@ def save_network(path: Path, network: BertForMaskedLM) -> None:
 
 
 def _bert(configuration: Configuration) -> BertConfig:
-    return BertConfig.from_dict({**configuration.document, "tie_word_embeddings": True})
+    # Fields that were checked, and no others: a configuration may hold whatever transformers would act on.
+    given = configuration.document
+    return BertConfig(
+        **{name: given[name] for name in SIZES if name in given},
+        **{name: float(given[name]) for name in RATES if name in given},
+        hidden_act=given["hidden_act"],
+        pad_token_id=0,
+        tie_word_embeddings=True,
+    )
+
+
+def _check_sizes(path: Path, configuration: Configuration, tensors: Mapping[str, Tensor]) -> None:
+    """Compare what decides how much memory is needed, before any is taken."""
+    given, width = configuration.document, configuration.width
+    expected = {
+        "bert.embeddings.word_embeddings.weight": (configuration.vocabulary, width),
+        "bert.embeddings.position_embeddings.weight": (configuration.context, width),
+        "bert.embeddings.token_type_embeddings.weight": (given["type_vocab_size"], width),
+        "bert.encoder.layer.0.intermediate.dense.weight": (configuration.feedforward, width),
+        f"bert.encoder.layer.{configuration.layers - 1}.output.dense.weight": (width, configuration.feedforward),
+    }
+    for name, shape in expected.items():
+        if name not in tensors:
+            raise CheckpointError(f"{path}: tensor {name!r} {shape} is missing; {REMEDY}")
+        if tuple(tensors[name].shape) != shape:
+            raise CheckpointError(
+                f"{path}: tensor {name!r} is {tensors[name].dtype} {tuple(tensors[name].shape)} where the "
+                f"configuration asks for {tensors[name].dtype} {shape}; {REMEDY}"
+            )
 
 
 def _check_tied(path: Path, tensors: Mapping[str, Tensor]) -> None:

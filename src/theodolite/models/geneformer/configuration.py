@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from theodolite.models.facts import CheckpointError
+from theodolite.models.loading import read_json_object
 
 __all__ = ["Configuration", "configuration_of", "read_configuration"]
 
 REMEDY = "take config.json as published with the model, beside its model.safetensors"
 
-_NUMBERS = (
+SIZES = (
     "hidden_size",
     "intermediate_size",
     "max_position_embeddings",
@@ -32,6 +32,18 @@ _FIXED: dict[str, Any] = {
     "tie_word_embeddings": True,
     "chunk_size_feed_forward": 0,
 }
+
+
+_LARGEST = 2**20
+ACTIVATIONS = ("relu", "gelu", "gelu_new", "silu", "tanh")
+"""Activations of the MLP that are computed here."""
+RATES = {
+    "attention_probs_dropout_prob": 1.0,
+    "hidden_dropout_prob": 1.0,
+    "initializer_range": 10.0,
+    "layer_norm_eps": 1.0,
+}
+"""Fields with a number that some checkpoints leave out, and the largest that makes sense."""
 
 
 @dataclass(frozen=True)
@@ -64,15 +76,7 @@ def read_configuration(folder: Path) -> Configuration:
         If it is absent, unreadable, or not of a BERT that is computed here; names field and value.
     """
     path = folder / "config.json"
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or error}; {REMEDY}") from error
-    except ValueError as error:
-        raise CheckpointError(f"{path}: no JSON ({error}); {REMEDY}") from error
-    if not isinstance(document, dict):
-        _refuse(path, f"{type(document).__name__} in place of an object")
-    return configuration_of(document, path)
+    return configuration_of(read_json_object(path, REMEDY), path)
 
 
 def configuration_of(document: dict[str, Any], path: Path) -> Configuration:
@@ -87,18 +91,23 @@ def configuration_of(document: dict[str, Any], path: Path) -> Configuration:
         _refuse(path, "model_type is absent; that of Geneformer is 'bert'")
     for name, value in _FIXED.items():
         if document.get(name, value) != value:
-            _refuse(path, f"{name} is {document[name]!r}; that of Geneformer is {value!r}")
-    for name in _NUMBERS:
-        if type(document.get(name)) is not int or document[name] < 1:
-            _refuse(path, f"{name} is {document.get(name)!r}; it is a positive integer")
+            _refuse(path, f"{name} is {document[name]!r:.60}; that of Geneformer is {value!r}")
+    for name in SIZES:
+        if type(document.get(name)) is not int or not 1 <= document[name] <= _LARGEST:
+            _refuse(path, f"{name} is {document.get(name)!r:.60}; it is a positive integer, {_LARGEST} at most")
     if document["hidden_size"] % document["num_attention_heads"]:
         _refuse(
             path,
             f"hidden_size {document['hidden_size']} is no multiple of num_attention_heads "
             f"{document['num_attention_heads']}",
         )
-    if not isinstance(document.get("hidden_act"), str):
-        _refuse(path, f"hidden_act is {document.get('hidden_act')!r}; it names an activation, 'relu' in Geneformer")
+    if document.get("hidden_act") not in ACTIVATIONS:
+        said = ", ".join(ACTIVATIONS)
+        _refuse(path, f"hidden_act is {document.get('hidden_act')!r:.60}; 'relu' in Geneformer, and one of {said}")
+    for name, most in RATES.items():
+        given = document.get(name, most / 2)
+        if not isinstance(given, (int, float)) or isinstance(given, bool) or not 0 <= given <= most:
+            _refuse(path, f"{name} is {given!r:.60}; it is a number from 0 to {most}")
     return Configuration(
         layers=document["num_hidden_layers"],
         width=document["hidden_size"],

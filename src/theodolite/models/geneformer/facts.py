@@ -24,7 +24,7 @@ def recognises(folder: Path) -> bool:
     """Return whether a folder is a checkpoint of this kind: its ``config.json`` is that of a BERT."""
     try:
         document = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(document, dict) and document.get("model_type") == "bert"
 
