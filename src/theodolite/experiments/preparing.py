@@ -61,7 +61,7 @@ def prepare(
     """
     model = find_facts(spec.place(spec.model))
     if cells is None:
-        cells = load_cells(spec.cells, spec.place(spec.cells.source))
+        cells = load_cells(spec.placed_cells)
     missing = sorted(set(model.genes) - set(cells.genes))
     if missing:
         raise CampaignError(
