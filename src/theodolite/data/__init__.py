@@ -10,6 +10,14 @@ from theodolite.data.loading import ReadCells, load_cells, open_cells, read_cell
 from theodolite.data.offered import OfferError, offer_references, offered_references, references_called
 from theodolite.data.pbmc import load_pbmc
 from theodolite.data.permutations import PermutedReferences, permute_gene_names
+from theodolite.data.perturbations import (
+    EffectTable,
+    EffectTableError,
+    PerturbedCells,
+    effect_references,
+    perturbed_cells,
+    read_effects,
+)
 from theodolite.data.references import Reference, ReferenceTableError, load_programs, member_pairs, read_programs
 from theodolite.data.regulons import RegulonTable, read_collectri, read_tf_classes, read_trrust, regulon_references
 from theodolite.data.splits import (
@@ -70,4 +78,10 @@ __all__ = [
     "regulon_references",
     "testability",
     "validate_counts",
+    "EffectTable",
+    "EffectTableError",
+    "PerturbedCells",
+    "effect_references",
+    "perturbed_cells",
+    "read_effects",
 ]

@@ -189,14 +189,15 @@ def _result(
     ensembl = tuple(min((ids[place] for place in columns if ids[place]), default="") for columns in columns_of)
     known = sum(map(bool, ensembl))
     by_index = origin[1] or ("aliases" if known else "")
-    renamed = [(stored[place], names[place]) for place in range(len(names)) if stored[place] != names[place]]
-    changed = {place for place in range(len(names)) if stored[place] != names[place]} | set(dropped)
+    changed = [place for place in range(len(names)) if place not in dropped and stored[place] != names[place]]
+    renamed = [(stored[place], names[place]) for place in changed]
     summed = [
         (gene, tuple(stored[place] or ids[place] for place in columns))
         for gene, columns in zip(genes, columns_of, strict=True)
         if len(columns) > 1
     ]
-    alone = sum(len(columns) == 1 and columns[0] not in changed for columns in columns_of)
+    other_names = set(changed)
+    alone = sum(len(columns) == 1 and columns[0] not in other_names for columns in columns_of)
     report = GeneReport(
         columns=len(names),
         genes=len(genes),

@@ -13,7 +13,7 @@ from theodolite.data.cells import CellSet
 from theodolite.data.counts import CellDataError, CellErrorCode, named_columns, validate_names, whole_counts
 from theodolite.data.gene_names import GeneReport, name_genes
 from theodolite.data.hdf5 import Probe, opened
-from theodolite.data.species import SpeciesEvidence, check_orientation, check_species, species_evidence
+from theodolite.data.species import SpeciesEvidence, check_orientation, check_species, likely_species, species_evidence
 from theodolite.data.stored import StoredCells, choose_matrix, wrong_guess
 from theodolite.data.tenx import expression_only
 
@@ -106,7 +106,7 @@ def read_cells(
     *,
     layer: str = "X",
     labels: Sequence[str] = (),
-    species: str,
+    species: str | None,
     gene_column: str | None = None,
     ensembl_column: str | None = None,
     aliases: str | Path | None = None,
@@ -131,7 +131,7 @@ def read_cells(
     labels
         Columns of cells to keep as labels; those of roles are kept too.
     species
-        Such as ``human``; checked against the names of genes.
+        Such as ``human``; checked against the names of genes. None to take what they say, ``unknown`` if nothing.
     gene_column, ensembl_column
         Columns of genes with their names and Ensembl ids; see :func:`name_genes`.
     aliases
@@ -158,6 +158,7 @@ def read_cells(
     cells = [str(cell) for cell in stored.obs.index]
     check_orientation(names.genes, cells)
     evidence = species_evidence(names.genes, names.ensembl)
+    species = species or likely_species(evidence)
     checked = check_species(species, evidence)
     roles = {"donor": donor, "batch": batch, "cell_type": cell_type, "condition": condition}
     roles |= {"perturbation": perturbation}

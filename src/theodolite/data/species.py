@@ -14,7 +14,14 @@ from theodolite.data.aliases import ensembl_id
 from theodolite.data.counts import CellDataError, CellErrorCode
 from theodolite.data.families import load_families
 
-__all__ = ["SpeciesEvidence", "check_orientation", "check_species", "known_species", "species_evidence"]
+__all__ = [
+    "SpeciesEvidence",
+    "check_orientation",
+    "check_species",
+    "known_species",
+    "likely_species",
+    "species_evidence",
+]
 
 Style = Literal["CAPITALS", "Title", "lower"]
 
@@ -134,11 +141,20 @@ def check_species(declared: str, evidence: SpeciesEvidence) -> str:
     style = _OTHER_STYLES.get(plain, "CAPITALS")
     written = sum(evidence.by_style.values())
     if not total and written >= _FEW and evidence.by_style.get(style, 0) < (1 - _NEARLY_ALL) * written:
-        likely = {"CAPITALS": "human", "Title": "mouse", "lower": "zebrafish"}[next(iter(evidence.by_style))]
-        raise _wrong(declared, next(iter(evidence.by_mark), likely), evidence)
+        raise _wrong(declared, likely_species(evidence), evidence)
     if not total and written < _FEW:
         return f"{declared!r} is taken on trust: there are too few Ensembl ids and well-known symbols to check it"
-    return f"nothing speaks against {declared!r}"
+    return f"names and ids of the genes agree with {declared!r}"
+
+
+def likely_species(evidence: SpeciesEvidence) -> str:
+    """Return the species that the evidence speaks for, ``unknown`` where there is too little."""
+    if sum(evidence.by_prefix.values()) >= _FEW:
+        return next(iter(evidence.by_prefix))
+    if sum(evidence.by_style.values()) < _FEW:
+        return "unknown"
+    of_style = {"CAPITALS": "human", "Title": "mouse", "lower": "zebrafish"}[next(iter(evidence.by_style))]
+    return next(iter(evidence.by_mark), of_style)
 
 
 def _wrong(declared: str, likely: str, evidence: SpeciesEvidence) -> CellDataError:
