@@ -33,9 +33,7 @@ def describe(
     condition: Annotated[str | None, typer.Option(help="Column with conditions.")] = None,
     perturbation: Annotated[str | None, typer.Option(help="Column with perturbed genes; needs --control.")] = None,
     control: Annotated[str | None, typer.Option(help="Value of that column of unperturbed cells.")] = None,
-    families: Annotated[
-        Path | None, typer.Option(help="Table of gene families; the packaged one if not given.")
-    ] = None,
+    families: Annotated[Path | None, typer.Option(help="Table of gene families; the packaged if not given.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the split that is shown.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
@@ -192,8 +190,9 @@ def _column(column: Mapping[str, Any]) -> str:
 
 def _split_lines(split: Mapping[str, Any]) -> Iterable[str]:
     kind = split["unit_of_cells"]
+    several = {"batch": "batches"}.get(kind, f"{kind}s")
     advice = "" if kind == "donor" else "; donors would be better, if there are any"
-    yield f"units of cells: {split['units_of_cells']:,} {kind}s{advice}"
+    yield f"units of cells: {split['units_of_cells']:,} {several}{advice}"
     yield (
         f"units of genes: {split['families']:,} families (table {split['family_table']}), which hold "
         f"{split['genes_with_family']:,} genes; genes without a family take no part in tests"
@@ -201,7 +200,9 @@ def _split_lines(split: Mapping[str, Any]) -> Iterable[str]:
     if not split["splits"]:
         yield f"no split can be made: {split['no_more_blocks']}"
     for item in split["splits"]:
-        parts = [f"{name} {part['genes']:,} genes / {part['units']:,} {kind}s" for name, part in item["parts"].items()]
+        parts = [
+            f"{name} {part['genes']:,} genes / {part['units']:,} {several}" for name, part in item["parts"].items()
+        ]
         yield f"{item['blocks']} block{'s' if item['blocks'] > 1 else ''}, seed {split['seed']}: {'; '.join(parts)}"
     empty = [item["blocks"] for item in split["splits"] if not all(part["units"] for part in item["parts"].values())]
     if empty:
