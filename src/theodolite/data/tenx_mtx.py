@@ -22,6 +22,7 @@ _FEATURES = ("features.tsv.gz", "features.tsv", "genes.tsv.gz", "genes.tsv")
 _BARCODES = ("barcodes.tsv.gz", "barcodes.tsv")
 _LEAST_BYTES_AN_ENTRY = 6  # "1 1 1" and a line break
 _MOST_PACKED = 1_100
+_LINES = 4_000_000
 
 
 def is_tenx_folder(path: Path) -> bool:
@@ -51,10 +52,10 @@ def open_tenx_mtx(path: Path) -> StoredCells:
     if not width or not barcodes:
         raise CellDataError(CellErrorCode.EMPTY, f"{len(barcodes)} barcodes and {len(features)} features in {folder}")
     obs, var = tables(barcodes, {names[place]: [row[place] for row in features] for place in range(width)})
-    n_values = _check_head(matrix_file, len(var), len(obs))
+    n_values, kind = _check_head(matrix_file, len(var), len(obs))
 
     def read() -> sparse.csr_array:
-        return _read(matrix_file, len(var), len(obs), n_values)
+        return _read(matrix_file, len(var), len(obs), n_values, kind)
 
     def sample() -> Any:
         return read().data
@@ -101,14 +102,12 @@ def _lines(file: Path) -> list[str]:
         raise _broken(file, error) from error
 
 
-def _check_head(file: Path, n_features: int, n_barcodes: int) -> int:
+def _check_head(file: Path, n_features: int, n_barcodes: int) -> tuple[int, str]:
     """Check form and size before anything is read: a wrong size would ask for any amount of memory."""
     try:
         with _open(file) as stream:
             banner = stream.readline(1_000).decode("latin-1").lower().split()
-            line = stream.readline(100_000)
-            while line.startswith(b"%"):
-                line = stream.readline(100_000)
+            line = _skip_comments(stream)
     except (OSError, EOFError, zlib.error) as error:
         raise _broken(file, error) from error
     if banner[:3] != ["%%matrixmarket", "matrix", "coordinate"] or banner[4:] != ["general"]:
@@ -135,20 +134,44 @@ def _check_head(file: Path, n_features: int, n_barcodes: int) -> int:
     room = file.stat().st_size * (_MOST_PACKED if file.name.endswith(".gz") else 1)
     if not 0 <= values * _LEAST_BYTES_AN_ENTRY <= room + _LEAST_BYTES_AN_ENTRY:
         raise _broken(file, f"it announces {values} values, more than it can hold")
-    return values
+    return values, banner[3]
 
 
-def _read(file: Path, n_features: int, n_barcodes: int, n_values: int) -> sparse.csr_array:
-    from scipy.io import mmread
+def _skip_comments(stream: BinaryIO) -> bytes:
+    """Read up to the line of sizes and return it."""
+    while (line := stream.readline(100_000)).startswith(b"%"):
+        pass
+    return line
 
+
+def _read(file: Path, n_features: int, n_barcodes: int, n_values: int, kind: str) -> sparse.csr_array:
+    # Not by scipy.io.mmread, which ends the process where a packed stream breaks off inside it.
+    import pandas as pd
+
+    numbers = {"row": np.int64, "column": np.int64, "value": np.int64 if kind == "integer" else np.float64}
+    blocks = []
     try:
         with _open(file) as stream:
-            found = mmread(stream, spmatrix=False)
+            _skip_comments(stream)
+            table = pd.read_csv(
+                stream, sep=r"\s+", header=None, names=[*numbers, "more"], dtype=numbers, chunksize=_LINES, comment="%"
+            )
+            for block in table:
+                if block["more"].notna().any():
+                    raise ValueError("a line has more than three numbers")
+                blocks.append([block[name].to_numpy() for name in numbers])
+    except pd.errors.EmptyDataError:
+        pass
     except Exception as error:
-        # The reader has errors of its own for what is no number, out of range or cut off.
+        # No number, out of range, cut off, not text: the packer and the reader each have errors of their own.
         raise _broken(file, f"{type(error).__name__}: {error}") from error
-    if not sparse.issparse(found) or found.shape != (n_features, n_barcodes) or found.nnz != n_values:
-        raise _broken(file, f"it announces {n_values} values and holds another number")
-    order = np.lexsort((found.row, found.col))
-    pointers = np.concatenate([[0], np.cumsum(np.bincount(found.col, minlength=n_barcodes))])
-    return checked_sparse(found.data[order], found.row[order], pointers, shape=(n_barcodes, n_features))
+    row, column, value = (
+        np.concatenate([block[place] for block in blocks] or [np.zeros(0, int)]) for place in range(3)
+    )
+    if len(value) != n_values:
+        raise _broken(file, f"it announces {n_values} values and holds {len(value)}")
+    if n_values and not (1 <= row.min() <= row.max() <= n_features and 1 <= column.min() <= column.max() <= n_barcodes):
+        raise _broken(file, "a value lies outside the matrix")
+    order = np.lexsort((row, column))
+    pointers = np.concatenate([[0], np.cumsum(np.bincount(column - 1, minlength=n_barcodes))])
+    return checked_sparse(value[order], row[order] - 1, pointers, shape=(n_barcodes, n_features))
