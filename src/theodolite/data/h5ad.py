@@ -48,6 +48,9 @@ def _table(path: Path, read_elem: Any, file: Any, place: str) -> Any:
     table = read_elem(file[place])
     if not isinstance(table, pd.DataFrame):
         raise unreadable(path, f"{place!r} is no table")
+    table.columns = [str(column) for column in table.columns]
+    if not table.columns.is_unique:
+        raise unreadable(path, f"{place!r} has two columns of one name")
     return table
 
 
@@ -80,19 +83,18 @@ def _open_old(path: Path) -> StoredCells:
     import anndata
 
     data = anndata.read_h5ad(path)
+    for matrix in (data.X, None if data.raw is None else data.raw.X, *data.layers.values()):
+        if sparse.issparse(matrix):
+            matrix.check_format(full_check=True)
     found = {"X": (data.X, data.var)} if data.X is not None else {}
     if data.raw is not None:
         found["raw"] = (data.raw.X, data.raw.var)
     found |= {name: (matrix, data.var) for name, matrix in data.layers.items()}
-    return StoredCells(path, ".h5ad", data.obs, {name: in_memory(*pair) for name, pair in found.items()})
+    return StoredCells(path, ".h5ad", data.obs, {name: _in_memory(*pair) for name, pair in found.items()})
 
 
-def in_memory(matrix: Any, var: Any) -> StoredMatrix:
-    """Return a matrix that is in memory already."""
-
+def _in_memory(matrix: Any, var: Any) -> StoredMatrix:
     def read() -> sparse.csr_array:
-        if sparse.issparse(matrix):
-            matrix.check_format(full_check=True)
         return sparse.csr_array(matrix)
 
     def sample() -> Any:

@@ -140,9 +140,9 @@ def check_species(declared: str, evidence: SpeciesEvidence) -> str:
         raise _wrong(declared, next(iter(evidence.by_prefix)), evidence)
     style = _OTHER_STYLES.get(plain, "CAPITALS")
     written = sum(evidence.by_style.values())
-    if not total and written >= _FEW and evidence.by_style.get(style, 0) < (1 - _NEARLY_ALL) * written:
+    if total < _FEW and written >= _FEW and evidence.by_style.get(style, 0) < (1 - _NEARLY_ALL) * written:
         raise _wrong(declared, likely_species(evidence), evidence)
-    if not total and written < _FEW:
+    if total < _FEW and written < _FEW:
         return f"{declared!r} is taken on trust: there are too few Ensembl ids and well-known symbols to check it"
     return f"names and ids of the genes agree with {declared!r}"
 
