@@ -16,7 +16,7 @@ COMMANDS = [
     "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "ledger nodes",
     "ledger invalidate", "tools list", "tools describe", "tools check",
     "tools new", "models list", "models add", "models verify",
-    "models train compact", "models train geneformer-mini", "approve", "propose", "stop",
+    "models train compact", "models train geneformer-mini", "data describe", "approve", "propose", "stop",
 ]  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_every_command_has_help(cli, words):
 
 READING = ["plan", "status", "approve", "ledger list", "ledger show", "ledger verify", "ledger diff", "ledger audit",
            "ledger rejudge", "tools list",
-           "tools describe", "models list", "doctor"]  # fmt: skip
+           "tools describe", "models list", "data describe", "doctor"]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", READING)

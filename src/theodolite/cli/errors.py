@@ -27,6 +27,7 @@ CODE_OF: dict[str, ExitCode] = {
     "theodolite.cli.errors.UserError": ExitCode.BAD_INPUT,
     "theodolite.data.counts.CellDataError": ExitCode.BAD_INPUT,
     "theodolite.data.families.FamilyTableError": ExitCode.BAD_INPUT,
+    "theodolite.data.perturbations.EffectTableError": ExitCode.BAD_INPUT,
     "theodolite.data.references.ReferenceTableError": ExitCode.BAD_INPUT,
     "theodolite.data.splits.SplitError": ExitCode.BAD_INPUT,
     "theodolite.experiments.reading.CampaignError": ExitCode.BAD_INPUT,

@@ -68,10 +68,11 @@ def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> Non
 def train_compact_model(
     out: Annotated[Path, typer.Option("--out", help="Folder of the checkpoint; its name is the model's name.")],
     cells: Annotated[
-        str, typer.Option(help="'pbmc' (packaged) or the path of an .h5ad file with raw counts.")
+        str, typer.Option(help="'pbmc' (packaged), or a file or folder with raw counts (docs/cells.md).")
     ] = "pbmc",
-    layer: Annotated[str, typer.Option(help="Where an .h5ad file keeps its counts: X, raw, or a layer.")] = "X",
-    gene_column: Annotated[str | None, typer.Option(help="Column of an .h5ad file with gene symbols.")] = None,
+    layer: Annotated[str, typer.Option(help="Where a file keeps its counts: X, raw, a layer, or auto.")] = "X",
+    gene_column: Annotated[str | None, typer.Option(help="Column with the names of genes.")] = None,
+    species: Annotated[str, typer.Option(help="Species of the cells; checked against their genes.")] = "human",
     restart: Annotated[
         bool, typer.Option("--restart", help="Start anew where DIR holds a run that can go on.")
     ] = False,
@@ -128,6 +129,7 @@ def train_compact_model(
         cells=cells,
         layer=layer,
         gene_column=gene_column,
+        species=species,
         restart=restart,
         settings={name: value for name, value in settings.items() if value is not None},
         shape={name: value for name, value in shape.items() if value is not None},

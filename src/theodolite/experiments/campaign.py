@@ -29,22 +29,46 @@ __all__ = [
 MATRIX = "matrix"
 """The key that makes of one file several campaigns; see ``experiments/matrix.py``."""
 
+PACKAGED_CELLS = {"source": "pbmc", "aliases": "packaged"}
+"""What a campaign file calls cells and aliases that are packaged; anything else there is a path."""
+
 TOKENS_AN_EXPERIMENT = 150_000
 LOOKS_AN_EXPERIMENT = 20
 REPEATS = 20
 """Limits of a campaign with a language model whose file names none."""
 
 
-class CellsSpec(Closed):
+class CellsSpec(Record):
     """Which cells."""
 
-    source: str = Field(default="pbmc", description="'pbmc' (packaged) or the path of an .h5ad file with raw counts")
-    layer: str = Field(default="X", description="where the counts are: 'X', 'raw' or the name of a layer")
-    species: str = Field(default="human", description="species of the cells")
-    gene_column: str | None = Field(default=None, description="var column with the symbols; the index where not given")
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"ensembl_column", "aliases", "cell_type", "condition", "perturbation", "control"}
+    )
+
+    source: str = Field(
+        default="pbmc",
+        description="'pbmc' (packaged), or the path of an .h5ad or 10x .h5 file, a 10x folder or a .census.yaml query",
+    )
+    layer: str = Field(
+        default="X", description="where the counts are: 'X', 'raw', the name of a layer, or 'auto' to look for them"
+    )
+    species: str = Field(default="human", description="species of the cells; checked against their genes")
+    gene_column: str | None = Field(
+        default=None, description="column with the names of genes, or 'index'; the index where not given"
+    )
+    ensembl_column: str | None = Field(
+        default=None, description="column with Ensembl ids of genes, or 'index'; found by its name where not given"
+    )
+    aliases: str | None = Field(
+        default=None, description="'packaged' or the path of a table of aliases; names stay as they are where not given"
+    )
     labels: tuple[str, ...] = Field(default=(), description="obs columns to keep as labels")
     donor: str | None = Field(default=None, description="obs column with donors, if there are any")
     batch: str | None = Field(default=None, description="obs column with batches, if there are any")
+    cell_type: str | None = Field(default=None, description="obs column with cell types")
+    condition: str | None = Field(default=None, description="obs column with conditions")
+    perturbation: str | None = Field(default=None, description="obs column with perturbed genes; needs control")
+    control: str | None = Field(default=None, description="value of the perturbation column of unperturbed cells")
 
 
 class ErrorSpec(Closed):
@@ -228,6 +252,13 @@ class CampaignSpec(Record):
         return str(beside) if beside.exists() else value
 
     @property
+    def placed_cells(self) -> CellsSpec:
+        """The cells, with their paths as seen from here."""
+        given = {name: getattr(self.cells, name) for name in PACKAGED_CELLS}
+        paths = {name: path for name, path in given.items() if path not in (None, PACKAGED_CELLS[name])}
+        return self.cells.model_copy(update={name: self.place(path) for name, path in paths.items()})
+
+    @property
     def folder(self) -> Path:
         """Folder of the campaign file, which its paths are relative to."""
         return self._folder
@@ -256,7 +287,9 @@ class CampaignSpec(Record):
         The number of workers is left out too: nothing that is recorded depends on it.
         """
         words = self.model_dump(mode="json", exclude={"model", "references", "families", "plugins", "workers"})
+        # What a table of aliases does shows in the content of the cells.
         del words["cells"]["source"]
+        words["cells"].pop("aliases", None)
         if self.agents is not None:
             words["agents"].pop("prompts", None)
         return words
@@ -290,11 +323,14 @@ seed: 1                 # root of every random number of the campaign
 # plugins: []           # paths of plug-ins that offer tools, models or references of your own (docs/plugins.md)
 model: compact-pbmc     # a packaged model (`theodolite models list`) or the folder of a checkpoint
 cells:
-  source: pbmc          # the packaged 700 blood cells, or the path of an .h5ad file with raw counts
-  # layer: X            # where the counts are: X, raw, or the name of a layer
+  source: pbmc          # the packaged 700 blood cells, or a file (docs/cells.md; see `theodolite data describe`)
+  # layer: X            # where the counts are: X, raw, the name of a layer, or auto
+  # species: human      # checked against the genes
   # gene_column: symbol # var column with the gene symbols; the index where not given
+  # aliases: packaged   # rename earlier symbols (IGJ to JCHAIN); or the path of a table
   # labels: [cell_type] # obs columns to keep
   # donor: donor_id     # obs column with donors; or batch:, where there are no donors
+  # perturbation: gene  # obs column with the perturbed gene, and control: the value of unperturbed cells
 # device: auto          # where the model runs: auto (a GPU where there is one), cpu, cuda or mps; cpu where not given
 # dtype: float16        # in which floating-point type; float32 where not given
 # genes: {{least_cells: 20, most: 2000}}  # which genes are surveyed, where a model reads the expressed genes of a cell

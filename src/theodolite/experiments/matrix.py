@@ -244,7 +244,7 @@ def _told(axis: Axis, *, quoted: bool = True) -> str:
 def _short(value: str) -> str:
     """Return what names call a value that has no name of its own: the last part of a path, its signs made hyphens."""
     last = Path(value).name
-    for suffix in (".h5ad", ".yaml", ".yml"):
+    for suffix in (".h5ad", ".h5", ".yaml", ".yml", ".census"):
         last = last.removesuffix(suffix)
     name = re.sub(r"[^a-z0-9]+", "-", last.lower()).strip("-")
     return name[:20].rstrip("-") or digest(value)[:_HASH]

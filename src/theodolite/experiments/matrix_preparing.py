@@ -45,7 +45,7 @@ def prepare_matrix(matrix: Matrix, workspace: Workspace, notify: Callable[[str],
         If an input cannot be read, two of a list have the same content, or one of the campaigns could not run.
     """
     models = _read(matrix, "models", lambda spec: find_facts(spec.place(spec.model)))
-    cells = _read(matrix, "cells", lambda spec: load_cells(spec.cells, spec.place(spec.cells.source)))
+    cells = _read(matrix, "cells", lambda spec: load_cells(spec.placed_cells))
     references = _read(matrix, "references", references_of)
     _refuse_equal(matrix, "models", {place: facts.sha256 for place, facts in models.items()})
     _refuse_equal(matrix, "cells", {place: found.sha256 for place, found in cells.items()})

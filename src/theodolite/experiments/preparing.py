@@ -62,7 +62,7 @@ def prepare(
     """
     model = find_facts(spec.place(spec.model))
     if cells is None:
-        cells = load_cells(spec.cells, spec.place(spec.cells.source))
+        cells = load_cells(spec.placed_cells)
     families = families_of(spec)
     model = surveyed(model, cells, families, spec.genes)
     _check_name("model", model.name, "rename its folder")

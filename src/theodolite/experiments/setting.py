@@ -387,7 +387,7 @@ class Setting:
         results = self.workspace.results / split_file.stem if self._regulating else self.workspace.results
         return Materials(
             model=self.spec.place(self.spec.model),
-            cells=self.spec.cells.model_copy(update={"source": self.spec.place(self.spec.cells.source)}),
+            cells=self.spec.placed_cells,
             split_file=str(split_file),
             artefacts=str(self.workspace.artefacts),
             results=str(results),
