@@ -10,7 +10,14 @@ from theodolite.data.h5ad import load_h5ad
 from theodolite.data.offered import OfferError, offer_references, offered_references, references_called
 from theodolite.data.pbmc import load_pbmc
 from theodolite.data.permutations import PermutedReferences, permute_gene_names
-from theodolite.data.references import Reference, ReferenceTableError, load_programs, member_pairs, read_programs
+from theodolite.data.references import (
+    Reference,
+    ReferenceTableError,
+    load_programs,
+    member_pairs,
+    read_programs,
+    within_sizes,
+)
 from theodolite.data.regulons import RegulonTable, read_collectri, read_tf_classes, read_trrust, regulon_references
 from theodolite.data.splits import (
     CONFIRMATION,
@@ -67,4 +74,5 @@ __all__ = [
     "regulon_references",
     "testability",
     "validate_counts",
+    "within_sizes",
 ]

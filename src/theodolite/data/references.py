@@ -41,8 +41,8 @@ class Reference:
     origins
         What it was made from: databases, papers, other references.
     sizes
-        The fewest and the most of its members that may be among the genes of a campaign for it to be one of the
-        campaign's; None for any number. No part of its content.
+        The fewest and the most of its members that may be among the genes of a campaign's cells for it to be one of
+        the campaign's; None for any number. No part of its content.
 
     Raises
     ------

@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_
 from theodolite.canonical import digest
 from theodolite.experiments.agents_spec import AgentsSpec
 from theodolite.experiments.reading import CampaignError, Document, read_document
+from theodolite.experiments.references_spec import MEANING, References
 from theodolite.records import Closed, Record
 from theodolite.store import BudgetName
 
@@ -136,11 +137,11 @@ class CampaignSpec(Record):
         default="compact-pbmc", description="name of a packaged model or of a plug-in's, or folder of a checkpoint"
     )
     cells: CellsSpec = CellsSpec()
-    references: str = Field(
-        default="programs",
-        description="'programs' (packaged), a name that a plug-in offers, or the path of a YAML of gene sets",
+    references: References = Field(default="programs", description=MEANING)
+    families: str = Field(
+        default="packaged",
+        description="'packaged', the path of a table of gene and family, or a resource of `theodolite data list`",
     )
-    families: str = Field(default="packaged", description="'packaged' or the path of a TSV of gene and family")
     tools: tuple[str, ...] = Field(
         default=("geometry.axis_separation", "geometry.pair_proximity", "attention.edges"), min_length=1
     )
@@ -273,7 +274,7 @@ cells:
   # gene_column: symbol # var column with the gene symbols; the index where not given
   # labels: [cell_type] # obs columns to keep
   # donor: donor_id     # obs column with donors; or batch:, where there are no donors
-references: programs    # the packaged gene programs, or the path of a YAML file of gene sets
+references: programs    # the packaged gene programs, a YAML file of gene sets, or published ones (docs/references.md)
 families: packaged      # the packaged homology families, or the path of a TSV with the columns gene and family
 
 tools:                  # instruments that may be used (`theodolite tools list`)

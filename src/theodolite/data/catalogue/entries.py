@@ -272,7 +272,7 @@ _ENTRIES = (
             ),
         ),
         references=lambda text, where, _: read_markers(text, where=where),
-        sizes=(3, 500),
+        sizes=_SIZES,
         drops="markers of mouse only, and rows that name no species",
     ),
     Resource(
@@ -313,7 +313,7 @@ _ENTRIES = (
             ),
         ),
         references=lambda text, where, _: read_factors(text, where=where),
-        sizes=(3, 500),
+        sizes=_SIZES,
         drops="genes that the catalogue decided are no factors; the class Unknown",
     ),
     Resource(

@@ -160,7 +160,7 @@ def find_held(resource: Resource) -> Held:
     """
     held = held_in(resource) or _shared(resource)
     if held is None:
-        raise CatalogueError(f"{resource.title} is not here; {how_to_get(resource)}")
+        raise CatalogueError(f"{resource.name!r} ({resource.title}) is not here; {how_to_get(resource)}")
     return held
 
 
