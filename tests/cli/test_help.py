@@ -10,13 +10,14 @@ import pytest
 
 from theodolite.cli.exit_codes import MEANINGS, ExitCode
 
-HEAVY = {"torch", "scanpy", "langgraph", "pydantic", "numpy", "sqlalchemy", "pandas"}
+HEAVY = {"torch", "scanpy", "langgraph", "pydantic", "numpy", "sqlalchemy", "pandas", "pooch", "requests"}
 COMMANDS = [
     "demo", "init", "plan", "run", "status", "doctor", "ledger list", "ledger show", "ledger verify", "ledger rebuild",
     "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "ledger nodes",
     "ledger invalidate", "tools list", "tools describe", "tools check",
     "tools new", "models list",
     "models train compact", "approve", "propose", "stop",
+    "data list", "data show", "data fetch", "data add", "data verify",
 ]  # fmt: skip
 
 
@@ -55,7 +56,7 @@ def test_every_command_has_help(cli, words):
 
 READING = ["plan", "status", "approve", "ledger list", "ledger show", "ledger verify", "ledger diff", "ledger audit",
            "ledger rejudge", "tools list",
-           "tools describe", "models list", "doctor"]  # fmt: skip
+           "tools describe", "models list", "doctor", "data list", "data show", "data verify"]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", READING)

@@ -53,7 +53,10 @@ def prepare_matrix(matrix: Matrix, workspace: Workspace, notify: Callable[[str],
     _refuse_equal(
         matrix,
         "references",
-        {place: digest(sorted(item.sha256 for item in sets)) for place, sets in references.items()},
+        {
+            place: digest(sorted([item.sha256, *(item.sizes or ())] for item in sets))
+            for place, sets in references.items()
+        },
     )
     blocks = _common_blocks(matrix, cells, references)
     found = []

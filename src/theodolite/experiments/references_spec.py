@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, ValidationError, model_serializer
+from pydantic import Field, PlainSerializer, PlainValidator, ValidationError
 
 from theodolite.records import Closed
 
@@ -28,11 +28,6 @@ class ReferenceItem(Closed):
     orthologues: str | None = Field(
         default=None, description="'orthologues' (the data folder's) or a table's path: carry to another species"
     )
-
-    @model_serializer
-    def _what_is_said(self) -> dict[str, Any]:
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: value for name, value in fields.items() if value not in (None, False)}
 
 
 def _checked(given: Any) -> Any:
@@ -68,7 +63,17 @@ def _one(given: Any) -> str | ReferenceItem:
         raise ValueError(f"{key} is {first['input']!r}: {first['msg'].removeprefix('Input ')} ({meaning})") from None
 
 
-References = Annotated[str | ReferenceItem | tuple[str | ReferenceItem, ...], PlainValidator(_checked)]
+def _plain(given: Any) -> Any:
+    if isinstance(given, tuple):
+        return [_plain(item) for item in given]
+    return given.model_dump(exclude_defaults=True) if isinstance(given, ReferenceItem) else given
+
+
+References = Annotated[
+    str | ReferenceItem | tuple[str | ReferenceItem, ...],
+    PlainValidator(_checked),
+    PlainSerializer(_plain, return_type=Any),
+]
 """The type of the key."""
 
 
