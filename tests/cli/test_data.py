@@ -110,3 +110,13 @@ def test_a_wrong_name_or_table_is_refused_with_the_remedy(cli, tmp_path: Path) -
     assert "kegg.gmt:1: '1-Mar' is a date" in found.stderr
     found = cli("data", "add", "kegg", tmp_path / "nothing.gmt")
     assert found.exit_code == ExitCode.BAD_INPUT and "nothing.gmt" in found.stderr
+
+
+def test_a_data_folder_that_cannot_be_written_to_is_named(cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "taken").write_text("a file")
+    monkeypatch.setenv("THEODOLITE_DATA", str(tmp_path / "taken"))
+    file = tmp_path / "kegg.gmt"
+    file.write_text(TABLES["kegg"][0])
+    for words in (("add", "kegg", file), ("fetch", "hallmark", "--mirror", "http://127.0.0.1:9")):
+        found = cli("data", *words)
+        assert found.exit_code == ExitCode.BAD_INPUT and str(tmp_path / "taken") in found.stderr

@@ -174,7 +174,7 @@ def test_a_matrix_names_references_in_all_these_ways(small_world: Any, planted_g
     ways = [
         small_world.content()["references"],
         file_of,
-        {"name": "narrow", "references": {**file_of, "max_size": largest}},
+        {"name": "narrow", **file_of, "max_size": largest},
         [file_of, "trrust"],
     ]
     file = folder / "matrix.yaml"
@@ -190,5 +190,5 @@ def test_a_matrix_names_references_in_all_these_ways(small_world: Any, planted_g
     assert "kegg.EVERYTHING" in settings[1].references and "kegg.EVERYTHING" not in settings[2].references
     assert len({setting.split.sha256 for setting in settings}) == 1
     file.write_text(yaml.safe_dump({**content, "matrix": {"references": [file_of, {"name": "b", **file_of}]}}))
-    with pytest.raises(CampaignError, match="matrix.references"):
+    with pytest.raises(CampaignError, match="matrix.references lists 'kegg' twice"):
         load_matrix(file)

@@ -127,7 +127,12 @@ def describe_setting(setting: Setting) -> None:
         "model", f"{model.name}: {model.n_layers} layers of {model.n_heads} heads, {len(model.genes):,} genes"
     )
     table.add_row("cells", f"{cells.name}: {len(cells.cells):,} cells, {len(cells.genes):,} genes ({cells.species})")
-    table.add_row("references", f"{len(sets)} gene programs, {usable} of them large enough to be tested as sets here")
+    others = sum(reference.kind != "set" for reference in setting.references.values())
+    made = sum(f"{reference.id}_pairs" in setting.references for reference in sets)
+    more = f"; {others - made} lists of pairs or regulons" if others > made else ""
+    table.add_row(
+        "references", f"{len(sets)} gene programs, {usable} of them large enough to be tested as sets here{more}"
+    )
     table.add_row(
         "split",
         f"{len(setting.genes(DISCOVERY))} genes to explore; {len(setting.genes(CONFIRMATION))} of other gene families "

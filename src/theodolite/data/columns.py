@@ -14,7 +14,7 @@ __all__ = ["checked_gene", "columns", "decoded", "delimiter_of", "first_line", "
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec"
 _DATE = re.compile(
-    rf"\d{{1,2}}-(?:{_MONTHS})(?:-\d{{2,4}})?|(?:{_MONTHS})-\d{{1,4}}|\d{{1,4}}[-/]\d{{1,2}}[-/]\d{{1,4}}",
+    rf"\d{{1,2}}-(?:{_MONTHS})(?:-\d{{2,4}})?|(?:{_MONTHS})-(?:\d{{1,2}}|\d{{4}})|\d{{1,4}}[-/]\d{{1,2}}[-/]\d{{1,4}}",
     re.IGNORECASE,
 )
 _GENE = re.compile(r"[^\s,;|\"]{1,60}")

@@ -68,7 +68,7 @@ def _of_name(spec: CampaignSpec, name: str) -> tuple[Reference, ...]:
     if name == PROGRAMS:
         return load_programs()
     file = Path(spec.place(name))
-    offered = find_references(name, look=not file.is_file() and not is_resource(name))
+    offered = find_references(name, look=not file.is_file())
     if offered:
         return offered
     if file.is_file():

@@ -43,9 +43,13 @@ def _as_section(key: str) -> BeforeValidator:
     """Let an item of a list be written as one word in place of a section."""
 
     def section(given: Any) -> Any:
-        # Several references are one collection; a resource with options has no key `references`.
-        alone = isinstance(given, str | list) or (isinstance(given, dict) and "resource" in given)
-        return {key: given} if alone else given
+        if isinstance(given, dict) and "resource" in given:
+            # A resource with options, which has no key of the campaign's, and perhaps a short name.
+            return {
+                **{word: given[word] for word in given if word == "name"},
+                key: {word: value for word, value in given.items() if word != "name"},
+            }
+        return {key: given} if isinstance(given, str | list) else given
 
     return BeforeValidator(section)
 

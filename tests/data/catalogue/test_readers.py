@@ -242,6 +242,11 @@ def test_a_date_that_a_spreadsheet_made_is_refused_with_the_remedy(date: str) ->
         gmt(f"ONE\tna\tCD4\nTWO\tna\tCD8A\t{date}\n")
 
 
+def test_symbols_that_only_look_like_dates_are_genes() -> None:
+    genes = {"MARCHF1", "SEPTIN2", "DEC1", "DEC-205", "SEP15", "HLA-A", "1-8D", "NKX2-1"}
+    assert gmt("ONE\tna\t" + "\t".join(sorted(genes)) + "\n") == {"sets.ONE": genes}
+
+
 @pytest.mark.parametrize(
     ("read", "words"),
     [

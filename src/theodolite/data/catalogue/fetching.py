@@ -97,6 +97,10 @@ def _download(resource: Resource, url: str, sha256: str | None) -> bytes:
                 f"a mirror by --mirror, or get the file from {resource.page} and "
                 f"`theodolite data add {resource.name} FILE`"
             ) from error
+        except OSError as error:
+            # A write to a full disk does not say which.
+            error.filename = error.filename or str(folder)
+            raise
         except ValueError as error:
             raise _another(resource, url, sha256 or "") from error
         return Path(got).read_bytes()
