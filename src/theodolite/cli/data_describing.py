@@ -9,17 +9,15 @@ from typing import Annotated, Any
 import typer
 
 from theodolite.cli.console import print_json, results
-from theodolite.cli.data_app import app
 from theodolite.cli.errors import UserError
 from theodolite.cli.tool_commands import JsonOption
 
-__all__ = ["app", "describe"]
+__all__ = ["describe"]
 
 _WIDTH = 16
 _SHOWN = 6
 
 
-@app.command()
 def describe(
     source: Annotated[str, typer.Argument(help="'pbmc', or a file, folder or query of cells (docs/cells.md).")],
     layer: Annotated[str, typer.Option(help="Matrix with the counts: X, raw, a layer, or auto to look.")] = "auto",

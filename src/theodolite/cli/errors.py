@@ -25,6 +25,7 @@ CODE_OF: dict[str, ExitCode] = {
     "theodolite.agents.llm.settings.SettingsError": ExitCode.BAD_INPUT,
     "theodolite.agents.llm.wire.CallsForbidden": ExitCode.BAD_INPUT,
     "theodolite.cli.errors.UserError": ExitCode.BAD_INPUT,
+    "theodolite.data.catalogue.resources.CatalogueError": ExitCode.BAD_INPUT,
     "theodolite.data.counts.CellDataError": ExitCode.BAD_INPUT,
     "theodolite.data.families.FamilyTableError": ExitCode.BAD_INPUT,
     "theodolite.data.perturbations.EffectTableError": ExitCode.BAD_INPUT,

@@ -18,7 +18,14 @@ from theodolite.data.perturbations import (
     perturbed_cells,
     read_effects,
 )
-from theodolite.data.references import Reference, ReferenceTableError, load_programs, member_pairs, read_programs
+from theodolite.data.references import (
+    Reference,
+    ReferenceTableError,
+    load_programs,
+    member_pairs,
+    read_programs,
+    within_sizes,
+)
 from theodolite.data.regulons import RegulonTable, read_collectri, read_tf_classes, read_trrust, regulon_references
 from theodolite.data.splits import (
     CONFIRMATION,
@@ -84,4 +91,5 @@ __all__ = [
     "effect_references",
     "perturbed_cells",
     "read_effects",
+    "within_sizes",
 ]
