@@ -140,7 +140,8 @@ class CampaignSpec(Record):
     references: References = Field(default="programs", description=MEANING)
     families: str = Field(
         default="packaged",
-        description="'packaged', the path of a table of gene and family, or a resource of `theodolite data list`",
+        description="'packaged', the path of a table of families or of paralogue pairs, or a resource of "
+        "`theodolite data list`",
     )
     tools: tuple[str, ...] = Field(
         default=("geometry.axis_separation", "geometry.pair_proximity", "attention.edges"), min_length=1
