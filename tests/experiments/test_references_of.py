@@ -124,6 +124,8 @@ def test_what_cannot_be_found_is_told_with_the_remedy(folder: Path, references: 
 
 def test_families_may_be_those_of_a_resource(folder: Path) -> None:
     assert families_of(written(folder, "programs", families="paralogues")).family["HBD"] == "HBB"
+    (folder / "pairs.tsv").write_text("gene\tparalogue\nA\tB\nB\tC\n")
+    assert families_of(written(folder, "programs", families="pairs.tsv")).family == {"A": "A", "B": "A", "C": "A"}
     with pytest.raises(CatalogueError, match="kegg gives no gene families"):
         families_of(written(folder, "programs", families="kegg"))
     with pytest.raises(CampaignError, match="families is 'nothing': neither 'packaged' nor a file that exists"):

@@ -175,7 +175,8 @@ class CampaignSpec(Record):
     references: References = Field(default="programs", description=MEANING)
     families: str = Field(
         default="packaged",
-        description="'packaged', the path of a table of gene and family, or a resource of `theodolite data list`",
+        description="'packaged', the path of a table of families or of paralogue pairs, or a resource of "
+        "`theodolite data list`",
     )
     device: Device | None = Field(
         default=None,

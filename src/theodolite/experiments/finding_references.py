@@ -8,6 +8,8 @@ from pathlib import Path
 from theodolite.data import GeneFamilies, Reference, load_families, load_programs, member_pairs
 from theodolite.data.catalogue import is_resource, load_resource, load_resource_families
 from theodolite.data.catalogue.entries import CATALOGUE
+from theodolite.data.catalogue.paralogues import read_family_table
+from theodolite.data.columns import decoded
 from theodolite.experiments.campaign import CampaignError, CampaignSpec
 from theodolite.experiments.references_spec import ReferenceItem, each_of
 from theodolite.plugins import find_references
@@ -117,7 +119,7 @@ def families_of(spec: CampaignSpec) -> GeneFamilies:
         return load_families()
     file = Path(spec.place(spec.families))
     if file.is_file():
-        return load_families(file)
+        return read_family_table(decoded(file.read_bytes(), str(file)), where=str(file))
     if spec.families in CATALOGUE:
         return load_resource_families(spec.families)
     raise CampaignError(

@@ -13,6 +13,7 @@ from theodolite.data.catalogue.dorothea import read_dorothea
 from theodolite.data.catalogue.gmt import read_gmt
 from theodolite.data.catalogue.ligands import read_ligand_receptor
 from theodolite.data.catalogue.string_channels import read_string
+from theodolite.gates.confounds.refusals import refused_covariates
 from theodolite.sources import Source, leaked_ancestors
 
 KEYS = ("score", "nscore", "fscore", "pscore", "ascore", "escore", "dscore", "tscore")
@@ -110,6 +111,14 @@ def test_a_planted_leak_is_found_through_every_step_of_a_feature(by_id) -> None:
     degree = Source("feature:degree", "1" * 64, (Source("network", "2" * 64, (by_id["collectri"].source,)),))
     assert leaked_ancestors([degree], by_id["trrust"].source) == [database("TRRUST")]
     assert not leaked_ancestors([degree], by_id["panglaodb.SET"].source)
+
+
+def test_a_covariate_that_was_made_from_what_the_label_was_is_refused(by_id) -> None:
+    made_of = {name: Source(f"covariate:{name}", parents=(by_id[name].source,)) for name in by_id}
+    refused = refused_covariates(made_of, Source("model:m", "3" * 64), by_id["kegg.SET"].source)
+    assert refused.keys() == {"kegg.SET", "dorothea.A", "collectri", "string.database", "string.combined", "liana",
+                              "hallmark.SET"}  # fmt: skip
+    assert "derives from 'database:KEGG'" in refused["hallmark.SET"]
 
 
 def test_a_table_of_ones_own_joins_by_the_name_of_the_database(by_id) -> None:
