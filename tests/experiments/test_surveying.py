@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from worlds import REAL_STRENGTHS, SmallWorld
 
 from theodolite.claims import Tag
-from theodolite.data import CellSet, load_h5ad
+from theodolite.data import CellSet, load_cells
 from theodolite.experiments import CampaignError, Setting, prepare
 from theodolite.experiments.campaign import GenesSpec
 from theodolite.experiments.surveying import surveyed
@@ -94,7 +94,7 @@ def survey(small_world: Any, geneformer: Path) -> Callable[..., tuple[ModelFacts
 
 
 def human(small_world: Any) -> CellSet:
-    return load_h5ad(small_world.cells, layer="X", species="human")
+    return load_cells(small_world.cells, layer="X", species="human")
 
 
 def test_genes_are_surveyed_that_enough_cells_have_as_tokens(small_world: Any, survey: Callable[..., Any]) -> None:
