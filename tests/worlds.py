@@ -31,6 +31,7 @@ from theodolite.experiments import (
 from theodolite.experiments.bench import Bench
 from theodolite.files import write_atomically
 from theodolite.models.compact import CompactConfig, CompactTransformer, save_checkpoint
+from theodolite.models.sanity import InterventionError
 from theodolite.store import HypothesisRow, Ledger, hypothesis_rows
 from theodolite.tools import ToolError
 
@@ -54,6 +55,9 @@ class InProcessRunner:
                 self.ran[job.sha256] += 1
                 try:
                     write_atomically(result, self._bench.run(job))
+                except InterventionError as error:
+                    yield JobOutcome(job_sha256=job.sha256, status="unsound", reason=str(error))
+                    continue
                 except ToolError as error:
                     yield JobOutcome(job_sha256=job.sha256, status="tool_error", reason=str(error))
                     continue

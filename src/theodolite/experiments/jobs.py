@@ -79,7 +79,7 @@ class JobOutcome(Closed):
         The job.
     status
         ``done``; ``tool_error`` if the tool raised or its result cannot be read; ``timeout`` if it was killed for
-        outliving its time; ``memory`` if it was killed for what it held, or never begun for what it would need;
+        outliving its time; ``unsound`` if an intervention failed the checks that it runs on itself; ``memory`` if it was killed for what it held, or never begun for what it would need;
         ``crash`` if its worker died in every attempt.
     content_file
         File with the measurement's bytes, for ``done``.
@@ -93,7 +93,7 @@ class JobOutcome(Closed):
     """
 
     job_sha256: str
-    status: Literal["done", "tool_error", "timeout", "memory", "crash"]
+    status: Literal["done", "tool_error", "timeout", "memory", "crash", "unsound"]
     content_file: str | None = None
     reason: str = ""
     broken: bool = False

@@ -257,7 +257,7 @@ class Pool:
             self._refuse(place, _trouble(answer))
         elif status == "done" and self._result_of(place.task.job) != answer.get("sha256"):
             self._end(place, "tool_error", _GARBLED, {**answer, "broken": True})
-        elif status in ("done", "tool_error", "memory"):
+        elif status in ("done", "tool_error", "memory", "unsound"):
             self._end(place, status, str(answer.get("reason", "")), answer)
         return True
 

@@ -20,6 +20,7 @@ from theodolite.experiments.fallen import Fallen
 from theodolite.experiments.journal import Members
 from theodolite.experiments.locked_tools import LockedTools
 from theodolite.experiments.rejudging import judged_again, settled_again
+from theodolite.experiments.results import unsound
 from theodolite.experiments.standing import cap_of, is_advisory
 from theodolite.gates import (
     CATALOGUE_VERSION,
@@ -288,7 +289,7 @@ def _settle(slot: _Slot, budget: _Stream, tested: list[_Tested], *, advisory: bo
         ),
     )
     if slot.judgement is None:
-        return settle_failure(plan, place)
+        return settle_failure(plan, place, unsound=unsound(slot.failure))
     held = cap_of(slot.review, advisory=advisory, binding=slot.binding)
     return settle(plan, slot.judgement, place, cap=held.cap, block_reused=plan.block.reused, advisory=held.advisory)
 

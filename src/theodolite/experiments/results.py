@@ -1,10 +1,11 @@
-"""Result files: what a worker wrote for a job, checked before anybody builds on it."""
+"""What came of jobs: result files, checked before anybody builds on them, and why there is none."""
 
 from __future__ import annotations
 
 from theodolite.experiments.jobs import FIT_AXES, JobSpec
+from theodolite.store import Entry
 
-__all__ = ["readable"]
+__all__ = ["readable", "unsound"]
 
 
 def readable(content: bytes, job: JobSpec) -> bool:
@@ -21,3 +22,8 @@ def readable(content: bytes, job: JobSpec) -> bool:
     except Exception:  # noqa: BLE001  whatever a reader makes of garbage
         return False
     return True
+
+
+def unsound(failure: Entry | None) -> bool:
+    """Return whether a slot came to no result because an intervention failed the checks that it runs on itself."""
+    return failure is not None and failure.payload.get("code") == "unsound"

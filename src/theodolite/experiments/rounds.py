@@ -15,6 +15,7 @@ from theodolite.experiments.jobs import JobOutcome, JobSpec
 from theodolite.experiments.journal import Event
 from theodolite.experiments.proposals import block_of_round, of_people_alone
 from theodolite.experiments.registration import Refusal, Registrar, block_spent
+from theodolite.experiments.results import unsound
 from theodolite.experiments.standing import cap_of, is_advisory_now
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import Place, judge, settle, settle_failure, spends
@@ -220,7 +221,7 @@ class CampaignRun(Controls):
                 observed = spends(judgement) if judgement is not None else bool(failure and failure.payload["observed"])
                 place = self._place(plan, observed=observed)
                 if judgement is None:
-                    settlement = settle_failure(plan, place)
+                    settlement = settle_failure(plan, place, unsound=unsound(failure))
                 else:
                     second = self.reviewed(2, round_number, slot)
                     advised = second is not None and advisory(second.reviewer)

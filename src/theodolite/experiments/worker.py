@@ -58,6 +58,7 @@ def _no_fault_of_the_job(error: Exception) -> dict[str, Any]:
 def _answer(orders: Orders, job: JobSpec, bench: Any) -> dict[str, Any]:
     """Run a job and say how it ended."""
     from theodolite.canonical import sha256_bytes
+    from theodolite.models.sanity import InterventionError
     from theodolite.tools import ToolError
 
     try:
@@ -70,7 +71,11 @@ def _answer(orders: Orders, job: JobSpec, bench: Any) -> dict[str, Any]:
         if of_machine or isinstance(error, Mismatch):
             return _no_fault_of_the_job(error)
         reason = f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
-        status = "memory" if isinstance(error, MemoryError) else "tool_error"
+        status = "tool_error"
+        if isinstance(error, MemoryError):
+            status = "memory"
+        elif isinstance(error, InterventionError):
+            status = "unsound"
         return {"status": status, "reason": reason, "broken": not isinstance(error, ToolError)}
     try:
         write_atomically(orders.result(job), content)

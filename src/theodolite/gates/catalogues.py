@@ -77,8 +77,8 @@ def settle(
     return catalogue2.settle(plan, judgement, place, cap=cap, block_reused=block_reused, advisory=advisory, tags=tags)
 
 
-def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none") -> Settlement:
-    """Settle a run that crashed, under the plan's catalogue."""
+def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none", unsound: bool = False) -> Settlement:
+    """Settle a run that crashed, or whose intervention failed its own checks, under the plan's catalogue."""
     if _is_first(plan):
         return catalogue1.settle_failure(plan, place.t, supports_before=place.supports_before, cap=cap)
-    return catalogue2.settle_failure(plan, place, cap=cap)
+    return catalogue2.settle_failure(plan, place, cap=cap, unsound=unsound)

@@ -214,8 +214,11 @@ def settle(
     )
 
 
-def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none") -> Settlement:
+def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none", unsound: bool = False) -> Settlement:
     """Settle a run that crashed: it has an index if it had computed its observed statistic, which spends.
+
+    Where it came to nothing because an intervention failed the checks that it runs on itself (``unsound``), the test is
+    ``invalid``: it was carried out, but not as the claim says.
 
     Raises
     ------
@@ -225,6 +228,7 @@ def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none") -> Se
     level = None
     if place.t is not None:
         level = e_lond_level(place.t, place.supports_before, plan.level.q, plan.level.n_max)
+    verdict = Verdict.INVALID if unsound else Verdict.ERROR
     return Settlement(
         stream=plan.level.stream,
         t=place.t,
@@ -233,12 +237,16 @@ def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none") -> Se
         harmonic=None if level is None else level.harmonic,
         alpha=None if level is None else level.alpha,
         gates=(),
-        machine_verdict=Verdict.ERROR,
+        machine_verdict=verdict,
         cap=cap,
-        verdict=Verdict.ERROR,
+        verdict=verdict,
         tags=_of_the_model(plan),
         first_unmet=None,
-        next_step="It came to no result: read why, and register it again once that is mended; "
+        next_step=(
+            "The intervention failed its own checks: read which, and register it again once the instrument is mended; "
+            if unsound
+            else "It came to no result: read why, and register it again once that is mended; "
+        )
         + ("nothing was spent." if place.t is None else "its level is spent."),
         catalogue=CATALOGUE_VERSION,
         decision=DECISION_VERSION,
