@@ -16,8 +16,11 @@ import pytest
 from cell_files import BARCODES, COUNTS, GENES, IDS, write_h5ad, write_tenx_h5, write_tenx_mtx
 from scipy import sparse
 
-from theodolite.data import CellDataError, CellErrorCode, load_cells, read_cells
+from theodolite.data import CellDataError, CellErrorCode, CellSet, load_cells, read_cells
 from theodolite.data.hdf5 import checked_sparse
+
+KEPT = "9a3156e3dd586cbb215c672404b9123af7754b80844581285075c3ec33ee5b20"
+"""Hash of the mouse cells as read before anything but .h5ad files was read."""
 
 LOG = np.log1p(COUNTS / COUNTS.sum(1, keepdims=True) * 1e4)
 SCALED = (LOG - LOG.mean(0)) / LOG.std(0)
@@ -288,3 +291,18 @@ def test_a_real_folder_can_be_packed_and_unpacked(tmp_path: Path) -> None:
             shutil.copyfileobj(source, target)
         file.unlink()
     assert load_cells(folder, species="human").sha256 == packed
+
+
+def test_files_that_name_genes_by_symbols_only_keep_the_identity_that_they_had(shared_data: Path) -> None:
+    path = shared_data / "cells" / "paul15_mouse_hematopoiesis.h5ad"
+    stored = anndata.read_h5ad(path)
+    plain = CellSet.from_counts(
+        "paul15",
+        stored.X,
+        tuple(stored.var_names),
+        tuple(stored.obs_names),
+        labels={"cell_type": tuple(map(str, stored.obs["cell_type"]))},
+        species="mouse",
+        origin="",
+    )
+    assert load_cells(path, species="mouse", labels=["cell_type"]).sha256 == plain.sha256 == KEPT
