@@ -193,11 +193,11 @@ def test_a_missing_or_torn_file_is_named(own: Path) -> None:
         load_geneformer(own)
 
 
-QUICK = "gf-6L-30M-i2048"
+QUICK = ("gf-6L-30M-i2048", "gf-12L-38M-i4096")
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == QUICK else [pytest.mark.slow]) for name in SIZES]
+    "name", [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in SIZES]
 )
 def test_each_published_size_is_loaded_from_a_file_with_every_tensor_accounted_for(tmp_path: Path, name: str) -> None:
     size = SIZES[name]

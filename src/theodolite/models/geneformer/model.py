@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -48,8 +47,6 @@ class GeneformerModel:
         In evaluation mode.
     left_out
         Tensors of the checkpoint that hold nothing learned and were left out.
-    threads
-        Threads that tokenise.
     """
 
     name: str
@@ -58,7 +55,6 @@ class GeneformerModel:
     dictionary: GeneDictionary = field(repr=False)
     network: BertForMaskedLM = field(repr=False)
     left_out: tuple[str, ...] = ()
-    threads: int = field(default_factory=lambda: len(os.sched_getaffinity(0)))
 
     @property
     def genes(self) -> tuple[str, ...]:
@@ -124,8 +120,11 @@ class GeneformerModel:
         return self.dictionary.vocabulary.places(cells)
 
     def tokenise(self, cells: CellSet) -> Tokens:
-        """Return cells as rank values: :func:`theodolite.models.geneformer.tokeniser.rank_value_tokens`."""
-        return rank_value_tokens(cells, self.dictionary, self.context, threads=self.threads)
+        """Return cells as rank values, with as many threads as torch has.
+
+        See :func:`theodolite.models.geneformer.tokeniser.rank_value_tokens`.
+        """
+        return rank_value_tokens(cells, self.dictionary, self.context, threads=torch.get_num_threads())
 
     def embed(self, batch: Batch) -> Tensor:
         """Return the residual stream before the first block, [B, T, d]: gene, rank and type, normed."""

@@ -241,33 +241,38 @@ def _sort(
     other_found: NDArray[np.int32],
     n: int,
 ) -> None:
-    """Sort the first ``n`` by key, stably: radix sort by bytes, the last one first; bytes all alike cost nothing."""
+    """Sort the first ``n`` by key, stably.
+
+    A radix sort by the three digits of 11 bits below the sign, the last one first, leaves apart only what agrees in the
+    first 22 bits of its fraction; insertion by the whole key puts these in order.
+    """
     if n < 2:
         return
-    counts = np.zeros((8, 256), np.int64)
+    counts = np.zeros((3, 2048), np.int64)
     for i in range(n):
         key = keys[i]
-        for byte in range(8):
-            counts[byte, (key >> np.uint64(8 * byte)) & np.uint64(255)] += 1
+        for digit in range(3):
+            counts[digit, (key >> np.uint64(30 + 11 * digit)) & np.uint64(2047)] += 1
     source, source_found, target, target_found = keys, found, other_keys, other_found
-    moved = False
-    for byte in range(8):
-        shift = np.uint64(8 * byte)
-        if counts[byte, (source[0] >> shift) & np.uint64(255)] == n:
-            continue
+    for digit in range(3):
+        shift = np.uint64(30 + 11 * digit)
         place = 0
-        for digit in range(256):
-            here = counts[byte, digit]
-            counts[byte, digit] = place
+        for value in range(2048):
+            here = counts[digit, value]
+            counts[digit, value] = place
             place += here
         for i in range(n):
-            digit = (source[i] >> shift) & np.uint64(255)
-            at = counts[byte, digit]
-            counts[byte, digit] = at + 1
+            value = (source[i] >> shift) & np.uint64(2047)
+            at = counts[digit, value]
+            counts[digit, value] = at + 1
             target[at], target_found[at] = source[i], source_found[i]
         source, target = target, source
         source_found, target_found = target_found, source_found
-        moved = not moved
-    if moved:
-        for i in range(n):
-            keys[i], found[i] = source[i], source_found[i]
+    keys[0], found[0] = source[0], source_found[0]
+    for i in range(1, n):
+        key, gene = source[i], source_found[i]
+        at = i
+        while at > 0 and keys[at - 1] > key:
+            keys[at], found[at] = keys[at - 1], found[at - 1]
+            at -= 1
+        keys[at], found[at] = key, gene
