@@ -250,6 +250,7 @@ class Tag(StrEnum):
     REUSED_HOLD_OUT = "[reused hold-out]"
     THESE_CELLS = "[these cells]"
     ONE_BLOCK = "[one block]"
+    UNVERIFIED_MODEL = "[unverified model]"
 
 
 ReviewerCap = Literal["none", "inconclusive", "invalid"]

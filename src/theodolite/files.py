@@ -18,7 +18,7 @@ def is_disk_trouble(error: OSError) -> bool:
     return error.errno in _DISK_TROUBLE
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Write a file under its name only once all of it is on disk; an older file of that name stays until then.
 
     Parameters

@@ -165,6 +165,10 @@ class Plan(Record):
     tool_sha256
         Source of the instrument, as the registry hashes it; what measures must be this source. None in plans that were
         locked before it was stated.
+    runs_on
+        Device and floating-point type that the model runs on, such as ``cuda float16``; None for ``cpu float32``.
+    unverified_model
+        True where the model was not shown to do what it was trained for; every verdict then says so.
     """
 
     later: ClassVar[frozenset[str]] = frozenset(
@@ -179,6 +183,8 @@ class Plan(Record):
             "ablation",
             "places",
             "tool_sha256",
+            "runs_on",
+            "unverified_model",
         }
     )
 
@@ -218,6 +224,8 @@ class Plan(Record):
     ablation: str | None = None
     places: Places | None = None
     tool_sha256: Sha256 | None = None
+    runs_on: str | None = None
+    unverified_model: Literal[True] | None = None
 
     @property
     def explanations(self) -> int:

@@ -21,6 +21,7 @@ from theodolite.data import Reference
 from theodolite.data import offered as references
 from theodolite.models import offered as models
 from theodolite.models.facts import ModelFacts, ModelNotFoundError
+from theodolite.models.protocol import FoundationModel
 from theodolite.tools import Tool, get_tool
 from theodolite.tools import registry as instruments
 
@@ -189,7 +190,7 @@ def find_facts(model: str) -> ModelFacts:
         raise ModelNotFoundError(f"{error}{f'; plug-ins offer {names}' if names else ''}") from None
 
 
-def find_model(model: str) -> tuple[str, models.SurveyedModel]:
+def find_model(model: str) -> tuple[str, FoundationModel]:
     """Return the hash and the model of a name or folder, loaded, as :func:`find_facts` finds it."""
     find_facts(model)
     return models.find_model(model)

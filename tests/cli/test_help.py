@@ -10,13 +10,14 @@ import pytest
 
 from theodolite.cli.exit_codes import MEANINGS, ExitCode
 
-HEAVY = {"torch", "scanpy", "langgraph", "pydantic", "numpy", "sqlalchemy", "pandas"}
+HEAVY = {"torch", "scanpy", "langgraph", "pydantic", "numpy", "sqlalchemy", "pandas", "pooch", "requests"}
 COMMANDS = [
     "demo", "init", "plan", "run", "status", "doctor", "ledger list", "ledger show", "ledger verify", "ledger rebuild",
     "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "ledger nodes",
     "ledger invalidate", "tools list", "tools describe", "tools check",
-    "tools new", "models list", "models add",
-    "models train compact", "models train geneformer-mini", "approve", "propose", "stop",
+    "tools new", "models list", "models add", "models verify",
+    "models train compact", "models train geneformer-mini", "data describe", "data list", "data show",
+    "data fetch", "data add", "data verify", "approve", "propose", "stop",
 ]  # fmt: skip
 
 
@@ -55,7 +56,8 @@ def test_every_command_has_help(cli, words):
 
 READING = ["plan", "status", "approve", "ledger list", "ledger show", "ledger verify", "ledger diff", "ledger audit",
            "ledger rejudge", "tools list",
-           "tools describe", "models list", "doctor"]  # fmt: skip
+           "tools describe", "models list", "data describe", "data list", "data show", "data verify",
+           "doctor"]  # fmt: skip
 
 
 @pytest.mark.parametrize("words", READING)

@@ -30,7 +30,7 @@ def test_an_unknown_instrument_is_answered_with_those_there_are(cli):
 
 
 def test_the_packaged_model_is_listed(cli):
-    from theodolite.models.facts import model_facts
+    from theodolite.models.registry import model_facts
 
     (model,) = json.loads(cli("models", "list", "--json").stdout)
     assert model["sha256"] == model_facts("compact-pbmc").sha256

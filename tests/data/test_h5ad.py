@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from theodolite.data import CellDataError, CellErrorCode, load_h5ad
+from theodolite.data import CellDataError, CellErrorCode, load_cells
 
 COUNTS = np.array([[1, 0, 3], [0, 2, 1], [4, 0, 7]])
 
@@ -33,7 +33,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("layer", ["counts", "raw"])
 def test_counts_come_from_the_named_layer(path: Path, layer: str) -> None:
-    cells = load_h5ad(path, layer=layer, labels=["plate"], donor="donor", species="human")
+    cells = load_cells(path, layer=layer, labels=["plate"], donor="donor", species="human")
     assert (cells.counts.toarray() == COUNTS).all()
     assert cells.genes == ("ENSG1", "ENSG2", "ENSG3")
     assert (cells.name, cells.origin, cells.unit_kind) == ("small", "small.h5ad", "donor")
@@ -41,7 +41,7 @@ def test_counts_come_from_the_named_layer(path: Path, layer: str) -> None:
 
 
 def test_genes_can_be_named_by_a_column(path: Path) -> None:
-    cells = load_h5ad(path, layer="counts", gene_column="symbol", species="human")
+    cells = load_cells(path, layer="counts", gene_column="symbol", species="human")
     assert cells.genes == ("CD3D", "MS4A1", "LYZ")
 
 
@@ -57,20 +57,20 @@ def test_genes_can_be_named_by_a_column(path: Path) -> None:
 )
 def test_what_a_file_lacks_is_named(path: Path, arguments: dict[str, Any], code: CellErrorCode, words: str) -> None:
     with pytest.raises(CellDataError, match=words) as caught:
-        load_h5ad(path, species="human", **arguments)
+        load_cells(path, species="human", **arguments)
     assert caught.value.code is code
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CellDataError, match="absent.h5ad") as caught:
-        load_h5ad(tmp_path / "absent.h5ad", layer="X", species="human")
+        load_cells(tmp_path / "absent.h5ad", layer="X", species="human")
     assert caught.value.code is CellErrorCode.MISSING_FILE
 
 
 def test_real_mouse_counts_are_read(shared_data: Path) -> None:
     file = shared_data / "cells" / "paul15_mouse_hematopoiesis.h5ad"
     stored = anndata.read_h5ad(file)
-    cells = load_h5ad(file, layer="X", species="mouse")
+    cells = load_cells(file, layer="X", species="mouse")
     assert cells.counts.shape == (2660, 240)
     assert cells.counts.sum() == stored.X.sum()
 
@@ -79,5 +79,5 @@ def test_a_file_that_is_no_whole_h5ad_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cells.h5ad"
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     with pytest.raises(CellDataError, match="is no whole .h5ad file") as found:
-        load_h5ad(path, layer="X", species="human")
+        load_cells(path, layer="X", species="human")
     assert found.value.code is CellErrorCode.UNREADABLE

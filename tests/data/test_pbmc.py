@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from theodolite.data import CellDataError, CellErrorCode, CellSet, load_h5ad, load_pbmc
+from theodolite.data import CellDataError, CellErrorCode, CellSet, load_cells, load_pbmc
 from theodolite.data.pbmc import pbmc_path, recovered_counts
 
 
@@ -86,7 +86,7 @@ def test_the_same_cells_are_read_from_a_file_in_todays_layout(tmp_path: Path, pb
 @pytest.mark.parametrize(("layer", "kind"), [("X", "scaled values"), ("raw", "log-normalised values")])
 def test_reading_either_matrix_of_the_file_as_counts_is_refused(layer: str, kind: str) -> None:
     with pytest.raises(CellDataError, match=f"these look like {kind}") as caught:
-        load_h5ad(pbmc_path(), layer=layer, species="human")
+        load_cells(pbmc_path(), layer=layer, species="human")
     assert caught.value.code is CellErrorCode.NOT_INTEGER
 
 

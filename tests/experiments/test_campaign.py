@@ -132,7 +132,13 @@ def test_a_campaign_is_its_content(change: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"model": "elsewhere"}, {"cells": {"source": "moved.h5ad"}}, {"references": "a.yaml"}, {"families": "b.tsv"}],
+    [
+        {"model": "elsewhere"},
+        {"cells": {"source": "moved.h5ad"}},
+        {"cells": {"aliases": "moved.tsv"}},
+        {"references": "a.yaml"},
+        {"families": "b.tsv"},
+    ],
     ids=str,
 )
 def test_where_the_inputs_lie_is_no_part_of_it(change: dict[str, Any]) -> None:
@@ -152,6 +158,26 @@ def test_paths_are_relative_to_the_campaign_file(tmp_path: Path, monkeypatch: py
     assert Path(spec.place(spec.references)) == tmp_path / "sets" / "mine.yaml"
     assert spec.place("compact-pbmc") == "compact-pbmc"
     assert spec.place(str(tmp_path / "my.yaml")) == str(tmp_path / "my.yaml")
+
+
+def test_what_cells_came_to_say_later_moves_no_campaign_that_does_not_say_it() -> None:
+    plain = CampaignSpec(name="a")
+    assert plain.words["cells"] == {
+        "layer": "X", "species": "human", "gene_column": None, "labels": [], "donor": None, "batch": None,
+    }  # fmt: skip
+    assert set(plain.model_dump()["cells"]) == {"source", *plain.words["cells"]}
+    for key in ("ensembl_column", "cell_type", "condition", "perturbation", "control"):
+        said = CampaignSpec(name="a", cells={key: "x"})
+        assert said.words["cells"][key] == "x" and said.campaign_id({}) != plain.campaign_id({})
+
+
+def test_places_of_cells_and_aliases_are_as_seen_from_the_file_but_for_names(tmp_path: Path) -> None:
+    for name in ("pbmc", "packaged", "mine.h5", "mine.tsv"):
+        (tmp_path / name).touch()
+    named = load_campaign(written(tmp_path, "name: a\ncells: {aliases: packaged}\n")).placed_cells
+    assert (named.source, named.aliases) == ("pbmc", "packaged")
+    placed = load_campaign(written(tmp_path, "name: a\ncells: {source: mine.h5, aliases: mine.tsv}\n")).placed_cells
+    assert (placed.source, placed.aliases) == (str(tmp_path / "mine.h5"), str(tmp_path / "mine.tsv"))
 
 
 def test_a_spec_survives_the_ledger() -> None:

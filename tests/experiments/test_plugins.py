@@ -30,7 +30,8 @@ from pydantic import Field
 from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.data import Reference, load_programs, offer_references
 from theodolite.measurements import GeneScores
-from theodolite.models.facts import ModelFacts, model_facts
+from theodolite.models.facts import ModelFacts
+from theodolite.models.registry import model_facts
 from theodolite.models.offered import offer_model
 from theodolite.tools import ModelShape, ToolParams, Workbench, tool
 

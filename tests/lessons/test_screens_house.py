@@ -20,7 +20,7 @@ import torch
 from pydantic import ValidationError
 
 from theodolite.claims import Hypothesis, Verdict
-from theodolite.data import CellDataError
+from theodolite.data import CellDataError, CellSet
 from theodolite.experiments import CampaignRun, JobOutcome, JobSpec, StepError
 from theodolite.experiments.jobs import Mismatch
 from theodolite.experiments.rejudging import rejudge
@@ -31,7 +31,7 @@ from theodolite.gates.catalogue2.causal import causal_gate
 from theodolite.measurements import UnitEffects
 from theodolite.models.capture import Capture, capture
 from theodolite.models.compact import CompactConfig, CompactTransformer
-from theodolite.models.registry import CompactModel
+from theodolite.models.compact_model import CompactModel
 from theodolite.store import (
     RETIRE_AFTER,
     EntryKind,
@@ -212,8 +212,10 @@ def edited(*blocks: int, by: float = 1.0) -> Capture:
     with torch.no_grad():
         for block in blocks:
             model.blocks[block - 1].contract.bias += by * torch.arange(8.0)
-    values = np.random.default_rng(2).gamma(1.0, 1.0, (5, 12)).astype(np.float32)
-    return capture(CompactModel("hand", "0" * 64, model), values)
+    counts = np.random.default_rng(2).poisson(3.0, (5, 12))
+    names = [f"c{row}" for row in range(5)]
+    cells = CellSet.from_counts("drawn", counts, genes, names, species="human", origin="here")
+    return capture(CompactModel("hand", "0" * 64, model), cells)
 
 
 def test_an_edit_moves_the_layers_after_it_and_no_others_and_a_zero_edit_moves_nothing() -> None:

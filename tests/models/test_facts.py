@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from theodolite.models.compact import CompactConfig, CompactTransformer, save_checkpoint
-from theodolite.models.facts import CheckpointError, checkpoint_sha256, model_facts
-from theodolite.models.registry import load_model
+from theodolite.models.facts import CheckpointError, checkpoint_sha256
+from theodolite.models.registry import load_model, model_facts
 
 GENES = tuple(f"GENE{index}" for index in range(6))
 
@@ -34,7 +34,7 @@ def test_facts_agree_with_the_loaded_model(folder: Path) -> None:
 
 def test_facts_are_read_without_torch(folder: Path) -> None:
     script = (
-        "import sys; from theodolite.models.facts import model_facts; "
+        "import sys; from theodolite.models.registry import model_facts; "
         f"print(model_facts({str(folder)!r}).n_layers, 'torch' in sys.modules)"
     )
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from theodolite.models.facts import CheckpointError, ModelFacts, ModelNotFoundError, model_facts
+from theodolite.models.facts import CheckpointError, ModelFacts, ModelNotFoundError
 from theodolite.models.offered import find_facts, find_model, offer_model, offered_models
-from theodolite.models.registry import load_model
+from theodolite.models.registry import load_model, model_facts
 from theodolite.plugins import find_facts as find_anywhere
 
 pytestmark = pytest.mark.usefixtures("fresh_plugins")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from theodolite.data.planted import plant_structure
-from theodolite.models.facts import model_facts
 from theodolite.models.planted_checkpoint import r2_checkpoint
+from theodolite.models.registry import model_facts
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from theodolite.data import CellSet
 from theodolite.measurements import Variant, VariantKind
 from theodolite.models import registry
 from theodolite.models.capture import capture
@@ -30,8 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def values() -> np.ndarray:
-    return np.random.default_rng(0).gamma(1.0, 1.0, (20, 12)).astype(np.float32)
+def some_cells() -> CellSet:
+    counts = np.random.default_rng(0).poisson(3.0, (20, 12))
+    return CellSet.from_counts("drawn", counts, GENES, [f"c{row}" for row in range(20)], species="human", origin="here")
 
 
 def test_a_model_is_loaded_by_folder_under_the_folders_name(folder: Path) -> None:
@@ -80,16 +82,16 @@ def test_variants_that_change_the_input_leave_the_model_as_it_is(folder: Path) -
 @pytest.mark.parametrize("kind", [VariantKind.UNTRAINED, VariantKind.RANDOM_EMBEDDING])
 def test_variants_of_the_weights_are_other_models_under_the_same_hash(folder: Path, kind: VariantKind) -> None:
     model = registry.load_model(str(folder))
-    before = capture(model, values())
+    before = capture(model, some_cells())
     changed = model.variant(Variant(kind, 1))
-    after = capture(changed, values())
+    after = capture(changed, some_cells())
     assert not np.allclose(after.hidden, before.hidden)
-    np.testing.assert_array_equal(capture(model.variant(Variant(kind, 1)), values()).hidden, after.hidden)
-    assert not np.allclose(capture(model.variant(Variant(kind, 2)), values()).hidden, after.hidden)
+    np.testing.assert_array_equal(capture(model.variant(Variant(kind, 1)), some_cells()).hidden, after.hidden)
+    assert not np.allclose(capture(model.variant(Variant(kind, 2)), some_cells()).hidden, after.hidden)
     # The variant is named beside the hash in every job; the hash says which weights it was made from.
     assert changed.sha256 == model.sha256
     assert changed.name == f"my-model {kind.value}(1)"
-    np.testing.assert_array_equal(capture(model, values()).hidden, before.hidden)
+    np.testing.assert_array_equal(capture(model, some_cells()).hidden, before.hidden)
 
 
 def test_an_untrained_model_keeps_the_normalisation_of_the_trained_one(folder: Path) -> None:

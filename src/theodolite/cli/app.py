@@ -12,6 +12,7 @@ from theodolite.cli import (
     calibrating,
     campaign_commands,
     coverage,
+    data_commands,
     doctor,
     ledger_commands,
     model_commands,
@@ -82,6 +83,7 @@ app.command(short_help="Ask a running campaign to stop in good order.")(stopping
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(tool_checking.app, name="tools")
 app.add_typer(model_commands.app, name="models")
+app.add_typer(data_commands.app, name="data")
 app.add_typer(prompt_commands.app, name="prompts")
 app.add_typer(reviewing.app, name="reviewers")
 app.command(short_help="Measure error rates in worlds of known truth.")(calibrating.calibrate)

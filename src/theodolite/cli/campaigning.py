@@ -89,18 +89,21 @@ def prepared(file: Path, folder: Path) -> Setting:
 
 def _line_of(file: Path, spec: CampaignSpec, error: Exception) -> int | None:
     """Return the line of the file whose value an error quotes, None if it quotes none of the inputs' names."""
+    from theodolite.experiments.references_spec import each_of, names_in
+
     text = str(error)
-    inputs = {
-        "model:": spec.model,
-        "source:": spec.cells.source,
-        "references:": spec.references,
-        "families:": spec.families,
-    }
-    for key, value in inputs.items():
+    inputs = [
+        ("model:", spec.model),
+        ("source:", spec.cells.source),
+        *(("references:", name) for item in each_of(spec.references) for name in names_in(item)),
+        ("families:", spec.families),
+    ]
+    for key, value in inputs:
         if repr(value) not in text and f"{value}:" not in text:
             continue
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-            if line.strip().startswith(key) and value in line:
+            # Several references may stand on lines of their own, below the key.
+            if line.strip().startswith(key) and (value in line or key == "references:"):
                 return number
     return None
 
@@ -124,7 +127,12 @@ def describe_setting(setting: Setting) -> None:
         "model", f"{model.name}: {model.n_layers} layers of {model.n_heads} heads, {len(model.genes):,} genes"
     )
     table.add_row("cells", f"{cells.name}: {len(cells.cells):,} cells, {len(cells.genes):,} genes ({cells.species})")
-    table.add_row("references", f"{len(sets)} gene programs, {usable} of them large enough to be tested as sets here")
+    others = sum(reference.kind != "set" for reference in setting.references.values())
+    made = sum(f"{reference.id}_pairs" in setting.references for reference in sets)
+    more = f"; {others - made} lists of pairs or regulons" if others > made else ""
+    table.add_row(
+        "references", f"{len(sets)} gene programs, {usable} of them large enough to be tested as sets here{more}"
+    )
     table.add_row(
         "split",
         f"{len(setting.genes(DISCOVERY))} genes to explore; {len(setting.genes(CONFIRMATION))} of other gene families "

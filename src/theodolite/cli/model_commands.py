@@ -10,6 +10,7 @@ import typer
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
 from theodolite.cli.model_adding import add_model
+from theodolite.cli.model_verifying import verify_model
 from theodolite.cli.tool_commands import JsonOption, PluginOption
 
 __all__ = ["app", "train_app"]
@@ -18,20 +19,22 @@ app = typer.Typer(help="The models that can be surveyed.", no_args_is_help=True,
 train_app = typer.Typer(help="Train a model.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(train_app, name="train")
 app.command("add")(add_model)
+app.command("verify")(verify_model)
 
 
 @app.command("list")
 def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> None:
-    """List the packaged models, and those of plug-ins."""
+    """List the packaged models, those that were added, and those of plug-ins."""
     from rich.table import Table
 
     from theodolite.models.facts import available_models
     from theodolite.models.offered import offered_models
+    from theodolite.models.shelf import registered_models
     from theodolite.plugins import find_facts, load_installed, load_plugins
 
     load_plugins(plugin or ())
     load_installed("models")
-    known = [find_facts(name) for name in (*available_models(), *offered_models())]
+    known = [find_facts(name) for name in (*available_models(), *registered_models(), *offered_models())]
     if as_json:
         print_json(
             [
@@ -42,6 +45,8 @@ def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> Non
                     "n_layers": facts.n_layers,
                     "n_heads": facts.n_heads,
                     "width": facts.width,
+                    "expects": facts.expects,
+                    "verified": facts.verified,
                 }
                 for facts in known
             ]
@@ -50,10 +55,11 @@ def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> Non
     if not known:
         raise UserError("the package carries no model; train one with `theodolite models train compact --out DIR`")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("model", "genes", "layers", "heads", "width", "sha256"):
+    for column in ("model", "genes", "layers", "heads", "width", "verified", "sha256"):
         table.add_column(column, no_wrap=True)
     for facts in known:
-        sizes = (len(facts.genes), facts.n_layers, facts.n_heads, facts.width)
+        verified = "yes" if facts.verified else "no"
+        sizes = (len(facts.genes), facts.n_layers, facts.n_heads, facts.width, verified)
         table.add_row(facts.name, *map(str, sizes), facts.sha256[:16])
     results().print(table)
 
@@ -62,10 +68,11 @@ def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> Non
 def train_compact_model(
     out: Annotated[Path, typer.Option("--out", help="Folder of the checkpoint; its name is the model's name.")],
     cells: Annotated[
-        str, typer.Option(help="'pbmc' (packaged) or the path of an .h5ad file with raw counts.")
+        str, typer.Option(help="'pbmc' (packaged), or a file or folder with raw counts (docs/cells.md).")
     ] = "pbmc",
-    layer: Annotated[str, typer.Option(help="Where an .h5ad file keeps its counts: X, raw, or a layer.")] = "X",
-    gene_column: Annotated[str | None, typer.Option(help="Column of an .h5ad file with gene symbols.")] = None,
+    layer: Annotated[str, typer.Option(help="Where a file keeps its counts: X, raw, a layer, or auto.")] = "X",
+    gene_column: Annotated[str | None, typer.Option(help="Column with the names of genes.")] = None,
+    species: Annotated[str, typer.Option(help="Species of the cells; checked against their genes.")] = "human",
     restart: Annotated[
         bool, typer.Option("--restart", help="Start anew where DIR holds a run that can go on.")
     ] = False,
@@ -122,6 +129,7 @@ def train_compact_model(
         cells=cells,
         layer=layer,
         gene_column=gene_column,
+        species=species,
         restart=restart,
         settings={name: value for name, value in settings.items() if value is not None},
         shape={name: value for name, value in shape.items() if value is not None},

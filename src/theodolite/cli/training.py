@@ -22,6 +22,7 @@ def train(
     cells: str,
     layer: str,
     gene_column: str | None,
+    species: str,
     restart: bool,
     settings: dict[str, Any],
     shape: dict[str, Any],
@@ -42,7 +43,7 @@ def train(
         from theodolite.models.training import STATE_FILE, TrainingError, TrainSettings, train_command, train_compact
 
         chosen = TrainSettings(**settings)
-        found = load_cells(CellsSpec(source=cells, layer=layer, gene_column=gene_column))
+        found = load_cells(CellsSpec(source=cells, layer=layer, gene_column=gene_column, species=species))
         try:
             config = CompactConfig(genes=found.genes, **shape)
         except ValueError as error:
@@ -53,6 +54,7 @@ def train(
     command = train_command(chosen, config, out)
     if cells != "pbmc":
         words = ["--cells", cells, "--layer", layer, *(["--gene-column", gene_column] if gene_column else [])]
+        words += ["--species", species] if species != "human" else []
         command = command.replace("--cells pbmc", shlex.join(words))
     with counted("Training", chosen.steps) as update:
         latest = ""

@@ -6,11 +6,26 @@ from theodolite.data.cells import CellSet, GeneStatistics, UnitKind
 from theodolite.data.coexpression import coexpression
 from theodolite.data.counts import CellDataError, CellErrorCode, validate_counts
 from theodolite.data.families import FamilyTableError, GeneFamilies, load_families, read_families
-from theodolite.data.h5ad import load_h5ad
+from theodolite.data.loading import ReadCells, load_cells, open_cells, read_cells
 from theodolite.data.offered import OfferError, offer_references, offered_references, references_called
 from theodolite.data.pbmc import load_pbmc
 from theodolite.data.permutations import PermutedReferences, permute_gene_names
-from theodolite.data.references import Reference, ReferenceTableError, load_programs, member_pairs, read_programs
+from theodolite.data.perturbations import (
+    EffectTable,
+    EffectTableError,
+    PerturbedCells,
+    effect_references,
+    perturbed_cells,
+    read_effects,
+)
+from theodolite.data.references import (
+    Reference,
+    ReferenceTableError,
+    load_programs,
+    member_pairs,
+    read_programs,
+    within_sizes,
+)
 from theodolite.data.regulons import RegulonTable, read_collectri, read_tf_classes, read_trrust, regulon_references
 from theodolite.data.splits import (
     CONFIRMATION,
@@ -37,6 +52,7 @@ __all__ = [
     "OfferError",
     "PermutedReferences",
     "PlantedCells",
+    "ReadCells",
     "Reference",
     "ReferenceTableError",
     "RegulonTable",
@@ -49,15 +65,17 @@ __all__ = [
     "choose_k",
     "coexpression",
     "load_families",
-    "load_h5ad",
+    "load_cells",
     "load_pbmc",
     "load_programs",
     "make_split",
     "member_pairs",
     "offer_references",
     "offered_references",
+    "open_cells",
     "permute_gene_names",
     "planted_cells",
+    "read_cells",
     "read_collectri",
     "read_families",
     "read_programs",
@@ -67,4 +85,11 @@ __all__ = [
     "regulon_references",
     "testability",
     "validate_counts",
+    "EffectTable",
+    "EffectTableError",
+    "PerturbedCells",
+    "effect_references",
+    "perturbed_cells",
+    "read_effects",
+    "within_sizes",
 ]

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from theodolite.canonical import digest
+from theodolite.data.references import ReferenceTableError
 
 __all__ = ["FamilyTableError", "GeneFamilies", "load_families", "read_families"]
 
@@ -17,7 +18,7 @@ _HEADER = ("gene", "family")
 _VERSION = re.compile(r"#\s*version\s*[:=]?\s*([^\s;,]+)", re.IGNORECASE)
 
 
-class FamilyTableError(ValueError):
+class FamilyTableError(ReferenceTableError):
     """A table of gene families that cannot be read; the message names file and line."""
 
 

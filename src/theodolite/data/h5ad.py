@@ -1,96 +1,103 @@
-"""Reading count matrices from AnnData files."""
+"""AnnData files."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from theodolite.data.cells import CellSet
-from theodolite.data.counts import CellDataError, CellErrorCode, named_columns
+from scipy import sparse
 
-__all__ = ["load_h5ad"]
+from theodolite.data.counts import CellDataError, CellErrorCode
+from theodolite.data.hdf5 import checked_sparse, opened, read_dense, sampled, unreadable
+from theodolite.data.stored import StoredCells, StoredMatrix
+
+__all__ = ["open_h5ad"]
+
+_BY_COLUMN = {"csr_matrix": False, "csc_matrix": True}
 
 
-def load_h5ad(
-    path: str | Path,
-    *,
-    layer: str,
-    labels: Sequence[str] = (),
-    species: str,
-    gene_column: str | None = None,
-    donor: str | None = None,
-    batch: str | None = None,
-    name: str | None = None,
-    origin: str | None = None,
-) -> CellSet:
-    """Read cells with integer counts from an ``.h5ad`` file.
+def open_h5ad(path: Path) -> StoredCells:
+    """Read the tables of an ``.h5ad`` file; its matrices are read when they are asked for.
 
-    Parameters
-    ----------
-    path
-        The file.
-    layer
-        Which matrix holds the counts: ``X``, ``raw`` (the ``.raw`` attribute) or the name of a layer.
-    labels
-        Columns of ``obs`` to keep as labels.
-    species
-        Such as ``human``.
-    gene_column
-        Column of ``var`` with the gene names; the index of ``var`` by default.
-    donor, batch
-        Columns of ``obs`` that name donors and batches; kept as labels too.
-    name, origin
-        Name of the set (the file's stem by default) and where it comes from (the file's name).
+    Files in the layout of anndata before 0.7 are read whole.
 
     Raises
     ------
     CellDataError
-        ``missing_file``, ``missing_layer``, ``missing_labels``, or what :func:`validate_counts` refuses.
+        ``unreadable`` or ``wrong_shape``.
     """
+    from anndata.io import read_elem
+
+    with opened(path) as file:
+        if file.attrs.get("encoding-type") != "anndata":
+            return _open_old(path)
+        obs, var = _table(path, read_elem, file, "obs"), _table(path, read_elem, file, "var")
+        raw_var = _table(path, read_elem, file, "raw/var") if "raw/X" in file else var
+        places = {"X": "X", "raw": "raw/X"} | {name: f"layers/{name}" for name in file.get("layers", ())}
+        matrices = {
+            name: _matrix(path, file[place], place, len(obs), raw_var if name == "raw" else var)
+            for name, place in places.items()
+            if place in file and file[place].attrs.get("encoding-type") != "null"
+        }
+    return StoredCells(path, ".h5ad", obs, matrices)
+
+
+def _table(path: Path, read_elem: Any, file: Any, place: str) -> Any:
+    import pandas as pd
+
+    table = read_elem(file[place])
+    if not isinstance(table, pd.DataFrame):
+        raise unreadable(path, f"{place!r} is no table")
+    table.columns = [str(column) for column in table.columns]
+    if not table.columns.is_unique:
+        raise unreadable(path, f"{place!r} has two columns of one name")
+    return table
+
+
+def _matrix(path: Path, item: Any, place: str, n_cells: int, var: Any) -> StoredMatrix:
+    dense = not hasattr(item, "keys")
+    shape = tuple(int(size) for size in (item.shape if dense else item.attrs["shape"]))
+    if shape != (n_cells, len(var)):
+        raise CellDataError(
+            CellErrorCode.WRONG_SHAPE,
+            f"{place!r} of {str(path)!r} has shape {shape} for {n_cells} cells and {len(var)} genes; write it again",
+        )
+
+    def read() -> sparse.csr_array:
+        with opened(path) as file:
+            found = file[place]
+            if dense:
+                return read_dense(found)
+            by_column = _BY_COLUMN[found.attrs["encoding-type"]]
+            parts = (found["data"][:], found["indices"][:], found["indptr"][:])
+            return checked_sparse(*parts, shape=(n_cells, len(var)), by_column=by_column)
+
+    def sample() -> Any:
+        with opened(path) as file:
+            return sampled(file[place] if dense else file[place]["data"])
+
+    return StoredMatrix((n_cells, len(var)), var, read, sample)
+
+
+def _open_old(path: Path) -> StoredCells:
     import anndata
 
-    path = Path(path)
-    if not path.is_file():
-        raise CellDataError(CellErrorCode.MISSING_FILE, f"no file {str(path)!r}")
-    try:
-        data = anndata.read_h5ad(path)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CellDataError(
-            CellErrorCode.UNREADABLE, f"{str(path)!r} is no whole .h5ad file ({error}); write it again with anndata"
-        ) from error
-    matrix, var, var_names = _matrix(data, layer)
-    if gene_column is not None:
-        named_columns([gene_column], list(var.columns))
-    columns = list(dict.fromkeys([*labels, *(column for column in (donor, batch) if column is not None)]))
-    named_columns(columns, list(data.obs.columns))
-    for column in columns:
-        if (missing := int(data.obs[column].isna().sum())) > 0:
-            raise CellDataError(
-                CellErrorCode.MISSING_LABELS,
-                f"label {column!r} is missing for {missing} of {data.n_obs} cells; drop these cells or label them",
-            )
-    return CellSet.from_counts(
-        name or path.stem,
-        matrix,
-        [str(gene) for gene in (var_names if gene_column is None else var[gene_column])],
-        [str(cell) for cell in data.obs_names],
-        labels={column: [str(value) for value in data.obs[column]] for column in columns},
-        species=species,
-        origin=origin or path.name,
-        donor=donor,
-        batch=batch,
-    )
+    data = anndata.read_h5ad(path)
+    for matrix in (data.X, None if data.raw is None else data.raw.X, *data.layers.values()):
+        if sparse.issparse(matrix):
+            matrix.check_format(full_check=True)
+    found = {"X": (data.X, data.var)} if data.X is not None else {}
+    if data.raw is not None:
+        found["raw"] = (data.raw.X, data.raw.var)
+    found |= {name: (matrix, data.var) for name, matrix in data.layers.items()}
+    return StoredCells(path, ".h5ad", data.obs, {name: _in_memory(*pair) for name, pair in found.items()})
 
 
-def _matrix(data: Any, layer: str) -> tuple[Any, Any, Any]:
-    if layer == "X" and data.X is not None:
-        return data.X, data.var, data.var_names
-    if layer == "raw" and data.raw is not None:
-        return data.raw.X, data.raw.var, data.raw.var_names
-    if layer in data.layers:
-        return data.layers[layer], data.var, data.var_names
-    there = [*(["X"] if data.X is not None else []), *(["raw"] if data.raw is not None else []), *data.layers]
-    raise CellDataError(
-        CellErrorCode.MISSING_LAYER, f"no matrix {layer!r}; there is {', '.join(map(repr, there)) or 'none'}"
-    )
+def _in_memory(matrix: Any, var: Any) -> StoredMatrix:
+    def read() -> sparse.csr_array:
+        return sparse.csr_array(matrix)
+
+    def sample() -> Any:
+        return sampled(matrix.data if sparse.issparse(matrix) else matrix)
+
+    return StoredMatrix(tuple(matrix.shape), var, read, sample)

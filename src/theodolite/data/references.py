@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -14,7 +15,7 @@ from theodolite.canonical import digest
 from theodolite.claims import Named
 from theodolite.sources import Source
 
-__all__ = ["Pair", "Reference", "ReferenceTableError", "load_programs", "member_pairs", "read_programs"]
+__all__ = ["Pair", "Reference", "ReferenceTableError", "load_programs", "member_pairs", "read_programs", "within_sizes"]
 
 Pair = tuple[str, str]
 _KEYS = ("id", "title", "kind", "definition", "source", "members")
@@ -39,6 +40,9 @@ class Reference:
         Sorted, unique. The edges A to B and B to A are two edges.
     origins
         What it was made from: databases, papers, other references.
+    sizes
+        The fewest and the most of its members that may be among the genes of a campaign's cells for it to be one of
+        the campaign's; None for any number. No part of its content.
 
     Raises
     ------
@@ -52,6 +56,7 @@ class Reference:
     members: tuple[str, ...] | tuple[Pair, ...]
     definition: str
     origins: tuple[Source, ...]
+    sizes: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         members: list[Any] = []
@@ -148,6 +153,25 @@ class Reference:
             For a set or a list of pairs.
         """
         return frozenset(regulator for regulator, _ in self.edges)
+
+
+def within_sizes(references: Iterable[Reference], genes: Iterable[str]) -> tuple[Reference, ...]:
+    """Return the references whose members among some genes are as many as they may be; a pair counts with both genes.
+
+    References that name no sizes all stay.
+    """
+    known = frozenset(genes)
+
+    def fits(reference: Reference) -> bool:
+        if reference.sizes is None:
+            return True
+        if reference.kind == "set":
+            inside = len(reference.gene_set & known)
+        else:
+            inside = sum(known.issuperset(member) for member in reference.member_set)
+        return reference.sizes[0] <= inside <= reference.sizes[1]
+
+    return tuple(reference for reference in references if fits(reference))
 
 
 def member_pairs(reference: Reference) -> Reference:

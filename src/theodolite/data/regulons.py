@@ -7,17 +7,26 @@ not part of the package.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from theodolite.canonical import digest, sha256_bytes
+from theodolite.data.ancestry import database
+from theodolite.data.columns import checked_gene, columns, delimiter_of, first_line, lines
 from theodolite.data.references import Pair, Reference, ReferenceTableError
 from theodolite.sources import Source
 
-__all__ = ["RegulonTable", "Sign", "read_collectri", "read_tf_classes", "read_trrust", "regulon_references"]
+__all__ = [
+    "RegulonTable",
+    "Sign",
+    "read_collectri",
+    "read_tf_classes",
+    "read_trrust",
+    "regulon_references",
+    "regulon_table",
+]
 
 Sign = Literal["activation", "repression", "unknown"]
 _SIGNS: tuple[Sign, ...] = ("activation", "repression", "unknown")
@@ -27,6 +36,7 @@ _TRRUST_MODES: Mapping[str, Sign] = {"Activation": "activation", "Repression": "
 _COLLECTRI_COLUMNS = ("source", "target", "weight")
 _COLLECTRI_SIGNS: Mapping[str, Sign] = {"1": "activation", "-1": "repression"}
 _CLASS_COLUMNS = ("symbol", "dbd", "is_tf")
+_CLASS_COLUMNS_AS_PUBLISHED = ("HGNC symbol", "DBD", "Is TF?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +53,7 @@ class RegulonTable:
     loops
         Genes that the table says regulate themselves. These are no edges: a gene is no candidate partner of itself.
     source
-        The table as a source, by content hash.
+        The table as a source, by content hash, and the databases that it was made from.
     """
 
     name: str
@@ -52,7 +62,14 @@ class RegulonTable:
     source: Source
 
 
-def _table(name: str, text: str, where: str, rows: Iterator[tuple[str, str, Sign]]) -> RegulonTable:
+def regulon_table(name: str, source: Source, where: str, rows: Iterable[tuple[str, str, Sign]]) -> RegulonTable:
+    """Return rows of regulator, target and sign as a table.
+
+    Raises
+    ------
+    ReferenceTableError
+        If no row is an edge.
+    """
     said: dict[Pair, set[Sign]] = {}
     loops: set[str] = set()
     for regulator, target, sign in rows:
@@ -66,7 +83,7 @@ def _table(name: str, text: str, where: str, rows: Iterator[tuple[str, str, Sign
     for edge, found in sorted(said.items()):
         known = found - {"unknown"}
         signs[edge] = known.pop() if len(known) == 1 else "unknown"
-    return RegulonTable(name, signs, tuple(sorted(loops)), Source(f"table:{name}", sha256_bytes(text.encode())))
+    return RegulonTable(name, signs, tuple(sorted(loops)), source)
 
 
 def read_trrust(text: str, *, where: str = "TRRUST") -> RegulonTable:
@@ -78,11 +95,12 @@ def read_trrust(text: str, *, where: str = "TRRUST") -> RegulonTable:
         Naming line and value, for a row without four filled columns or with another mode than ``Activation``,
         ``Repression`` or ``Unknown``, and for a table without edges.
     """
-    return _table("trrust", text, where, _trrust_rows(text, where))
+    source = Source("table:trrust", sha256_bytes(text.encode()), (database("TRRUST"),))
+    return regulon_table("trrust", source, where, _trrust_rows(text, where))
 
 
 def _trrust_rows(text: str, where: str) -> Iterator[tuple[str, str, Sign]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in lines(text):
         row = tuple(field.strip() for field in line.split("\t"))
         if not line.strip() or (number == 1 and row == _TRRUST_HEADER):
             continue
@@ -97,7 +115,8 @@ def _trrust_rows(text: str, where: str) -> Iterator[tuple[str, str, Sign]]:
                 f"{where}:{number}: mode {mode!r} of {regulator} and {target} is none of {', '.join(_TRRUST_MODES)}; "
                 f"a header line, if there is one, reads {' '.join(_TRRUST_HEADER)}"
             )
-        yield regulator, target, _TRRUST_MODES[mode]
+        at = f"{where}:{number}"
+        yield checked_gene(regulator, at), checked_gene(target, at), _TRRUST_MODES[mode]
 
 
 def read_collectri(text: str, *, where: str = "CollecTRI") -> RegulonTable:
@@ -109,20 +128,24 @@ def read_collectri(text: str, *, where: str = "CollecTRI") -> RegulonTable:
         Naming line and value, for a missing column, an empty field, or a weight that is neither 1 nor -1, and for a
         table without edges.
     """
-    return _table("collectri", text, where, _collectri_rows(text, where))
+    source = Source("table:collectri", sha256_bytes(text.encode()), (database("CollecTRI"),))
+    return regulon_table("collectri", source, where, _collectri_rows(text, where))
 
 
 def _collectri_rows(text: str, where: str) -> Iterator[tuple[str, str, Sign]]:
-    for number, (regulator, target, weight) in _columns(text, ",", _COLLECTRI_COLUMNS, where):
+    for number, (regulator, target, weight) in columns(text, ",", _COLLECTRI_COLUMNS, where):
         if weight.removesuffix(".0") not in _COLLECTRI_SIGNS:
             raise ReferenceTableError(
                 f"{where}:{number}: weight {weight!r} of {regulator} and {target} is no sign; it is 1 or -1"
             )
-        yield regulator, target, _COLLECTRI_SIGNS[weight.removesuffix(".0")]
+        at = f"{where}:{number}"
+        yield checked_gene(regulator, at), checked_gene(target, at), _COLLECTRI_SIGNS[weight.removesuffix(".0")]
 
 
 def read_tf_classes(text: str, *, where: str = "TF classes") -> dict[str, tuple[str, ...]]:
     """Read the DNA-binding classes of human transcription factors from the columns ``symbol``, ``dbd`` and ``is_tf``.
+
+    The extract that the authors publish, with the columns *HGNC symbol*, *DBD* and *Is TF?*, is read too.
 
     Returns
     -------
@@ -138,7 +161,9 @@ def read_tf_classes(text: str, *, where: str = "TF classes") -> dict[str, tuple[
     """
     classes: dict[str, tuple[str, ...]] = {}
     seen: dict[str, int] = {}
-    for number, (symbol, dbd, answer) in _columns(text, "\t", _CLASS_COLUMNS, where):
+    published = all(column in first_line(text) for column in _CLASS_COLUMNS_AS_PUBLISHED)
+    wanted = _CLASS_COLUMNS_AS_PUBLISHED if published else _CLASS_COLUMNS
+    for number, (symbol, dbd, answer) in columns(text, delimiter_of(text) if published else "\t", wanted, where):
         if answer not in ("Yes", "No"):
             raise ReferenceTableError(f"{where}:{number}: is_tf of {symbol} is {answer!r}; it is 'Yes' or 'No'")
         if symbol in seen:
@@ -146,6 +171,7 @@ def read_tf_classes(text: str, *, where: str = "TF classes") -> dict[str, tuple[
                 f"{where}:{number}: {symbol!r} is named on line {seen[symbol]} too; a gene has one row"
             )
         seen[symbol] = number
+        checked_gene(symbol, f"{where}:{number}")
         if answer == "Yes":
             classes[symbol] = tuple(
                 part.strip() for part in dbd.split(";") if part.strip() and part.strip() != "Unknown"
@@ -153,31 +179,6 @@ def read_tf_classes(text: str, *, where: str = "TF classes") -> dict[str, tuple[
     if not classes:
         raise ReferenceTableError(f"{where}: no gene in it is a transcription factor; is_tf says 'Yes' of such a gene")
     return classes
-
-
-def _columns(text: str, delimiter: str, wanted: tuple[str, ...], where: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield line number and the wanted columns of every row of a table with a header."""
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    header = [field.strip() for field in next(reader, [])]
-    missing = [column for column in wanted if column not in header]
-    if missing:
-        raise ReferenceTableError(
-            f"{where}:1: the header {header!r} has no column {', '.join(map(repr, missing))}; "
-            f"the columns {', '.join(wanted)} are needed"
-        )
-    places = [header.index(column) for column in wanted]
-    for row in reader:
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise ReferenceTableError(
-                f"{where}:{reader.line_num}: {row!r} has {len(row)} fields where the header has {len(header)}"
-            )
-        fields = tuple(row[place].strip() for place in places)
-        if not all(fields):
-            empty = wanted[fields.index("")]
-            raise ReferenceTableError(f"{where}:{reader.line_num}: {row!r} has no {empty}; fill it or drop the row")
-        yield reader.line_num, fields
 
 
 def regulon_references(

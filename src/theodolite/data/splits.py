@@ -49,9 +49,10 @@ class UnitTable:
     cell_unit_kind: UnitKind
 
     @classmethod
-    def of(cls, cells: CellSet, families: GeneFamilies) -> UnitTable:
-        """Make the table of a cell set's genes and cells."""
-        gene_family = zip(cells.genes, families.of(cells.genes), strict=True)
+    def of(cls, cells: CellSet, families: GeneFamilies, genes: Sequence[str] | None = None) -> UnitTable:
+        """Make the table of a cell set's cells and genes, or of some of its genes."""
+        universe = cells.genes if genes is None else genes
+        gene_family = zip(universe, families.of(universe), strict=True)
         return cls(
             gene_family=tuple(sorted(gene_family, key=lambda row: row[0])),
             cell_unit=tuple(sorted(zip(cells.cells, cells.units, strict=True))),

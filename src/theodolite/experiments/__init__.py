@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from theodolite.experiments.campaign import TEMPLATE, CampaignError, CampaignSpec, load_campaign
+from theodolite.experiments.campaign import CampaignError, CampaignSpec, load_campaign
 from theodolite.experiments.checking import Check, put_check, recorded_check, unfit
 from theodolite.experiments.jobs import JobOutcome, JobSpec, Materials
 from theodolite.experiments.journal import Event, StepError
@@ -12,6 +12,7 @@ from theodolite.experiments.registration import Power, Refusal, Registrar
 from theodolite.experiments.rounds import CampaignRun
 from theodolite.experiments.runner import LocalRunner, Runner
 from theodolite.experiments.setting import Setting
+from theodolite.experiments.template import TEMPLATE
 from theodolite.experiments.workspace import Workspace
 
 __all__ = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import random
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,13 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.canonical import digest
 from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials, Mismatch
 
 if TYPE_CHECKING:
     from theodolite.measurements import Variant
     from theodolite.models.capture import Capture
+    from theodolite.models.protocol import FoundationModel
 
 __all__ = ["Bench"]
+
+STANDARD = "cpu float32"
+"""Where a model runs unless a campaign says otherwise; jobs that name nothing run so."""
 
 _KEPT = 16
 """Workbenches and captures that are kept between jobs; the oldest goes first."""
@@ -37,8 +43,12 @@ class Bench:
         self._materials = materials
         self._cells = load_cells(materials.cells)
         self._statistics = self._cells.gene_statistics()
-        self._model_sha256, self._model = find_model(materials.model)
+        self._model_sha256, model = find_model(materials.model)
+        self._model = _placed(model, materials)
+        self._runs_on = f"{materials.device} {materials.dtype}"
         self._split: dict[str, Any] = json.loads(Path(materials.split_file).read_text(encoding="utf-8"))
+        captured = self._split.get("captured")
+        self._chosen = None if captured is None else tuple(captured)
         self._captures: OrderedDict[str, Any] = OrderedDict()
         self._benches: OrderedDict[tuple[str, str, str | None], Any] = OrderedDict()
 
@@ -59,9 +69,10 @@ class Bench:
             ("model", job.model_sha256, self._model_sha256),
             ("cells", job.cells_sha256, self._cells.sha256),
             ("split", job.split_sha256, self._split["sha256"]),
+            ("device", job.runs_on or STANDARD, self._runs_on),
         ):
             if wanted != found:
-                raise Mismatch(f"the {what} changed: the job names {wanted[:12]}, this worker has {found[:12]}")
+                raise Mismatch(f"the {what} changed: the job names {wanted[:16]}, this worker has {found[:16]}")
         bench = self._workbench(job)
         if job.tool == FIT_AXES:
             return axes_to_bytes(fit_layer_axes(bench))
@@ -98,15 +109,16 @@ class Bench:
         from theodolite.models.capture import capture_name, load_capture, save_capture
 
         def load() -> Any:
-            name = capture_name(self._model_sha256, self._cells.sha256, variant_text)
+            further = () if self._runs_on == STANDARD else (self._runs_on,)
+            if self._chosen is not None:
+                further = (*further, digest(self._chosen))
+            name = capture_name(self._model_sha256, self._cells.sha256, variant_text, *further)
             path = Path(self._materials.cache) / name
             # Workers that want the same capture at once wait for the first of them instead of each taking it.
             with _alone(path.with_suffix(".lock")):
                 if not path.is_file():
                     save_capture(path, self._take(Variant.parse(variant_text)))
-            taken = load_capture(path)
-            _freeze(taken.hidden, taken.attention, *(() if taken.read_out is None else (taken.read_out,)))
-            return taken
+            return load_capture(path)
 
         return _kept(self._captures, variant_text, load)
 
@@ -118,18 +130,39 @@ class Bench:
         shuffled = variant.kind is VariantKind.SHUFFLED_INPUT
         cells = self._cells.shuffled_within_gene(variant.seed) if shuffled else self._cells
         model = self._model.variant(variant)
-        position = {gene: column for column, gene in enumerate(cells.genes)}
-        values = cells.log1p_cp10k()[:, [position[gene] for gene in model.genes]]
         if variant.kind is not VariantKind.COUNTS:
-            return capture(model, values)
+            return capture(model, cells, self._chosen, said=_say)
+        genes = self._chosen or model.genes
+        position = {gene: column for column, gene in enumerate(cells.genes)}
         return capture_counts(
-            values,
-            model.genes,
+            cells.log1p_cp10k()[:, [position[gene] for gene in genes]],
+            genes,
             n_layers=model.n_layers,
             n_heads=model.n_heads,
             width=model.width,
             read_out=model.read_out is not None,
         )
+
+
+def _placed(model: FoundationModel, materials: Materials) -> FoundationModel:
+    """Return the model where the campaign wants it.
+
+    Raises
+    ------
+    Mismatch
+        If this machine has no such device.
+    """
+    from theodolite.models.batches import resolve_device, resolve_dtype
+
+    try:
+        return model.placed(resolve_device(materials.device), resolve_dtype(materials.dtype))
+    except ValueError as error:
+        raise Mismatch(str(error)) from error
+
+
+def _say(text: str) -> None:
+    """Tell the coordinator's log, which keeps the end of what a worker prints."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def _freeze(*arrays: NDArray[Any]) -> None:

@@ -10,12 +10,13 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_
 from theodolite.canonical import digest
 from theodolite.experiments.agents_spec import AgentsSpec
 from theodolite.experiments.reading import CampaignError, Document, read_document
+from theodolite.experiments.references_spec import MEANING, References
+from theodolite.models.protocol import Device, Dtype
 from theodolite.records import Closed, Record
 from theodolite.store import BudgetName
 
 __all__ = [
     "MATRIX",
-    "TEMPLATE",
     "CampaignError",
     "CampaignSpec",
     "CellsSpec",
@@ -28,22 +29,46 @@ __all__ = [
 MATRIX = "matrix"
 """The key that makes of one file several campaigns; see ``experiments/matrix.py``."""
 
+PACKAGED_CELLS = {"source": "pbmc", "aliases": "packaged"}
+"""What a campaign file calls cells and aliases that are packaged; anything else there is a path."""
+
 TOKENS_AN_EXPERIMENT = 150_000
 LOOKS_AN_EXPERIMENT = 20
 REPEATS = 20
 """Limits of a campaign with a language model whose file names none."""
 
 
-class CellsSpec(Closed):
+class CellsSpec(Record):
     """Which cells."""
 
-    source: str = Field(default="pbmc", description="'pbmc' (packaged) or the path of an .h5ad file with raw counts")
-    layer: str = Field(default="X", description="where the counts are: 'X', 'raw' or the name of a layer")
-    species: str = Field(default="human", description="species of the cells")
-    gene_column: str | None = Field(default=None, description="var column with the symbols; the index where not given")
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"ensembl_column", "aliases", "cell_type", "condition", "perturbation", "control"}
+    )
+
+    source: str = Field(
+        default="pbmc",
+        description="'pbmc' (packaged), or the path of an .h5ad or 10x .h5 file, a 10x folder or a .census.yaml query",
+    )
+    layer: str = Field(
+        default="X", description="where the counts are: 'X', 'raw', the name of a layer, or 'auto' to look for them"
+    )
+    species: str = Field(default="human", description="species of the cells; checked against their genes")
+    gene_column: str | None = Field(
+        default=None, description="column with the names of genes, or 'index'; the index where not given"
+    )
+    ensembl_column: str | None = Field(
+        default=None, description="column with Ensembl ids of genes, or 'index'; found by its name where not given"
+    )
+    aliases: str | None = Field(
+        default=None, description="'packaged' or the path of a table of aliases; names stay as they are where not given"
+    )
     labels: tuple[str, ...] = Field(default=(), description="obs columns to keep as labels")
     donor: str | None = Field(default=None, description="obs column with donors, if there are any")
     batch: str | None = Field(default=None, description="obs column with batches, if there are any")
+    cell_type: str | None = Field(default=None, description="obs column with cell types")
+    condition: str | None = Field(default=None, description="obs column with conditions")
+    perturbation: str | None = Field(default=None, description="obs column with perturbed genes; needs control")
+    control: str | None = Field(default=None, description="value of the perturbation column of unperturbed cells")
 
 
 class ErrorSpec(Closed):
@@ -120,6 +145,17 @@ class SplitSpec(Record):
     )
 
 
+class GenesSpec(Closed):
+    """Which genes are surveyed of a model that reads the expressed genes of a cell; labels play no part.
+
+    A gene that is a token of few cells has a poor mean, one of no cell none. What attention between n genes takes of
+    memory grows with the square of n.
+    """
+
+    least_cells: int = Field(default=20, ge=1, description="cells in which a gene is a token, at least")
+    most: int = Field(default=2_000, ge=50, le=20_000, description="genes at most, those that most cells have")
+
+
 class CampaignSpec(Record):
     """A campaign: which model, which cells, which references, which budget.
 
@@ -127,7 +163,7 @@ class CampaignSpec(Record):
     which continues the error stream and the hold-out blocks of the ledger.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"agents", "approve", "workers"})
+    later: ClassVar[frozenset[str]] = frozenset({"agents", "approve", "workers", "device", "dtype", "genes"})
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="lower-case letters, digits and hyphens")
     seed: int = Field(default=1, ge=0, description="root of every random number of the campaign")
@@ -136,11 +172,21 @@ class CampaignSpec(Record):
         default="compact-pbmc", description="name of a packaged model or of a plug-in's, or folder of a checkpoint"
     )
     cells: CellsSpec = CellsSpec()
-    references: str = Field(
-        default="programs",
-        description="'programs' (packaged), a name that a plug-in offers, or the path of a YAML of gene sets",
+    references: References = Field(default="programs", description=MEANING)
+    families: str = Field(
+        default="packaged",
+        description="'packaged', the path of a table of gene and family, or a resource of `theodolite data list`",
     )
-    families: str = Field(default="packaged", description="'packaged' or the path of a TSV of gene and family")
+    device: Device | None = Field(
+        default=None,
+        description="where the model runs: auto (a GPU where there is one), cpu (if absent), cuda or mps",
+    )
+    dtype: Dtype | None = Field(
+        default=None, description="floating-point type that the model runs in: float32, float16 or bfloat16"
+    )
+    genes: GenesSpec | None = Field(
+        default=None, description="which genes are surveyed, of a model that reads the expressed genes of a cell"
+    )
     tools: tuple[str, ...] = Field(
         default=("geometry.axis_separation", "geometry.pair_proximity", "attention.edges"), min_length=1
     )
@@ -206,6 +252,13 @@ class CampaignSpec(Record):
         return str(beside) if beside.exists() else value
 
     @property
+    def placed_cells(self) -> CellsSpec:
+        """The cells, with their paths as seen from here."""
+        given = {name: getattr(self.cells, name) for name in PACKAGED_CELLS}
+        paths = {name: path for name, path in given.items() if path not in (None, PACKAGED_CELLS[name])}
+        return self.cells.model_copy(update={name: self.place(path) for name, path in paths.items()})
+
+    @property
     def folder(self) -> Path:
         """Folder of the campaign file, which its paths are relative to."""
         return self._folder
@@ -234,7 +287,9 @@ class CampaignSpec(Record):
         The number of workers is left out too: nothing that is recorded depends on it.
         """
         words = self.model_dump(mode="json", exclude={"model", "references", "families", "plugins", "workers"})
+        # What a table of aliases does shows in the content of the cells.
         del words["cells"]["source"]
+        words["cells"].pop("aliases", None)
         if self.agents is not None:
             words["agents"].pop("prompts", None)
         return words
@@ -258,68 +313,6 @@ class CampaignSpec(Record):
             "looks": float(LOOKS_AN_EXPERIMENT * self.budget.experiments),
             "repeats": float(REPEATS),
         }.get(budget)
-
-
-TEMPLATE = """\
-# A Theodolite campaign. Every key but `name` may be left out; the values below are the defaults.
-name: {name}            # lower-case letters, digits and hyphens
-seed: 1                 # root of every random number of the campaign
-
-# plugins: []           # paths of plug-ins that offer tools, models or references of your own (docs/plugins.md)
-model: compact-pbmc     # a packaged model (`theodolite models list`) or the folder of a checkpoint
-cells:
-  source: pbmc          # the packaged 700 blood cells, or the path of an .h5ad file with raw counts
-  # layer: X            # where the counts are: X, raw, or the name of a layer
-  # gene_column: symbol # var column with the gene symbols; the index where not given
-  # labels: [cell_type] # obs columns to keep
-  # donor: donor_id     # obs column with donors; or batch:, where there are no donors
-references: programs    # the packaged gene programs, or the path of a YAML file of gene sets
-families: packaged      # the packaged homology families, or the path of a TSV with the columns gene and family
-
-tools:                  # instruments that may be used (`theodolite tools list`)
-  - geometry.axis_separation
-  - geometry.pair_proximity
-  - attention.edges
-
-budget:
-  experiments: 16       # hypotheses to register
-  retire_after: 6       # tries of an instrument without a support after which it is left alone; null for never
-  job_timeout_s: 600    # a job that takes longer is killed and leaves an `error` row
-  # job_memory_mb: 8000 # MiB that a worker may hold; a job that takes it further is killed likewise
-  # wall_time_s: 28800  # seconds to run, over all sessions together
-  # tokens: 2000000     # of language models, in and out; money: US dollars, by your price table
-  # looks: 320          # looks at discovery genes that a language model may take; repeats: 20
-# round_size: 16        # hypotheses that are locked before any of them is judged
-
-error:
-  stream: main          # the error budget; a later campaign on the same ledger continues it
-  q: 0.10               # false-discovery rate of the whole stream
-  # n_max: 160          # tests the stream is planned for; locked by its first campaign
-  # supports_per_block: 2  # economy: a block serves for so many supports, each making the next dearer
-
-split:
-  seed: 1               # which gene families are held out for confirmation
-  # over: families      # cut the whole family table, so that several cell sets share one partition
-  # blocks: 2           # hold-out blocks; as many as leave every testable reference testable where not given
-
-sesoi:                  # smallest effects of interest, in AUROC - 0.5
-  GeneScores: 0.20
-  PairScores: 0.10
-  BipartiteScores: 0.10
-
-# Language models on any server of the OpenAI protocol take either role; without this line, no model and no key. The
-# executor is a model's name or planner; the reviewer another model, better of another maker, or lint.
-# agents: {{executor: NAME, reviewer: OTHER}}
-# approve: registrations  # or verdicts, or both: people approve before it goes on (`theodolite approve`)
-
-# Several campaigns in one file under one error budget, each with the budget above (docs/matrix.md). Lists of models,
-# cells, references and seeds stand in place of the single keys.
-# matrix: {{models: [compact-pbmc, my-checkpoint], seeds: [1, 2]}}
-
-spent_blocks: continue  # when no fresh hold-out block is left: continue (tagged) or stop
-threads: 2              # torch threads of a worker
-# workers: 2            # worker processes; the cores divided by threads where not given. No result depends on it
-"""
 
 
 def load_campaign(path: Path) -> CampaignSpec:

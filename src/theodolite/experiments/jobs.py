@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from theodolite.canonical import digest
 from theodolite.claims import Sha256
 from theodolite.experiments.campaign import CellsSpec
-from theodolite.records import Closed
+from theodolite.models.protocol import Device, Dtype
+from theodolite.records import Closed, Record
 
 __all__ = ["FIT_AXES", "FIT_VERSION", "JobOutcome", "JobSpec", "Materials", "Mismatch", "Orders", "StepError"]
 
@@ -17,7 +18,7 @@ FIT_AXES, FIT_VERSION = "fit.axes", "1"
 """The built-in job that fits the axes of every layer on discovery genes."""
 
 
-class JobSpec(Closed):
+class JobSpec(Record):
     """One run of one tool.
 
     Attributes
@@ -36,7 +37,11 @@ class JobSpec(Closed):
         Seed of whatever it draws.
     fitted
         Hash of the artefact with what was fitted on discovery genes.
+    runs_on
+        Device and floating-point type that the model runs on, such as ``cuda float16``; None for ``cpu float32``.
     """
+
+    later: ClassVar[frozenset[str]] = frozenset({"runs_on"})
 
     tool: str
     version: str
@@ -49,6 +54,7 @@ class JobSpec(Closed):
     variant: str
     seed: int
     fitted: Sha256 | None = None
+    runs_on: str | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -118,6 +124,8 @@ class Materials(Closed):
         torch threads.
     plugins
         Paths of the campaign's plug-ins.
+    device, dtype
+        Where the model runs, and in which floating-point type.
     """
 
     model: str
@@ -128,6 +136,8 @@ class Materials(Closed):
     cache: str
     threads: int
     plugins: tuple[str, ...] = ()
+    device: Device = "cpu"
+    dtype: Dtype = "float32"
 
 
 class Orders(Closed):

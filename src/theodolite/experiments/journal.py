@@ -136,6 +136,7 @@ class Journal:
             variant=variant,
             seed=setting.seed("job", tool),
             fitted=fitted,
+            runs_on=setting.runs_on,
         )
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["MOST_WORKERS", "gpus", "memory_bytes", "usable_cores", "worker_count"]
+from theodolite.models.protocol import Device
+
+__all__ = ["MOST_WORKERS", "gpus", "memory_bytes", "resolved_device", "usable_cores", "worker_count"]
 
 MOST_WORKERS = 8
 """Workers that are started where the campaign names no number: each holds a model of its own."""
@@ -34,6 +37,18 @@ def gpus(
         listed = [item.strip() for item in named.split(",")]
         return tuple(item for item in listed if item and item != "-1" and item.lower() != "nodevfiles")
     return tuple(str(number) for number, _ in enumerate(folder.iterdir())) if folder.is_dir() else ()
+
+
+def resolved_device(device: Device) -> Device:
+    """Return the device that ``auto`` stands for on this machine, a GPU where there is one; any other as it is.
+
+    Read without loading torch; a worker that then finds no such device says so.
+    """
+    if device != "auto":
+        return device
+    if gpus():
+        return "cuda"
+    return "mps" if (platform.system(), platform.machine()) == ("Darwin", "arm64") else "cpu"
 
 
 def memory_bytes(limits: tuple[Path, ...] = _CGROUP_LIMITS) -> int:

@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from theodolite.canonical import digest
 from theodolite.experiments.campaign import MATRIX, CampaignSpec, CellsSpec, checked_campaign
 from theodolite.experiments.reading import CampaignError, Document, read_document
+from theodolite.experiments.references_spec import MEANING, ReferenceItem, References, in_short
 from theodolite.records import Closed
 
 __all__ = ["MOST_CHILDREN", "SINGLE", "Axis", "Child", "Matrix", "load_matrix"]
@@ -40,7 +41,17 @@ ShortName = Annotated[
 
 def _as_section(key: str) -> BeforeValidator:
     """Let an item of a list be written as one word in place of a section."""
-    return BeforeValidator(lambda given: {key: given} if isinstance(given, str) else given)
+
+    def section(given: Any) -> Any:
+        if isinstance(given, dict) and "resource" in given:
+            # A resource with options, which has no key of the campaign's, and perhaps a short name.
+            return {
+                **{word: given[word] for word in given if word == "name"},
+                key: {word: value for word, value in given.items() if word != "name"},
+            }
+        return {key: given} if isinstance(given, str | list) else given
+
+    return BeforeValidator(section)
 
 
 class ModelItem(Closed):
@@ -60,7 +71,7 @@ class ReferencesItem(Closed):
     """One of the collections of references."""
 
     name: ShortName
-    references: str = Field(description="'programs', a name that a plug-in offers, or the path of a YAML of gene sets")
+    references: References = Field(description=MEANING)
 
 
 class MatrixSpec(Closed):
@@ -207,7 +218,7 @@ def _axes(document: Document, base: CampaignSpec, lists: MatrixSpec, key: str) -
     items = getattr(lists, key)
     if items is None:
         value = getattr(base, SINGLE[key])
-        return [Axis(key, None, _short(value.source if key == "cells" else str(value)), value)]
+        return [Axis(key, None, _short(_words(value)), value)]
     found: list[Axis] = []
     for place, item in enumerate(items):
         axis = _axis(key, place, item)
@@ -233,18 +244,25 @@ def _axis(key: str, place: int, item: Any) -> Axis:
         value: Any = CellsSpec.model_validate(item.model_dump(exclude={"name"}))
         return Axis(key, place, item.name or _short(item.source), value)
     value = getattr(item, SINGLE[key])
-    return Axis(key, place, item.name or _short(value), value)
+    return Axis(key, place, item.name or _short(_words(value)), value)
+
+
+def _words(value: Any) -> str:
+    """Return the value of a single key in words."""
+    if isinstance(value, CellsSpec):
+        return value.source
+    return in_short(value) if isinstance(value, ReferenceItem | tuple) else str(value)
 
 
 def _told(axis: Axis, *, quoted: bool = True) -> str:
-    value = axis.value.source if isinstance(axis.value, CellsSpec) else axis.value
+    value = _words(axis.value) if not isinstance(axis.value, int) else axis.value
     return repr(value) if quoted else str(value)
 
 
 def _short(value: str) -> str:
     """Return what names call a value that has no name of its own: the last part of a path, its signs made hyphens."""
     last = Path(value).name
-    for suffix in (".h5ad", ".yaml", ".yml"):
+    for suffix in (".h5ad", ".h5", ".yaml", ".yml", ".census"):
         last = last.removesuffix(suffix)
     name = re.sub(r"[^a-z0-9]+", "-", last.lower()).strip("-")
     return name[:20].rstrip("-") or digest(value)[:_HASH]

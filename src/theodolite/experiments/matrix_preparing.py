@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from theodolite.canonical import digest
-from theodolite.data import CellSet, Reference, SplitError, UnitTable, choose_common_k, make_split
+from theodolite.data import CellSet, Reference, SplitError, UnitTable, choose_common_k, make_split, within_sizes
 from theodolite.experiments.campaign import CampaignSpec
+from theodolite.experiments.finding_references import families_of, references_of, with_pairs
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.matrix import SINGLE, Axis, Child, Matrix
-from theodolite.experiments.preparing import families_of, prepare, references_of, with_pairs
+from theodolite.experiments.preparing import prepare
 from theodolite.experiments.reading import CampaignError
 from theodolite.experiments.setting import REFERENCE_KIND, Setting
 from theodolite.experiments.workspace import Workspace
@@ -45,14 +46,17 @@ def prepare_matrix(matrix: Matrix, workspace: Workspace, notify: Callable[[str],
         If an input cannot be read, two of a list have the same content, or one of the campaigns could not run.
     """
     models = _read(matrix, "models", lambda spec: find_facts(spec.place(spec.model)))
-    cells = _read(matrix, "cells", lambda spec: load_cells(spec.cells, spec.place(spec.cells.source)))
+    cells = _read(matrix, "cells", lambda spec: load_cells(spec.placed_cells))
     references = _read(matrix, "references", references_of)
     _refuse_equal(matrix, "models", {place: facts.sha256 for place, facts in models.items()})
     _refuse_equal(matrix, "cells", {place: found.sha256 for place, found in cells.items()})
     _refuse_equal(
         matrix,
         "references",
-        {place: digest(sorted(item.sha256 for item in sets)) for place, sets in references.items()},
+        {
+            place: digest(sorted([item.sha256, *(item.sizes or ())] for item in sets))
+            for place, sets in references.items()
+        },
     )
     blocks = _common_blocks(matrix, cells, references)
     found = []
@@ -121,7 +125,11 @@ def _common_blocks(
             make_split(measured, split.seed, table=table)
         except SplitError as error:
             raise matrix.mistake(axes[place], f"cells {cells[place].name!r} cannot be split: {error}") from error
-    cases = [(with_pairs(sets), measured) for sets in references.values() for measured in units.values()]
+    cases = [
+        (with_pairs(within_sizes(sets, measured.family_of)), measured)
+        for sets in references.values()
+        for measured in units.values()
+    ]
     return choose_common_k(cases, split.seed, table=table)
 
 

@@ -40,6 +40,7 @@ def planned_job(
         variant=variant,
         seed=derived_seed(seed, name, "job", tool),
         fitted=fitted or plan.fitted.get(variant),
+        runs_on=plan.runs_on,
     )
 
 

@@ -3,35 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from pydantic import ValidationError
 
 from theodolite.claims import Named
 from theodolite.data import (
     CellSet,
-    GeneFamilies,
     Reference,
     UnitTable,
     choose_k,
-    load_families,
-    load_programs,
     make_split,
-    member_pairs,
+    within_sizes,
 )
 from theodolite.experiments.campaign import CampaignError, CampaignSpec
+from theodolite.experiments.finding_references import families_of, references_of, with_pairs
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.setting import Setting
+from theodolite.experiments.surveying import surveyed
 from theodolite.experiments.workspace import Workspace
-from theodolite.plugins import find_facts, find_references
+from theodolite.plugins import find_facts
 from theodolite.prompts import load_prompts
 
-__all__ = ["PACKAGED", "PROGRAMS", "families_of", "prepare", "references_of", "with_pairs"]
-
-PROGRAMS = "programs"
-"""What a campaign file calls the packaged gene programs."""
-PACKAGED = "packaged"
-"""What a campaign file calls the packaged homology families."""
+__all__ = ["prepare"]
 
 
 def prepare(
@@ -61,21 +54,24 @@ def prepare(
     """
     model = find_facts(spec.place(spec.model))
     if cells is None:
-        cells = load_cells(spec.cells, spec.place(spec.cells.source))
-    missing = sorted(set(model.genes) - set(cells.genes))
-    if missing:
-        raise CampaignError(
-            f"{len(missing)} of the {len(model.genes)} genes of model {model.name!r} are not in cells {cells.name!r} "
-            f"(such as {', '.join(missing[:3])}; these have {', '.join(cells.genes[:3])}); "
-            "give human gene symbols, from another var column by `cells: {gene_column: ...}` where need be"
-        )
+        cells = load_cells(spec.placed_cells)
+    families = families_of(spec)
+    model = surveyed(model, cells, families, spec.genes)
     _check_name("model", model.name, "rename its folder")
     _check_name("cells", cells.name, "rename the file")
-    families = families_of(spec)
-    both = with_pairs(references_of(spec) if references is None else references)
+    named = tuple(references_of(spec) if references is None else references)
+    both = with_pairs(within_sizes(named, model.genes))
+    if named and not both:
+        low, high = named[0].sizes or (1, 1)
+        raise CampaignError(
+            f"none of {len(named)} references has a size within its bounds ({low} to {high} for {named[0].id}) among "
+            f"the {len(model.genes):,} genes of {cells.name!r} that {model.name!r} knows; give others by `min_size` "
+            f"and `max_size`, or genes by the same names ({', '.join(sorted(named[0].genes)[:3])} and "
+            f"{', '.join(model.genes[:3])})"
+        )
     for reference in both:
         _check_name("reference", reference.id, "give it another id; its title may be anything")
-    units = UnitTable.of(cells, families)
+    units = UnitTable.of(cells, families, None if model.tokenise is None else model.genes)
     table = families if spec.split.over == "families" else None
     k = spec.split.blocks or choose_k(both, units, spec.split.seed, table=table)
     split = make_split(units, spec.split.seed, k=k, table=table)
@@ -96,31 +92,6 @@ def prepare(
     return setting
 
 
-def families_of(spec: CampaignSpec) -> GeneFamilies:
-    """Return the table of families that a campaign file names.
-
-    Raises
-    ------
-    CampaignError, FamilyTableError
-        If there is no such file, or it is no table.
-    """
-    return load_families(_file(spec, "families", PACKAGED))
-
-
-def with_pairs(references: Iterable[Reference]) -> tuple[Reference, ...]:
-    """Return references, and after them the pairs inside each set, of which pair claims are made."""
-    sets = tuple(references)
-    return (*sets, *(member_pairs(reference) for reference in sets if reference.kind == "set"))
-
-
-def references_of(spec: CampaignSpec) -> tuple[Reference, ...]:
-    """Return the packaged references, those of a plug-in, or those of a file; a name comes before a path."""
-    if spec.references == PROGRAMS:
-        return load_programs()
-    named = find_references(spec.references, look=not Path(spec.place(spec.references)).is_file())
-    return named or load_programs(_file(spec, "references", PROGRAMS))
-
-
 def _check_name(what: str, name: str, remedy: str) -> None:
     try:
         Named(name=name, sha256="0" * 64)
@@ -129,13 +100,3 @@ def _check_name(what: str, name: str, remedy: str) -> None:
             f"the {what} is called {name!r}; a claim bears names of 1 to 80 letters, digits and the signs _ . : + -, "
             f"beginning with a letter or digit: {remedy}"
         ) from None
-
-
-def _file(spec: CampaignSpec, key: str, packaged: str) -> Path | None:
-    value: str = getattr(spec, key)
-    if value == packaged:
-        return None
-    file = Path(spec.place(value))
-    if not file.is_file():
-        raise CampaignError(f"{key} is {value!r}: neither {packaged!r} nor a file that exists; give the path of one")
-    return file

@@ -320,6 +320,8 @@ class Registrar:
             ablation=setting.ablation,
             places=places,
             tool_sha256=instrument.source_sha256,
+            runs_on=setting.runs_on,
+            unverified_model=None if setting.model.verified else True,
         )
         bad = resting_on_bad(self._ledger, plan)
         if bad is not None:

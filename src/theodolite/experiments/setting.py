@@ -24,6 +24,8 @@ from theodolite.data import (
 )
 from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.jobs import Materials
+from theodolite.experiments.labels import edge_places, pair_labels
+from theodolite.experiments.machine import resolved_device
 from theodolite.experiments.seeds import derived_seed
 from theodolite.experiments.workbench import COVARIATES
 from theodolite.experiments.workspace import Workspace
@@ -38,6 +40,7 @@ from theodolite.gates import (
 )
 from theodolite.measurements import Coexpression
 from theodolite.models.facts import ModelFacts
+from theodolite.models.protocol import Device, Dtype
 from theodolite.plans import Places
 from theodolite.prompts import Prompts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, closed_list, get_tool
@@ -127,7 +130,7 @@ class Setting:
     _coexpression: dict[str, Coexpression] = field(default_factory=dict, repr=False)
     _testability: dict[str, dict[str, Testability]] = field(default_factory=dict, repr=False)
     _genes: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
-    _edges: dict[tuple[str, str], tuple[tuple[int, int], NDArray[np.intp]]] = field(default_factory=dict, repr=False)
+    _edges: dict[tuple[str, str], NDArray[np.intp]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def contents(self) -> dict[str, str]:
@@ -139,6 +142,8 @@ class Setting:
             "references": digest({name: reference.sha256 for name, reference in self.references.items()}),
             "tools": digest({tool.name: [tool.version, tool.source_sha256] for tool in self.tools}),
         }
+        if self.runs_on is not None:
+            found["runs_on"] = self.runs_on
         return found if self.prompts is None else {**found, "prompts": self.prompts.sha256}
 
     @cached_property
@@ -150,6 +155,16 @@ class Setting:
     def tools(self) -> tuple[Tool, ...]:
         """The instruments that the campaign may use."""
         return tuple(get_tool(name) for name in self.spec.tools)
+
+    @cached_property
+    def placement(self) -> tuple[Device, Dtype]:
+        """Device and floating-point type that the model runs on; ``auto`` is decided by what this machine has."""
+        return resolved_device(self.spec.device or "cpu"), self.spec.dtype or "float32"
+
+    @property
+    def runs_on(self) -> str | None:
+        """Device and floating-point type in words, None for those of every campaign that names neither."""
+        return None if self.placement == ("cpu", "float32") else " ".join(self.placement)
 
     @property
     def model_shape(self) -> ModelShape:
@@ -280,32 +295,14 @@ class Setting:
         chosen = self.references[reference]
         if chosen.kind == "set":
             return np.array([gene in chosen.gene_set for gene in genes])
-        if chosen.kind == "regulon":
-            return self._edge_labels(chosen, split)
-        families = np.array(self.split_families(split))
-        position = {gene: row for row, gene in enumerate(genes)}
-        matrix = np.zeros((len(genes), len(genes)), dtype=bool)
-        for first, second in chosen.pairs:
-            if first in position and second in position:
-                matrix[position[first], position[second]] = matrix[position[second], position[first]] = True
-        return np.asarray(matrix & (families[:, None] != families[None, :]))
-
-    def _edge_labels(self, regulon: Reference, split: str) -> NDArray[np.bool_]:
-        if (regulon.id, split) not in self._edges:
-            genes, regulators = self.genes(split), self.regulators(split)
-            family = dict(zip(genes, self.split_families(split), strict=True))
-            row = {gene: index for index, gene in enumerate(regulators)}
-            column = {gene: index for index, gene in enumerate(genes)}
-            places = [
-                row[regulator] * len(genes) + column[target]
-                for regulator, target in regulon.edges
-                if regulator in row and target in column and family[regulator] != family[target]
-            ]
-            shape = len(regulators), len(genes)
-            self._edges[regulon.id, split] = shape, np.array(sorted(places), dtype=np.intp)
-        shape, found = self._edges[regulon.id, split]
-        labels = np.zeros(shape, dtype=bool)
-        labels.reshape(-1)[found] = True
+        if chosen.kind == "pairs":
+            return pair_labels(chosen, genes, self.split_families(split))
+        if (reference, split) not in self._edges:
+            self._edges[reference, split] = edge_places(
+                chosen, self.regulators(split), genes, self.split_families(split)
+            )
+        labels = np.zeros((len(self.regulators(split)), len(genes)), dtype=bool)
+        labels.reshape(-1)[self._edges[reference, split]] = True
         return labels
 
     def claim(self, tool: Tool, reference: str) -> Claim:
@@ -376,6 +373,9 @@ class Setting:
         document: dict[str, object] = {"sha256": self.split.sha256, "parts": parts, "families": families}
         if self._regulating:
             document["regulators"] = {part: self.regulators(part) for part in parts}
+        if self.model.tokenise is not None:
+            # Of a model that reads the expressed genes of a cell, no more is captured than is scored.
+            document["captured"] = self.model.genes
         return canonical_json(document).encode()
 
     def materials(self) -> Materials:
@@ -387,11 +387,13 @@ class Setting:
         results = self.workspace.results / split_file.stem if self._regulating else self.workspace.results
         return Materials(
             model=self.spec.place(self.spec.model),
-            cells=self.spec.cells.model_copy(update={"source": self.spec.place(self.spec.cells.source)}),
+            cells=self.spec.placed_cells,
             split_file=str(split_file),
             artefacts=str(self.workspace.artefacts),
             results=str(results),
             cache=str(self.workspace.cache),
             threads=self.spec.threads,
             plugins=tuple(self.spec.place(place) for place in self.spec.plugins),
+            device=self.placement[0],
+            dtype=self.placement[1],
         )

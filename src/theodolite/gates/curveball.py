@@ -19,8 +19,9 @@ from threading import Lock
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.compiling import compiled
 from theodolite.gates.kernels.edges import edge_statistics
-from theodolite.gates.kernels.streams import STEP, compiled, stream, uniform_below
+from theodolite.gates.kernels.streams import STEP, stream, uniform_below
 from theodolite.gates.memo import array_key
 
 __all__ = [

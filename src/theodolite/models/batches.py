@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from theodolite.models.protocol import Batch, FoundationModel
+from theodolite.models.protocol import Batch, Device, Dtype, FoundationModel
 from theodolite.models.tokens import NO_GENE, Tokens
 
-__all__ = ["Device", "Dtype", "batch_of", "in_batches", "out_of_memory", "resolve_device", "resolve_dtype"]
+__all__ = ["batch_of", "in_batches", "out_of_memory", "resolve_device", "resolve_dtype"]
 
-Device = Literal["auto", "cpu", "cuda", "mps"]
-Dtype = Literal["float32", "float16", "bfloat16"]
 Result = TypeVar("Result")
 
 

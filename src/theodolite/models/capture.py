@@ -1,23 +1,37 @@
-"""What a campaign reads of a model: gene vectors and gene-pair attention, averaged over cells in one pass."""
+"""What a campaign reads of a model: gene vectors and gene-pair attention, averaged over cells in one pass.
+
+A gene's vector is averaged over the cells in which the gene is a token, attention over those in which both genes are.
+For a model that reads every gene of every cell these are all cells; for one that reads the expressed genes of a cell,
+the numbers of cells are kept beside the averages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.canonical import digest
+from theodolite.data import CellSet
 from theodolite.files import write_atomically
-from theodolite.measurements import Variant, VariantKind
-from theodolite.models.protocol import FoundationModel
+from theodolite.models.mapped import mapped_arrays
+from theodolite.models.protocol import Batch, FoundationModel
+from theodolite.models.sites import attention, residual
 
-__all__ = ["CAPTURE_SUFFIX", "Capture", "capture", "capture_name", "load_capture", "save_capture"]
+if TYPE_CHECKING:
+    from theodolite.models.running import Pass
+
+__all__ = ["CAPTURE_SUFFIX", "Capture", "capture", "capture_name", "load_capture", "rows_of", "save_capture"]
 
 CELLS_PER_STEP = 4
 """Few, so that the attention of a step fits into memory that is reused: fresh pages cost more than the arithmetic."""
+
+CELLS_PER_READING = 512
+"""Cells that are tokenised at a time."""
 
 CAPTURE_SUFFIX = ".safetensors"
 """How the names of captures end."""
@@ -30,23 +44,57 @@ class Capture:
     Attributes
     ----------
     genes
-        Symbols, n of them.
+        Names of n genes.
     hidden
         Shape (layers + 1, n, width): residual stream at each gene's token, after the embedding and after each block.
+        Zero where a gene is a token of no cell.
     attention
-        Shape (layers, heads, n, n): attention probability from row gene to column gene.
+        Shape (layers, heads, n, n): attention probability from row gene to column gene. Where no cell has both genes,
+        what row and column say of other pairs stands in, so that nothing is left of it once these are taken out.
     read_out
         Shape (n, width): the vectors with which predictions are read out; None where a model has none.
+    presence
+        Shape (n,): cells in which each gene is a token; None where all genes are tokens of all cells.
+    together
+        Shape (n, n): cells in which both genes are; None likewise.
     """
 
     genes: tuple[str, ...]
     hidden: NDArray[np.float32]
     attention: NDArray[np.float32]
     read_out: NDArray[np.float32] | None = None
+    presence: NDArray[np.int32] | None = None
+    together: NDArray[np.int32] | None = None
+
+
+def rows_of(model: FoundationModel, cells: CellSet, genes: Sequence[str]) -> NDArray[np.int64]:
+    """Return for each gene of a model its row in a capture of ``genes``, -1 for those that are not asked for.
+
+    Raises
+    ------
+    ValueError
+        If a gene is not among the cells' or unknown to the model, or two genes are one to the model.
+    """
+    column = {gene: place for place, gene in enumerate(cells.genes)}
+    if unknown := [gene for gene in genes if gene not in column]:
+        raise ValueError(f"cells {cells.name!r} have no gene {unknown[0]!r}; ask for genes of theirs")
+    places = model.places(cells)[[column[gene] for gene in genes]]
+    if (places < 0).any():
+        raise ValueError(f"model {model.name} does not know {genes[int((places < 0).argmax())]!r}; leave the gene out")
+    rows = np.full(len(model.genes), -1, dtype=np.int64)
+    rows[places] = np.arange(len(genes))
+    if (rows >= 0).sum() != len(genes):
+        twice = next(gene for place, gene in zip(places, genes, strict=True) if genes[rows[place]] != gene)
+        raise ValueError(f"{twice!r} and another gene of the cells are one token of {model.name}; ask for one of them")
+    return rows
 
 
 def capture(
-    model: FoundationModel, values: NDArray[np.float32], progress: Callable[[int, int], None] | None = None
+    model: FoundationModel,
+    cells: CellSet,
+    genes: Sequence[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    said: Callable[[str], None] = lambda text: None,
 ) -> Capture:
     """Average residual stream and attention over cells, streaming; memory does not grow with the number of cells.
 
@@ -54,38 +102,126 @@ def capture(
     ----------
     model
         The model.
-    values
-        Shape (cells, genes), in the matrix that ``model.expects`` names, columns in the order of ``model.genes``.
+    cells
+        The cells.
+    genes
+        Names of the genes to keep, as the cells call them; all that the model knows, in its order, where not given.
     progress
         Called with cells done and cells in all.
+    said
+        Told where memory ran out and the batch was halved.
 
     Raises
     ------
     ValueError
-        If there are no cells or the columns do not match the model's genes.
+        If a gene is not to be had.
+    CellDataError
+        If the model cannot read the cells.
     """
-    n_cells, n_genes = values.shape
-    if n_cells == 0 or n_genes != len(model.genes):
-        raise ValueError(f"values have shape {values.shape}; the model needs cells x {len(model.genes)} genes")
-    hidden = np.zeros((model.n_layers + 1, n_genes, model.width), dtype=np.float64)
-    attention = np.zeros((model.n_layers, model.n_heads, n_genes, n_genes), dtype=np.float64)
-    for start in range(0, n_cells, CELLS_PER_STEP):
-        batch = values[start : start + CELLS_PER_STEP]
-        model.accumulate(batch, hidden, attention)
-        if progress is not None:
-            progress(min(start + CELLS_PER_STEP, n_cells), n_cells)
-    return Capture(
-        model.genes,
-        (hidden / n_cells).astype(np.float32),
-        (attention / n_cells).astype(np.float32),
-        model.read_out,
+    from theodolite.models.batches import in_batches
+
+    chosen = _known(model, cells) if genes is None else tuple(genes)
+    sums = _Sums(model, rows_of(model, cells, chosen), len(chosen))
+    n_cells = len(cells.cells)
+    for start in range(0, n_cells, CELLS_PER_READING):
+        read = cells.take_cells(cells.cells[start : start + CELLS_PER_READING])
+        tokens = model.tokenise(read)
+        for rows, batch, done in in_batches(model, tokens, CELLS_PER_STEP, sums.run, said):
+            sums.take(batch, done)
+            if progress is not None:
+                progress(start + int(rows[-1]) + 1, n_cells)
+    return sums.means(chosen, n_cells)
+
+
+def _known(model: FoundationModel, cells: CellSet) -> tuple[str, ...]:
+    places = model.places(cells)
+    first: dict[int, str] = {}
+    for place, gene in zip(places.tolist(), cells.genes, strict=True):
+        first.setdefault(place, gene)
+    return tuple(first[place] for place in range(len(model.genes)) if place in first)
+
+
+class _Sums:
+    """Running sums over cells."""
+
+    def __init__(self, model: FoundationModel, rows: NDArray[np.int64], n: int) -> None:
+        from theodolite.models.streaming import AttentionAdder
+
+        self._model = model
+        self._rows = rows
+        self._hidden = np.zeros((model.n_layers + 1, n, model.width))
+        self._attention = np.zeros((model.n_layers, model.n_heads, n, n))
+        self._presence = np.zeros(n, dtype=np.int64)
+        self._together = np.zeros((n, n), dtype=np.int64)
+        self._layers = [residual(layer) for layer in range(model.n_layers + 1)]
+        by_site = {attention(layer): sums for layer, sums in enumerate(self._attention, start=1)}
+        self._adder = AttentionAdder(rows, by_site)
+
+    def run(self, batch: Batch) -> Pass:
+        from theodolite.models.running import run
+
+        return run(self._model, batch, read=self._layers, sinks=self._adder.begin(batch))
+
+    def take(self, batch: Batch, done: Pass) -> None:
+        from theodolite.models.sums import accumulate_hidden, add_presence
+
+        for layer, site in enumerate(self._layers):
+            presence = None if layer else self._presence
+            accumulate_hidden(done.read[site], batch.genes, self._hidden[layer], presence, place_of=self._rows)
+        add_presence(self._adder.places, self._together)
+        self._adder.finish(len(batch.ids))
+
+    def means(self, genes: tuple[str, ...], n_cells: int) -> Capture:
+        presence, together = self._presence, self._together
+        everywhere = bool((together == n_cells).all())
+        hidden = (self._hidden / np.maximum(presence, 1)[None, :, None]).astype(np.float32)
+        attention_means = np.empty(self._attention.shape, dtype=np.float32)
+        for layer, heads in enumerate(self._attention):
+            for head, sums in enumerate(heads):
+                sums /= np.maximum(together, 1)
+                attention_means[layer, head] = sums if everywhere else _without_gaps(sums, together > 0)
+        read_out = self._model.read_out
+        if read_out is not None:
+            kept = np.empty((len(genes), read_out.shape[1]), dtype=np.float32)
+            kept[self._rows[self._rows >= 0]] = read_out[self._rows >= 0]
+            read_out = kept
+        if everywhere:
+            return Capture(genes, hidden, attention_means, read_out)
+        counts = presence.astype(np.int32), together.astype(np.int32)
+        return Capture(genes, hidden, attention_means, read_out, *counts)
+
+
+def _without_gaps(means: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return means of attention with what row and column predict in place of pairs that no cell has.
+
+    Effects are additive on the scale of the logarithm, on which instruments score.
+    """
+    smallest = float(np.finfo(np.float32).tiny)
+    logarithm = np.log(np.maximum(means, smallest))
+    seen = known & ~np.eye(len(means), dtype=bool)
+    level = float(logarithm[seen].mean()) if seen.any() else 0.0
+    over_rows, over_columns = (
+        np.divide(
+            np.where(seen, logarithm - level, 0.0).sum(axis=axis),
+            np.maximum(seen.sum(axis=axis), 1),
+        )
+        for axis in (1, 0)
     )
+    filled = np.exp(level + over_rows[:, None] + over_columns[None, :])
+    return np.where(known, means, filled)
 
 
-def capture_name(model_sha256: str, cells_sha256: str, variant: str) -> str:
-    """Return the name of the file that a capture is kept under, from the hashes of what it is of."""
-    version = "capture-3" if Variant.parse(variant).kind is VariantKind.RANDOM_EMBEDDING else "capture-2"
-    return f"{digest([model_sha256, cells_sha256, variant, version])}{CAPTURE_SUFFIX}"
+def capture_name(model_sha256: str, cells_sha256: str, variant: str, *further: str) -> str:
+    """Return the name of the file that a capture is kept under, from the hashes of what it is of.
+
+    Parameters
+    ----------
+    model_sha256, cells_sha256, variant
+        What was run on what.
+    further
+        Whatever else what is captured depends on: which genes, on which device; nothing where it is as it always was.
+    """
+    return f"{digest([model_sha256, cells_sha256, variant, 'capture-4', *further])}{CAPTURE_SUFFIX}"
 
 
 def save_capture(path: Path, taken: Capture) -> None:
@@ -93,8 +229,9 @@ def save_capture(path: Path, taken: Capture) -> None:
     from safetensors.numpy import save
 
     arrays = {"hidden": taken.hidden, "attention": taken.attention}
-    if taken.read_out is not None:
-        arrays["read_out"] = taken.read_out
+    for name in ("read_out", "presence", "together"):
+        if (array := getattr(taken, name)) is not None:
+            arrays[name] = array
     # safetensors writes the memory that it is given and does not look at strides.
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     content = save(arrays, metadata={"genes": "\n".join(taken.genes)})
@@ -102,10 +239,14 @@ def save_capture(path: Path, taken: Capture) -> None:
 
 
 def load_capture(path: Path) -> Capture:
-    """Read a capture written by :func:`save_capture`."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="np") as file:
-        genes = tuple(file.metadata()["genes"].split("\n"))
-        read_out = file.get_tensor("read_out") if "read_out" in file.keys() else None  # noqa: SIM118
-        return Capture(genes, file.get_tensor("hidden"), file.get_tensor("attention"), read_out)
+    """Return a capture written by :func:`save_capture`, mapped into memory: only what is read is loaded."""
+    arrays, metadata = mapped_arrays(path)
+    genes = tuple(metadata["genes"].split("\n"))
+    return Capture(
+        genes,
+        arrays["hidden"],
+        arrays["attention"],
+        arrays.get("read_out"),
+        arrays.get("presence"),
+        arrays.get("together"),
+    )

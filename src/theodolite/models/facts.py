@@ -1,17 +1,19 @@
-"""Models by name or folder, and what a coordinator needs to know of one without loading it (and torch)."""
+"""What a coordinator needs to know of a model without loading it (and torch)."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.canonical import sha256_bytes
 from theodolite.data import CellSet
+from theodolite.models.tokens import Tokens
 from theodolite.models.vocabulary import Vocabulary
 
 __all__ = [
@@ -20,8 +22,8 @@ __all__ = [
     "ModelNotFoundError",
     "available_models",
     "checkpoint_sha256",
-    "model_facts",
-    "model_folder",
+    "compact_facts",
+    "is_compact",
 ]
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
@@ -34,23 +36,6 @@ class ModelNotFoundError(FileNotFoundError):
 def available_models() -> tuple[str, ...]:
     """Return the names of the checkpoints that the package carries."""
     return tuple(sorted(folder.name for folder in CHECKPOINTS.iterdir() if (folder / "config.json").is_file()))
-
-
-def model_folder(model: str) -> Path:
-    """Return the folder of a model given by packaged name or by path.
-
-    Raises
-    ------
-    ModelNotFoundError
-        Naming what exists.
-    """
-    for folder in (CHECKPOINTS / model, Path(model)):
-        if (folder / "config.json").is_file():
-            return folder
-    raise ModelNotFoundError(
-        f"no model {model!r}: neither a packaged checkpoint ({', '.join(available_models())}) "
-        "nor a folder with config.json and model.safetensors"
-    )
 
 
 class CheckpointError(ValueError):
@@ -77,6 +62,11 @@ class ModelFacts:
         Tokens of a cell at most, special ones included; None where every gene of the vocabulary is read.
     vocabulary
         How genes of cells are found among ``genes``; by name where not given.
+    tokenise
+        Cells as the model reads them, without torch; None where every gene of the vocabulary is read.
+    verified
+        Whether it was shown to do what it was trained for (``theodolite models verify``); every verdict on a model that
+        was not says so.
     """
 
     name: str
@@ -89,6 +79,8 @@ class ModelFacts:
     expects: Literal["counts", "log1p_cp10k"] = "log1p_cp10k"
     context: int | None = None
     vocabulary: Vocabulary | None = None
+    tokenise: Callable[[CellSet], Tokens] | None = None
+    verified: bool = False
 
     def places(self, cells: CellSet) -> NDArray[np.intp]:
         """Return for each gene of the cells its position in ``genes``, -1 where the model does not know it."""
@@ -106,19 +98,31 @@ def checkpoint_sha256(folder: Path) -> str:
     return sha256_bytes("".join(parts).encode())
 
 
-def model_facts(model: str) -> ModelFacts:
-    """Return the facts of a model given by packaged name or folder.
+def _config(folder: Path) -> Any:
+    return json.loads((folder / "config.json").read_text(encoding="utf-8"))
+
+
+def is_compact(folder: Path) -> bool:
+    """Return whether a folder holds a model of no other project: its configuration names no architecture of theirs."""
+    if not (folder / "config.json").is_file():
+        return False
+    try:
+        config = _config(folder)
+    except ValueError:
+        return True  # whose loader says what is wrong with it
+    return not isinstance(config, dict) or "model_type" not in config
+
+
+def compact_facts(folder: Path) -> ModelFacts:
+    """Return the facts of a compact model.
 
     Raises
     ------
-    ModelNotFoundError
-        If there is none.
     CheckpointError
         If its configuration cannot be read.
     """
-    folder = model_folder(model)
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = _config(folder)
         facts = ModelFacts(
             name=folder.name,
             sha256=checkpoint_sha256(folder),
@@ -127,6 +131,8 @@ def model_facts(model: str) -> ModelFacts:
             n_heads=int(config["n_heads"]),
             width=int(config["width"]),
             read_out=True,
+            # It was scored beside its rivals when it was trained.
+            verified=True,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{folder / 'config.json'} is no configuration of a compact model: {error!r}") from error

@@ -6,29 +6,20 @@ import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from theodolite.canonical import digest
-from theodolite.measurements import Variant
-from theodolite.models.facts import CheckpointError, ModelFacts, available_models, model_facts
+from theodolite.models.facts import CheckpointError, ModelFacts, available_models
 from theodolite.models.protocol import FoundationModel
+from theodolite.models.registry import load_model, model_facts
 from theodolite.origins import code_sha256, source_file
 
-__all__ = ["SurveyedModel", "find_facts", "find_model", "offer_model", "offered_models"]
-
-
-class SurveyedModel(FoundationModel, Protocol):
-    """A model that can be surveyed: it also gives its own control variants."""
-
-    def variant(self, variant: Variant) -> FoundationModel:
-        """Return the model of a control variant: untrained, or with a random embedding; else the model as it is."""
-        ...
+__all__ = ["find_facts", "find_model", "offer_model", "offered_models"]
 
 
 @dataclass(frozen=True)
 class _Offered:
     facts: Callable[[], ModelFacts]
-    load: Callable[[], SurveyedModel]
+    load: Callable[[], FoundationModel]
 
 
 _OFFERED: dict[str, _Offered] = {}
@@ -36,7 +27,7 @@ _OFFERED: dict[str, _Offered] = {}
 
 def offer_model(
     name: str, facts: Callable[[], ModelFacts]
-) -> Callable[[Callable[[], SurveyedModel]], Callable[[], SurveyedModel]]:
+) -> Callable[[Callable[[], FoundationModel]], Callable[[], FoundationModel]]:
     """Offer the model that a function loads as the model ``name`` of campaign files.
 
     Parameters
@@ -53,7 +44,7 @@ def offer_model(
         If the name is no name or is taken, or the function that loads has no docstring.
     """
 
-    def offer(load: Callable[[], SurveyedModel]) -> Callable[[], SurveyedModel]:
+    def offer(load: Callable[[], FoundationModel]) -> Callable[[], FoundationModel]:
         taken = name in available_models() or name in _OFFERED
         if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,79}", name) is None or taken:
             by = f"it is offered by {source_file(_OFFERED[name].load)}" if name in _OFFERED else "it is packaged"
@@ -101,7 +92,7 @@ def _facts(model: str) -> tuple[ModelFacts, ModelFacts]:
     return said, replace(said, name=model, sha256=digest([said.sha256, code_sha256(offered.load)]))
 
 
-def find_model(model: str) -> tuple[str, SurveyedModel]:
+def find_model(model: str) -> tuple[str, FoundationModel]:
     """Return the hash and the model of a name or folder, loaded.
 
     Raises
@@ -112,8 +103,6 @@ def find_model(model: str) -> tuple[str, SurveyedModel]:
         If it cannot be loaded, or a plug-in's model is not what its facts say.
     """
     if model not in _OFFERED:
-        from theodolite.models.registry import load_model
-
         packaged = load_model(model)
         return packaged.sha256, packaged
     said, facts = _facts(model)

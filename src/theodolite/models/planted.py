@@ -45,6 +45,7 @@ class PlantedModel:
             n_heads=structure.knobs.heads,
             width=1,
             read_out=False,
+            verified=True,
         )
 
     def attention(self, layer: int, head: int | None, genes: tuple[str, ...], variant: Variant) -> Floats:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Batch", "FoundationModel", "Matrix", "Tap"]
+__all__ = ["Batch", "Device", "Dtype", "FoundationModel", "Matrix", "Sink", "Tap"]
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+"""Where a model runs; ``auto`` is a GPU where there is one."""
+Dtype = Literal["float32", "float16", "bfloat16"]
+"""In which floating-point type it runs."""
 
 Matrix = Literal["counts", "log1p_cp10k"]
 """The matrix that a model reads: raw counts, or log1p of counts per 10,000."""
@@ -48,6 +53,17 @@ class Batch:
     full: bool
 
 
+class Sink(Protocol):
+    """Who takes attention in parts and keeps no part of it, so that no map is ever whole in memory."""
+
+    def __call__(self, part: Tensor, cell: int, head: int, query: int) -> None:
+        """Take a part of one cell's attention: [h, t, k], whose first row is of a head and a query, counted from 0.
+
+        Keys begin at the first token; those left out at the end are padding. The memory of a part is used again.
+        """
+        ...
+
+
 class Tap(Protocol):
     """What a block hands its inner sites to: they are read there, and changed there."""
 
@@ -59,14 +75,23 @@ class Tap(Protocol):
         """Return what to go on with in place of ``value``."""
         ...
 
+    def sink(self, site: Site) -> Sink | None:
+        """Return who takes a block's attention in parts, where nobody wants it whole.
+
+        A block may ask, and then hands all of it to the sink; one that does not is given a chance to hand it over whole
+        (:func:`theodolite.models.attending.attend` does either).
+        """
+        ...
+
 
 @runtime_checkable
 class FoundationModel(Protocol):
     """A model whose tokens are genes: an embedding, blocks over a residual stream, and a prediction.
 
     ``embed``, ``block`` and ``predict`` are pure functions of what they are given, in evaluation mode, so that a pass
-    can be resumed from the residual stream of any layer. :func:`theodolite.models.running.run` puts them together, reads and
-    edits the embedding, the residual streams and the output; a block hands its attention and its MLP to the tap.
+    can be resumed from the residual stream of any layer. :func:`theodolite.models.running.run` puts them together,
+    reads and edits the embedding, the residual streams and the output; a block hands its attention and its MLP to
+    the tap.
     """
 
     @property

@@ -1,99 +1,141 @@
-"""Loading models, and the control variants of a model."""
+"""Models by name or folder: which format a folder is in, its facts without torch, and the model itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from theodolite.measurements import Variant, VariantKind
-from theodolite.models.facts import checkpoint_sha256, model_folder
+from theodolite.models.facts import (
+    CHECKPOINTS,
+    CheckpointError,
+    ModelFacts,
+    ModelNotFoundError,
+    available_models,
+    compact_facts,
+    is_compact,
+)
+from theodolite.models.geneformer import facts as geneformer
+from theodolite.models.scgpt import facts as scgpt
+from theodolite.models.shelf import registered_models
 
 if TYPE_CHECKING:
-    from theodolite.models.compact import CompactTransformer
+    from theodolite.models.protocol import FoundationModel
 
-__all__ = ["CompactModel", "load_model"]
+__all__ = ["FORMATS", "Format", "format_of", "load_model", "model_facts", "model_folder"]
 
 
 @dataclass(frozen=True)
-class CompactModel:
-    """The compact transformer behind the :class:`FoundationModel` protocol.
+class Format:
+    """A format of checkpoints.
 
     Attributes
     ----------
-    name, sha256
-        Name for people, content hash of weights and configuration.
-    transformer
-        The network, in evaluation mode.
+    name
+        For people.
+    holds
+        What a folder in this format holds, in words.
+    recognises
+        Whether a folder is in this format, by its configuration.
+    facts
+        Name, hash and size of a folder's model; imports no torch.
+    load
+        The model, strictly.
     """
 
     name: str
-    sha256: str
-    transformer: CompactTransformer = field(repr=False)
-
-    @property
-    def genes(self) -> tuple[str, ...]:
-        """Symbols of the vocabulary."""
-        return self.transformer.config.genes
-
-    @property
-    def n_layers(self) -> int:
-        """Number of transformer blocks."""
-        return self.transformer.config.n_layers
-
-    @property
-    def n_heads(self) -> int:
-        """Attention heads a block."""
-        return self.transformer.config.n_heads
-
-    @property
-    def width(self) -> int:
-        """Dimension of the residual stream."""
-        return self.transformer.config.width
-
-    @property
-    def read_out(self) -> NDArray[np.float32]:
-        """Read-out vectors (genes, width), scaled as the final norm scales what they are multiplied with."""
-        scaled = self.transformer.read_out_vectors * self.transformer.final_norm.weight
-        return np.asarray(scaled.detach().numpy(), dtype=np.float32)
-
-    @property
-    def expects(self) -> Literal["log1p_cp10k"]:
-        """The matrix that the model was trained on."""
-        return "log1p_cp10k"
-
-    def accumulate(
-        self, values: NDArray[np.float32], hidden: NDArray[np.float64], attention: NDArray[np.float64]
-    ) -> None:
-        """Add residual streams and attentions of unmasked cells to the running sums."""
-        import torch
-
-        with torch.inference_mode():
-            index = torch.arange(len(self.genes))
-            trace = self.transformer.trace(torch.from_numpy(values), index, attention=True)
-            for layer, state in enumerate(trace.hidden):
-                hidden[layer] += state.sum(dim=0).double().numpy()
-            for layer, probabilities in enumerate(trace.attention):
-                attention[layer] += probabilities.sum(dim=0).double().numpy()
-
-    def variant(self, variant: Variant) -> CompactModel:
-        """Return the model of a control variant; variants of the input leave the model as it is."""
-        from theodolite.models.compact import random_embedding, untrained
-
-        match variant.kind:
-            case VariantKind.UNTRAINED:
-                changed = untrained(self.transformer, variant.seed)
-            case VariantKind.RANDOM_EMBEDDING:
-                changed = random_embedding(self.transformer, variant.seed)
-            case VariantKind.MAIN | VariantKind.SHUFFLED_INPUT | VariantKind.PERMUTED_LABELS | VariantKind.COUNTS:
-                return self
-        return CompactModel(f"{self.name} {variant}", self.sha256, changed)
+    holds: str
+    recognises: Callable[[Path], bool]
+    facts: Callable[[Path], ModelFacts]
+    load: Callable[[Path], FoundationModel]
 
 
-def load_model(model: str) -> CompactModel:
-    """Load a model by packaged name or folder; loading is strict.
+def _load_compact(folder: Path) -> FoundationModel:
+    from theodolite.models.compact_model import load_compact
+
+    return load_compact(folder)
+
+
+def _load_geneformer(folder: Path) -> FoundationModel:
+    from theodolite.models.geneformer.model import load_geneformer
+
+    return load_geneformer(folder)
+
+
+def _load_scgpt(folder: Path) -> FoundationModel:
+    from theodolite.models.scgpt.model import load_scgpt
+
+    return load_scgpt(folder)
+
+
+FORMATS = (
+    Format("compact", "config.json and model.safetensors", is_compact, compact_facts, _load_compact),
+    Format(
+        "geneformer",
+        "config.json of model_type bert, model.safetensors or pytorch_model.bin, and the gene dictionaries",
+        geneformer.recognises,
+        geneformer.geneformer_facts,
+        _load_geneformer,
+    ),
+    Format("scgpt", "args.json, vocab.json and best_model.pt", scgpt.recognises, scgpt.scgpt_facts, _load_scgpt),
+)
+
+CONFIGURATIONS = ("config.json", "args.json")
+"""Files by which a folder is known to hold a model."""
+
+
+def model_folder(model: str) -> Path:
+    """Return the folder of a model: packaged, added by name (``theodolite models add``), or given by path.
+
+    Raises
+    ------
+    ModelNotFoundError
+        Naming what exists.
+    """
+    added = registered_models()
+    places: list[Path] = [CHECKPOINTS / model, *((added[model],) if model in added else ()), Path(model)]
+    for folder in places:
+        if any((folder / name).is_file() for name in CONFIGURATIONS):
+            return folder
+    names = ", ".join((*available_models(), *added))
+    raise ModelNotFoundError(
+        f"no model {model!r}: neither packaged or added ({names}) nor a folder with {' or '.join(CONFIGURATIONS)} and "
+        "its weights; `theodolite models add` lists what can be added"
+    )
+
+
+def format_of(folder: Path) -> Format:
+    """Return the format of a model's folder.
+
+    Raises
+    ------
+    CheckpointError
+        If it is in none that is known.
+    """
+    for known in FORMATS:
+        if known.recognises(folder):
+            return known
+    formats = "; ".join(f"{known.name}: {known.holds}" for known in FORMATS)
+    raise CheckpointError(f"{folder} is a model of no known format ({formats}); restore it from its source")
+
+
+def model_facts(model: str) -> ModelFacts:
+    """Return the facts of a model given by name or folder.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is none.
+    CheckpointError
+        If its configuration cannot be read.
+    """
+    folder = model_folder(model)
+    return format_of(folder).facts(folder)
+
+
+def load_model(model: str) -> FoundationModel:
+    """Load a model by name or folder; loading is strict.
 
     Raises
     ------
@@ -102,7 +144,5 @@ def load_model(model: str) -> CompactModel:
     CheckpointError
         If a tensor is missing, unexpected, mis-shaped or not finite.
     """
-    from theodolite.models.compact import load_checkpoint
-
     folder = model_folder(model)
-    return CompactModel(folder.name, checkpoint_sha256(folder), load_checkpoint(folder).eval())
+    return format_of(folder).load(folder)

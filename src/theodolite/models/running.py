@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
-from theodolite.models.protocol import Batch, FoundationModel
-from theodolite.models.sites import EMBEDDING, OUTPUT, Site, residual
+from theodolite.models.protocol import Batch, FoundationModel, Sink
+from theodolite.models.sites import EMBEDDING, OUTPUT, Site, SiteKind, residual
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Edit", "Pass", "Resumption", "run"]
+__all__ = ["Edit", "NotHandedOverError", "Pass", "Resumption", "run"]
+
+
+class NotHandedOverError(ValueError):
+    """A model whose blocks did not hand over a site that is read or edited."""
 
 
 class Edit(Protocol):
@@ -56,11 +60,20 @@ class Pass:
 class _Taps:
     reads: frozenset[Site]
     edits: Mapping[Site, tuple[Edit, ...]]
+    sinks: Mapping[Site, Sink]
     batch: Batch
     found: dict[Site, Tensor] = field(default_factory=dict)
+    edited: set[Site] = field(default_factory=set)
+    streamed: set[Site] = field(default_factory=set)
 
     def wants(self, site: Site) -> bool:
-        return site in self.reads or site in self.edits
+        return site in self.reads or site in self.edits or site in self.sinks
+
+    def sink(self, site: Site) -> Sink | None:
+        if site in self.reads or site in self.edits or site not in self.sinks:
+            return None
+        self.streamed.add(site)
+        return self.sinks[site]
 
     def __call__(self, site: Site, value: Tensor) -> Tensor:
         for edit in self.edits.get(site, ()):
@@ -70,8 +83,13 @@ class _Taps:
                     f"an edit at {site} made {tuple(changed.shape)} of {tuple(value.shape)}; it must keep the shape"
                 )
             value = changed
+            self.edited.add(site)
         if site in self.reads:
             self.found[site] = value
+        if site in self.sinks:
+            self.streamed.add(site)
+            for cell, map_ in enumerate(value):
+                self.sinks[site](map_, cell, 0, 0)
         return value
 
 
@@ -81,6 +99,7 @@ def run(
     *,
     read: Iterable[Site] = (),
     edits: Iterable[tuple[Site, Edit]] = (),
+    sinks: Mapping[Site, Sink] | None = None,
     resume: Resumption | None = None,
     until: int | None = None,
 ) -> Pass:
@@ -97,6 +116,8 @@ def run(
         Sites to keep.
     edits
         Changes by site, applied in the order given; several at one site compose.
+    sinks
+        Who takes the attention of a block as it is computed, after its edits, in parts where the model can.
     resume
         Where to go on from, in place of the embedding.
     until
@@ -105,15 +126,20 @@ def run(
     Raises
     ------
     ValueError
-        If a site is not of the model, lies before the point that the pass resumes from, or lies beyond ``until``.
+        If a site is not of the model, lies before the point that the pass resumes from, or lies beyond ``until``; or
+        if a sink is not at a site of attention.
+    NotHandedOverError
+        If the model's blocks do not hand over what is read or edited.
     """
-    reads = frozenset(read)
+    reads, streams = frozenset(read), dict(sinks or {})
+    if wrong := [site for site in streams if site.kind is not SiteKind.ATTENTION]:
+        raise ValueError(f"a sink at {wrong[0]}: only attention is handed over in parts; read {wrong[0]} instead")
     changes: dict[Site, tuple[Edit, ...]] = {}
     for site, edit in edits:
         changes[site] = (*changes.get(site, ()), edit)
     first = 0 if resume is None else resume.layer
-    last = _last_block(model, reads, changes, first, until)
-    taps = _Taps(reads, changes, batch)
+    last = _last_block(model, reads | streams.keys(), changes, first, until)
+    taps = _Taps(reads, changes, streams, batch)
     with torch.inference_mode():
         hidden = model.embed(batch) if resume is None else resume.hidden
         if resume is None:
@@ -122,9 +148,12 @@ def run(
             hidden = taps(residual(layer), model.block(layer, hidden, batch, taps))
         if OUTPUT in reads or OUTPUT in changes:
             taps(OUTPUT, model.predict(hidden, batch))
-    if missing := reads - taps.found.keys():
+    missing = (reads - taps.found.keys()) | (streams.keys() - taps.streamed)
+    # An edit beyond the last block that is run changes nothing that is read.
+    missing |= {site for site in changes.keys() - taps.edited if site.layer <= last}
+    if missing:
         sites = ", ".join(sorted(map(str, missing)))
-        raise ValueError(f"model {model.name} gave nothing at {sites}; its blocks must hand these to the tap")
+        raise NotHandedOverError(f"model {model.name} gave nothing at {sites}; its blocks must hand these to the tap")
     return Pass(taps.found, hidden, last)
 
 

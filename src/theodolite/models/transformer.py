@@ -18,6 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from theodolite.models.attending import attend
+from theodolite.models.protocol import Batch, Tap
+from theodolite.models.sites import attention as attention_site
+from theodolite.models.sites import mlp_post, mlp_pre
+
 __all__ = ["Block", "CompactConfig", "CompactTransformer", "Trace", "random_embedding", "untrained"]
 
 EMBEDDING_SCALE = 0.2
@@ -149,6 +154,14 @@ class Block(nn.Module):
         update = self.contract(functional.gelu(self.expand(self.feedforward_norm(hidden))))
         return hidden + functional.dropout(update, self.dropout, self.training)
 
+    def tapped(self, hidden: Tensor, layer: int, batch: Batch, tap: Tap) -> Tensor:
+        """Return what :meth:`forward` returns in evaluation mode, with attention and MLP handed to a tap."""
+        mixed = attend(*self.heads(hidden), batch, attention_site(layer), tap)
+        hidden = hidden + self.output(mixed.transpose(1, 2).reshape(hidden.shape))
+        units = tap(mlp_pre(layer), self.expand(self.feedforward_norm(hidden)))
+        update: Tensor = self.contract(tap(mlp_post(layer), functional.gelu(units)))
+        return hidden + update
+
 
 class CompactTransformer(nn.Module):
     """Masked-reconstruction transformer over the genes of one cell (arXiv 2602.15253, with a per-gene read-out).
@@ -241,6 +254,10 @@ class CompactTransformer(nn.Module):
 
     def _each_block(self) -> Iterator[Block]:
         return iter(cast("Iterable[Block]", self.blocks))
+
+    def block(self, layer: int) -> Block:
+        """Return one encoder block, counted from 1."""
+        return cast("Block", self.blocks[layer - 1])
 
     def embed(self, values: Tensor, gene_index: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the residual stream before the first block, ``[B, T, d]``; arguments as :meth:`forward`."""

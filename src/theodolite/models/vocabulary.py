@@ -60,8 +60,8 @@ class Vocabulary:
         """Return for each gene of the cells its position here, -1 where it is not known.
 
         A model that knows symbols is asked for the gene's name as it stands. One that knows Ensembl ids is asked for
-        the gene's id where the cells have one, else for its name, through the aliases of the model's makers. Several genes
-        of the cells may have one place; their counts are to be summed.
+        the gene's id where the cells have one, else for its name, through the aliases of the model's makers. Several
+        genes of the cells may have one place; their counts are to be summed.
         """
         if self.ensembl is None:
             return np.array([self._by_name.get(gene, -1) for gene in cells.genes], dtype=np.intp)

@@ -109,6 +109,11 @@ def _reviewer(cap: ReviewerCap, advisory: bool) -> GateResult:
     )
 
 
+def _of_the_model(plan: Plan) -> tuple[Tag, ...]:
+    """Return what every verdict on a model says that was never shown to do what it was trained for."""
+    return (Tag.UNVERIFIED_MODEL,) if plan.unverified_model else ()
+
+
 def settle(
     plan: Plan,
     judgement: Judgement,
@@ -180,6 +185,7 @@ def settle(
             *((Tag.THESE_CELLS,) if plan.shared_cell_units else ()),
             *((Tag.REUSED_HOLD_OUT,) if block_reused else ()),
         )
+    tags = (*_of_the_model(plan), *tags)
     # a refutation follows from what could be seen and was not: unmet gates of support are then no shortcoming
     unmet = (
         None
@@ -230,7 +236,7 @@ def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none") -> Se
         machine_verdict=Verdict.ERROR,
         cap=cap,
         verdict=Verdict.ERROR,
-        tags=(),
+        tags=_of_the_model(plan),
         first_unmet=None,
         next_step="It came to no result: read why, and register it again once that is mended; "
         + ("nothing was spent." if place.t is None else "its level is spent."),

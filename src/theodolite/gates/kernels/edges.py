@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.kernels.streams import STEP, compiled, stream, uniform_below
+from theodolite.compiling import compiled
+from theodolite.gates.kernels.streams import STEP, stream, uniform_below
 
 __all__ = ["edge_statistics", "strata_statistics"]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.kernels.streams import STEP, compiled, stream, uniform_below
+from theodolite.compiling import compiled
+from theodolite.gates.kernels.streams import STEP, stream, uniform_below
 from theodolite.gates.schemes import Scheme
 
 __all__ = ["UnitCosts", "assigned_statistics", "pair_statistics", "permutations", "set_statistics", "unit_costs"]

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numba
 import numpy as np
 
-__all__ = ["STEP", "compiled", "derive_seed", "mix", "stream", "uniform_below"]
+from theodolite.compiling import compiled
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+__all__ = ["STEP", "derive_seed", "mix", "stream", "uniform_below"]
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
 """What a stream's counter grows by from one number to the next."""
-
-
-def compiled(function: Function) -> Function:
-    """Compile a loop, kept on disk where there is a place for it."""
-    try:
-        return cast(Function, numba.njit(cache=True, nogil=True)(function))
-    except RuntimeError:  # numba finds no writable place for its cache, as in a read-only container
-        return cast(Function, numba.njit(nogil=True)(function))
 
 
 def derive_seed(root: int, *path: str) -> int:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from theodolite.models.geneformer.model import GeneformerModel
 from theodolite.models.geneformer.rivals import position_only, unigram
 from theodolite.models.protocol import Batch
+from theodolite.models.running import run
 from theodolite.models.tokens import Tokens
 
 __all__ = [
@@ -203,7 +204,7 @@ def score_model(model: GeneformerModel, masked: MaskedCells) -> Scores:
         hidden = torch.from_numpy(masked.hidden[rows]).to(model.device)
         truth = tokens[torch.from_numpy(masked.genes[rows]).to(model.device)[hidden]]
         with torch.inference_mode():
-            logits = model.predict(_forward(model, batch)[hidden], batch).float()
+            logits = model.predict(run(model, batch).hidden[hidden], batch).float()
             lost = torch.nn.functional.cross_entropy(logits, truth, reduction="none")
             right = logits.argmax(dim=-1) == truth
         which = np.nonzero(masked.hidden[rows])[0]
@@ -212,21 +213,6 @@ def score_model(model: GeneformerModel, masked: MaskedCells) -> Scores:
         correct[rows] = np.bincount(which, weights=right.cpu().numpy(), minlength=size)
         loss[rows] = np.bincount(which, weights=lost.double().cpu().numpy(), minlength=size)
     return Scores(asked, correct, loss)
-
-
-class _Nobody:
-    def wants(self, site: Any) -> bool:
-        return False
-
-    def __call__(self, site: Any, value: torch.Tensor) -> torch.Tensor:
-        return value
-
-
-def _forward(model: GeneformerModel, batch: Batch) -> torch.Tensor:
-    hidden = model.embed(batch)
-    for layer in range(1, model.n_layers + 1):
-        hidden = model.block(layer, hidden, batch, _Nobody())
-    return hidden
 
 
 def _batch(model: GeneformerModel, masked: MaskedCells, rows: slice) -> Batch:

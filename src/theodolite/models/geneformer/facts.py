@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 
 from theodolite.canonical import sha256_bytes
 from theodolite.models.facts import CheckpointError, ModelFacts
 from theodolite.models.geneformer.configuration import Configuration, read_configuration
 from theodolite.models.geneformer.dictionaries import GeneDictionary, read_dictionary
+from theodolite.models.geneformer.tokeniser import rank_value_tokens
+from theodolite.models.verifying import is_verified
 
 __all__ = ["WEIGHTS", "facts_of", "geneformer_facts", "recognises", "weights_file"]
 
@@ -61,9 +64,10 @@ def facts_of(folder: Path, configuration: Configuration, dictionary: GeneDiction
         If there are no weights.
     """
     parts = [_file_sha256(folder / "config.json"), _file_sha256(weights_file(folder)), dictionary.sha256]
+    sha256 = sha256_bytes("".join(parts).encode())
     return ModelFacts(
         name=folder.resolve().name,
-        sha256=sha256_bytes("".join(parts).encode()),
+        sha256=sha256,
         genes=dictionary.names,
         n_layers=configuration.layers,
         n_heads=configuration.heads,
@@ -72,6 +76,8 @@ def facts_of(folder: Path, configuration: Configuration, dictionary: GeneDiction
         expects="counts",
         context=configuration.context,
         vocabulary=dictionary.vocabulary,
+        tokenise=partial(rank_value_tokens, dictionary=dictionary, context=configuration.context),
+        verified=is_verified(folder, sha256),
     )
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
 from theodolite.data import CellSet
 from theodolite.measurements import Variant, VariantKind
+from theodolite.models.attending import attend
 from theodolite.models.geneformer.checkpoint import load_network, new_network
 from theodolite.models.geneformer.configuration import Configuration, read_configuration
 from theodolite.models.geneformer.dictionaries import GeneDictionary, read_dictionary
@@ -132,22 +132,12 @@ class GeneformerModel:
         return found
 
     def block(self, layer: int, hidden: Tensor, batch: Batch, tap: Tap) -> Tensor:
-        """Return the residual stream [B, T, d] after block ``layer``, which is normed after each of its two additions.
-
-        Attention probabilities are computed one by one only where the tap wants them.
-        """
+        """Return the residual stream [B, T, d] after block ``layer``; each of its two additions is normed."""
         block: Any = self.network.bert.encoder.layer[layer - 1]
         own = block.attention.self
         shape = (*hidden.shape[:2], self.n_heads, self.width // self.n_heads)
         query, key, value = (part(hidden).view(shape).transpose(1, 2) for part in (own.query, own.key, own.value))
-        mask = None if batch.full else batch.present[:, None, None, :]
-        if tap.wants(site := attention(layer)):
-            scores = query @ key.transpose(-2, -1) * own.scaling
-            if mask is not None:
-                scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-            mixed = tap(site, torch.softmax(scores, dim=-1)) @ value
-        else:
-            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed = attend(query, key, value, batch, attention(layer), tap)
         attended = block.attention.output(mixed.transpose(1, 2).reshape(hidden.shape), hidden)
         units = block.intermediate.dense(attended)
         if tap.wants(site := mlp_pre(layer)):

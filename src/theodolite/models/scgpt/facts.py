@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 from theodolite.canonical import sha256_bytes
@@ -15,7 +16,9 @@ from theodolite.models.scgpt.settings import (
     read_settings,
     read_vocabulary,
 )
+from theodolite.models.scgpt.tokeniser import tokenise
 from theodolite.models.torch_files import read_index
+from theodolite.models.verifying import is_verified
 
 __all__ = ["READ_OUT", "folder_sha256", "recognises", "scgpt_facts"]
 
@@ -58,9 +61,10 @@ def scgpt_facts(folder: Path) -> ModelFacts:
     settings = read_settings(folder)
     vocabulary = read_vocabulary(folder, settings)
     index = read_index(folder / WEIGHTS_FILE, REMEDY)
+    sha256 = folder_sha256(folder)
     return ModelFacts(
         name=folder.name,
-        sha256=folder_sha256(folder),
+        sha256=sha256,
         genes=vocabulary.genes,
         n_layers=settings.nlayers,
         n_heads=settings.nheads,
@@ -69,4 +73,6 @@ def scgpt_facts(folder: Path) -> ModelFacts:
         expects="counts",
         context=settings.max_seq_len,
         vocabulary=vocabulary.vocabulary,
+        tokenise=partial(tokenise, settings=settings, vocabulary=vocabulary),
+        verified=is_verified(folder, sha256),
     )

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from theodolite.models.attending import attend
 from theodolite.models.protocol import Batch, Tap
 from theodolite.models.scgpt.settings import ScGPTSettings
 from theodolite.models.sites import attention as attention_site
@@ -73,15 +74,7 @@ class SelfAttention(nn.Module):
         n_cells, n_tokens, width = hidden.shape
         joint = functional.linear(hidden, self.in_proj_weight, self.in_proj_bias)
         query, key, value = joint.view(n_cells, n_tokens, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
-        mask = None if batch.full else batch.present[:, None, None, :]
-        site = attention_site(layer)
-        if tap.wants(site):
-            scores = query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)
-            if mask is not None:
-                scores = scores.masked_fill(~mask, -torch.inf)
-            mixed = tap(site, torch.softmax(scores, dim=-1)) @ value
-        else:
-            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed = attend(query, key, value, batch, attention_site(layer), tap)
         found: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(n_cells, n_tokens, width))
         return found
 
