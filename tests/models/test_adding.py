@@ -105,6 +105,12 @@ def test_a_full_disk_is_said_before_anything_is_copied(
     assert list(shelf.iterdir()) == []
 
 
+def test_a_download_that_does_not_fit_is_not_begun(hub: Hub, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100, 100, 0))  # type: ignore[attr-defined]
+    refused(hub, shelf, "make room, or set THEODOLITE_MODELS")
+    assert not [asked for asked in hub.asked if "/resolve/" in asked]
+
+
 def test_an_addition_that_was_killed_leaves_nothing_for_long(scgpt_folder: Path, shelf: Path) -> None:
     script = (
         "import os; from theodolite.models.adding import staging\n"

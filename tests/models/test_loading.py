@@ -130,6 +130,8 @@ ENDLESS = {
     "nothing": (b"", "cut short"),
     "an end alone": (b".", "ends in the middle"),
     "bytes after the end": (b"}.}.", "2 bytes follow its end"),
+    "text that cannot be written": (b"\x8c\x03\xed\xa0\x80.", "text that is no Unicode"),
+    "a key that cannot be written": (b"}\x8c\x03\xed\xa0\x80K\x01s.", "text that is no Unicode"),
     "no pickle": (b"<html>Not found</html>", "cut short or damaged"),
 }
 
@@ -318,6 +320,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
                 read(tmp_path / name, REMEDY)
         with pytest.raises(CheckpointError, match=REMEDY):
             read(tmp_path, REMEDY)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    for name in ("w.pt", "w.safetensors"):
+        os.mkfifo(tmp_path / name)
+        for read in (read_tensors, read_plain_pickle, read_json_object):
+            with pytest.raises(CheckpointError, match="no file"):
+                read(tmp_path / name, REMEDY)
 
 
 def test_nothing_is_written_where_one_tensor_does_not_fit(tmp_path: Path) -> None:

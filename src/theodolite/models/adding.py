@@ -20,7 +20,7 @@ from theodolite.models.facts import CheckpointError
 from theodolite.models.known import KNOWN, ExpectedFile, KnownModel
 from theodolite.models.shelf import Card, file_sha256, models_folder, registered_models, write_card
 
-__all__ = ["AddingError", "Plan", "add_from", "known_model", "plan_of_folder"]
+__all__ = ["AddingError", "Plan", "add_from", "check_room", "known_model", "plan_of_folder", "staging"]
 
 _LOADERS = {
     "scgpt": ("theodolite.models.scgpt.model", "load_scgpt"),
@@ -46,11 +46,14 @@ class Plan:
         From the path on the shelf to the file it is copied from.
     source
         For the card.
+    fresh
+        Whether the files were made for this and are moved, not copied.
     """
 
     model: KnownModel
     files: dict[str, Path]
     source: dict[str, str]
+    fresh: bool = False
 
 
 def known_model(name: str) -> KnownModel:
@@ -138,15 +141,15 @@ def add_from(plan: Plan, added: str, said: Callable[[str], None] = lambda text: 
         raise AddingError(f"{shelf / name} is there already; remove that folder to add {name} anew")
     total = sum(path.stat().st_size for path in plan.files.values())
     with staging(name) as folder:
-        free = shutil.disk_usage(folder).free
-        if total + _SPARE > free:
-            raise AddingError(
-                f"{name} takes {total:,} bytes and {shelf} has {free:,} left; make room, or set THEODOLITE_MODELS to "
-                "a folder on another disk"
-            )
-        said(f"copying {len(plan.files)} files, {total:,} bytes, to {shelf / name}")
+        if not plan.fresh:
+            check_room(name, total)
+        said(f"{'moving' if plan.fresh else 'copying'} {len(plan.files)} files, {total:,} bytes, to {shelf / name}")
         for target, path in plan.files.items():
-            _copy(path, folder / target)
+            if plan.fresh:
+                path.rename(folder / target)
+                sync_folder(folder / target)
+            else:
+                _copy(path, folder / target)
         said(f"reading {name} strictly")
         model = _loaded(plan.model, folder)
         files = {
@@ -162,7 +165,7 @@ def add_from(plan: Plan, added: str, said: Callable[[str], None] = lambda text: 
             files=files,
             model_sha256=model.sha256,
             left_out=tuple(getattr(model, "left_out", ())),
-            notes=_notes(plan),
+            notes=_notes(plan, folder),
             added=added,
         )
         write_card(folder, card)
@@ -176,13 +179,30 @@ def add_from(plan: Plan, added: str, said: Callable[[str], None] = lambda text: 
     return shelf / name, card
 
 
-def _notes(plan: Plan) -> tuple[str, ...]:
+def check_room(name: str, total: int) -> None:
+    """Refuse a model that does not fit onto the disk of the shelf, which exists.
+
+    Raises
+    ------
+    AddingError
+        With both numbers.
+    """
+    shelf = models_folder()
+    free = shutil.disk_usage(shelf).free
+    if total + _SPARE > free:
+        raise AddingError(
+            f"{name} takes {total:,} bytes and {shelf} has {free:,} left; make room, or set THEODOLITE_MODELS to a "
+            "folder on another disk"
+        )
+
+
+def _notes(plan: Plan, folder: Path) -> tuple[str, ...]:
     """Return what to say of files that are much larger or smaller than those of the published model."""
     found = []
     for file in plan.model.files:
         names = {Path(name).name for name in file.names}
-        for target, path in plan.files.items():
-            size = path.stat().st_size
+        for target in plan.files:
+            size = (folder / target).stat().st_size
             if target in names and file.bytes and not file.bytes / 2 < size < file.bytes * 2:
                 found.append(
                     f"{target} has {size:,} bytes where about {file.bytes:,} are expected of {plan.model.name}: it can "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from theodolite.models.adding import AddingError, Plan
+from theodolite.models.adding import AddingError, Plan, check_room
 from theodolite.models.known import ExpectedFile, KnownModel
 from theodolite.models.shelf import file_sha256
 
@@ -37,7 +37,7 @@ def fetch(
     model
         Which; it has a repository.
     folder
-        An empty folder.
+        An empty folder on the disk of the shelf (:func:`theodolite.models.adding.staging`).
     endpoint
         Another server than the usual one of Hugging Face, given by the user.
     revision
@@ -53,7 +53,8 @@ def fetch(
     Raises
     ------
     AddingError
-        If the server cannot be reached, has no such model, or sends something else than it says; what to do is said.
+        If the disk has no room, or the server cannot be reached, has no such model, or sends something else than it
+        says; what to do is said.
     """
     import huggingface_hub
     from huggingface_hub import errors
@@ -71,6 +72,7 @@ def fetch(
         commit = info.sha or wanted
         remote = {sibling.rfilename: _remote(sibling) for sibling in info.siblings or ()}
         chosen = _choose(model, remote, wanted)
+        check_room(model.name, sum(remote[path].size or 0 for path in chosen))
         files = {}
         for path in chosen:
             size = remote[path].size
@@ -100,7 +102,7 @@ def fetch(
     source = {"repository": model.repository, "revision": wanted, "commit": commit}
     if endpoint is not None:
         source["endpoint"] = endpoint
-    return Plan(model, files, source)
+    return Plan(model, files, source, fresh=True)
 
 
 def _place(model: KnownModel, endpoint: str | None) -> str:

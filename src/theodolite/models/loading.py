@@ -96,14 +96,28 @@ def read_plain_pickle(path: Path, remedy: str) -> Any:
 
 
 def _refuse_types(found: Any) -> None:
-    """Refuse a type of numpy where a number is meant; what is walked holds no knots and is not deep."""
+    """Refuse types of numpy in place of numbers, and text that is none; what is walked holds no knots."""
     waiting = [found]
     while waiting:
         value = waiting.pop()
         if isinstance(value, _Dtype):
             raise PickleRefused("it holds a type of numpy in place of a number")
-        if isinstance(value, (dict, list, tuple)):
-            waiting.extend(value.values() if isinstance(value, dict) else value)
+        if isinstance(value, str) and not value.isascii() and not _is_unicode(value):
+            raise PickleRefused(f"it holds text that is no Unicode ({value!r:.60})")
+        if isinstance(value, dict):
+            waiting.extend(value)
+            waiting.extend(value.values())
+        elif isinstance(value, (list, tuple)):
+            waiting.extend(value)
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether text can be written: half of a surrogate pair can be read from a file, but never written."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_json_object(path: Path, remedy: str, largest: int = _LARGEST_TABLE) -> dict[str, Any]:
@@ -121,6 +135,8 @@ def read_json_object(path: Path, remedy: str, largest: int = _LARGEST_TABLE) -> 
         raise CheckpointError(f"{path}: not readable as JSON ({error!s:.200}); {remedy}") from error
     if not isinstance(found, dict):
         raise CheckpointError(f"{path}: holds a {type(found).__name__} in place of an object; {remedy}")
+    if b"\\u" in content and not _is_unicode(json.dumps(found, ensure_ascii=False)):
+        raise CheckpointError(f"{path}: holds text that is no Unicode; {remedy}")
     return found
 
 
@@ -167,6 +183,8 @@ def read_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
     import torch
     from safetensors.torch import load_file
 
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"{path}: no file; {remedy}")
     try:
         if path.suffix == ".safetensors":
             found: Any = load_file(path)

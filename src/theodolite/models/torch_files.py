@@ -117,6 +117,8 @@ def read_index(path: Path, remedy: str) -> dict[str, TensorEntry]:
         If the file is absent, cut short, damaged, compressed, of torch before 1.6, or holds anything but tensors by
         name, which is named.
     """
+    if path.exists() and not path.is_file():
+        raise CheckpointError(f"{path}: no file; {remedy}")
     try:
         size = path.stat().st_size
         with zipfile.ZipFile(path) as archive:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from theodolite.data import CellSet, load_h5ad
+from theodolite.data import CellSet, load_cells
 from theodolite.data.counts import CellDataError
 from theodolite.models.geneformer.dictionaries import GeneDictionary, Specials, read_dictionary
 from theodolite.models.geneformer.tokeniser import depths, rank_value_tokens
@@ -190,7 +190,7 @@ def test_cells_that_cannot_be_read_are_refused_by_name() -> None:
 @pytest.fixture(scope="module")
 def mixology(shared_data: Path) -> CellSet:
     path = shared_data / "cells" / "mixology_cell_lines.h5ad"
-    return load_h5ad(path, layer="X", labels=["cell_line"], batch="batch", species="human")
+    return load_cells(path, layer="X", labels=["cell_line"], batch="batch", species="human")
 
 
 @pytest.mark.parametrize(("size", "context"), [(25_426, 2_048), (20_275, 4_096)])

@@ -54,7 +54,9 @@ def test_every_absent_size_is_named(tmp_path: Path) -> None:
         read_settings(written(tmp_path, {"embsize": 16, "nlayers": 2}))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "7", '{"embsize": NaN}', '{"a": 1, "a": 2}', "[" * 10_000, "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", "7", '{"embsize": NaN}', '{"a": 1, "a": 2}', "[" * 10_000, "\ud800", r'{"a": "\ud800"}']
+)
 def test_what_is_no_json_object_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "args.json").write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(CheckpointError, match=r"args\.json: .*get the whole folder"):

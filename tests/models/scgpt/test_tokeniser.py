@@ -126,14 +126,14 @@ def test_too_many_genes_are_drawn_from_and_the_rest_is_counted(model: ScGPTModel
 
 def test_cells_that_share_no_gene_with_the_model_are_refused(model: ScGPTModel, cells: CellSet) -> None:
     mouse = replace(cells, genes=tuple(f"Gene{index}" for index in range(50)))
-    with pytest.raises(CellDataError, match=r"^empty: none of the 50 genes \(such as 'Gene0'\).*name genes by"):
+    with pytest.raises(CellDataError, match=r"^no_known_gene: none of the 50 genes \(such as 'Gene0'\).*name genes by"):
         model.tokenise(mouse)
 
 
 def test_a_cell_without_a_known_gene_is_named(model: ScGPTModel) -> None:
     counts = np.array([[3, 0], [0, 4]])
     cells = CellSet.from_counts("two", counts, ["GENE1", "OTHER"], ["good", "blank"], species="human", origin="test")
-    with pytest.raises(CellDataError, match=r"^empty_cells: 1 cells have no count of the 1 genes.*'blank'"):
+    with pytest.raises(CellDataError, match=r"^no_known_gene: 1 cells have no count of the 1 genes.*'blank'"):
         model.tokenise(cells)
 
 

@@ -80,15 +80,9 @@ def save_network(path: Path, network: BertForMaskedLM) -> None:
 def _bert(configuration: Configuration) -> BertConfig:
     # Fields that were checked, and no others: a configuration may hold whatever transformers would act on.
     given = configuration.document
-    sizes: dict[str, Any] = {name: given[name] for name in SIZES if name in given}
-    rates: dict[str, Any] = {name: float(given[name]) for name in RATES if name in given}
-    return BertConfig(
-        **sizes,
-        **rates,
-        hidden_act=given["hidden_act"],
-        pad_token_id=0,
-        tie_word_embeddings=True,
-    )
+    options: dict[str, Any] = {name: given[name] for name in SIZES}
+    options |= {name: float(given[name]) for name in RATES if name in given}
+    return BertConfig(**options, hidden_act=given["hidden_act"], pad_token_id=0, tie_word_embeddings=True)
 
 
 def _check_sizes(path: Path, configuration: Configuration, tensors: Mapping[str, Tensor]) -> None:

@@ -34,7 +34,6 @@ REMEDY = "get the whole folder from its authors again (`theodolite models add sc
 CLS = "<cls>"
 SPECIALS = ("<pad>", CLS, "<eoc>")
 _MOST_TOKENS = 1_000_000
-_LARGEST_JSON = 64 * 2**20
 _LARGEST_VALUE = 1e6
 
 
@@ -106,7 +105,7 @@ def read_settings(folder: Path) -> ScGPTSettings:
     found: dict[str, Any] = {key: _size(path, key, given[key]) for key in _SIZES if key in given}
     found |= {key: _value(path, key, given[key]) for key in _VALUES if key in given}
     if "pad_token" in given:
-        if not isinstance(given["pad_token"], str) or not given["pad_token"]:
+        if not isinstance(given["pad_token"], str) or not given["pad_token"].strip():
             raise CheckpointError(f"{path}: pad_token is {given['pad_token']!r:.60}, no token; {REMEDY}")
         found["pad_token"] = given["pad_token"]
     if given.get(_STYLE, "continuous") != "continuous":
@@ -181,7 +180,7 @@ def read_vocabulary(folder: Path, settings: ScGPTSettings) -> ScGPTVocabulary:
         If it is unreadable, or its ids are not 0 to n - 1, each once.
     """
     path = folder / VOCABULARY_FILE
-    ids: Mapping[str, Any] = read_json_object(path, REMEDY, _LARGEST_JSON)
+    ids: Mapping[str, Any] = read_json_object(path, REMEDY)
     if not 0 < len(ids) <= _MOST_TOKENS:
         raise CheckpointError(f"{path}: {len(ids)} tokens; {REMEDY}")
     wrong = next((token for token, row in ids.items() if type(row) is not int or not 0 <= row < len(ids)), None)
@@ -193,7 +192,7 @@ def read_vocabulary(folder: Path, settings: ScGPTSettings) -> ScGPTVocabulary:
     if len(set(ids.values())) != len(ids):
         twice = next(token for token, after in zip(tokens, tokens[1:], strict=False) if ids[token] == ids[after])
         raise CheckpointError(f"{path}: id {ids[twice]} belongs to {twice!r:.60} and to another token; {REMEDY}")
-    if blank := [token for token in tokens if not token.strip()]:
+    if blank := [token for token in tokens if not token.strip() or not token.isprintable()]:
         raise CheckpointError(f"{path}: {blank[0]!r} is no symbol of a gene; {REMEDY}")
     added = tuple(dict.fromkeys(t for t in (settings.pad_token, *SPECIALS) if t not in ids))
     rows = {**ids, **{token: len(ids) + place for place, token in enumerate(added)}}

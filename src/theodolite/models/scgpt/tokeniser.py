@@ -82,7 +82,7 @@ def tokenise(cells: CellSet, settings: ScGPTSettings, vocabulary: ScGPTVocabular
     known = np.flatnonzero(places >= 0)
     if known.size == 0:
         raise CellDataError(
-            CellErrorCode.EMPTY,
+            CellErrorCode.NO_KNOWN_GENE,
             f"none of the {len(cells.genes)} genes (such as {cells.genes[0]!r}) is among the {len(vocabulary.genes)} "
             f"symbols of the model (such as {vocabulary.genes[0]!r}); name genes by the symbols of its species",
         )
@@ -94,7 +94,7 @@ def tokenise(cells: CellSet, settings: ScGPTSettings, vocabulary: ScGPTVocabular
     empty = np.flatnonzero(lengths == 0)
     if empty.size:
         raise CellDataError(
-            CellErrorCode.EMPTY_CELLS,
+            CellErrorCode.NO_KNOWN_GENE,
             f"{empty.size} cells have no count of the {known.size} genes that the model knows (first "
             f"{cells.cells[empty[0]]!r}); filter them out, or name genes as the model does",
         )
