@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.data import CellSet, load_h5ad
+from theodolite.data import CellSet, load_cells
 from theodolite.models.geneformer.dictionaries import GeneDictionary, read_dictionary
 from theodolite.models.geneformer.tokeniser import depths, rank_value_tokens
 from theodolite.models.geneformer.writing import made_up_genes, write_dictionaries
@@ -83,7 +83,9 @@ def main() -> None:
     if folder is None:
         cells = made_up_cells()
     else:
-        cells = load_h5ad(folder / "cells" / "mixology_cell_lines.h5ad", layer="X", species="human")
+        cells = load_cells(
+            folder / "cells" / "mixology_cell_lines.h5ad", layer="X", species="human", gene_column="index"
+        )
     print(f"{len(cells.cells):,} cells of {len(cells.genes):,} genes: {cells.name}")
     for version, (number, size, context) in VERSIONS.items():
         with TemporaryDirectory() as made:

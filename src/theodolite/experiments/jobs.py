@@ -78,9 +78,9 @@ class JobOutcome(Closed):
     job_sha256
         The job.
     status
-        ``done``; ``tool_error`` if the tool raised or its result cannot be read; ``timeout`` if it was killed for
-        outliving its time; ``unsound`` if an intervention failed the checks that it runs on itself; ``memory`` if it was killed for what it held, or never begun for what it would need;
-        ``crash`` if its worker died in every attempt.
+        ``done``; ``tool_error`` if the tool raised or its result cannot be read; ``unsound`` if an intervention failed
+        the checks that it runs on itself; ``timeout`` if it was killed for outliving its time; ``memory`` if it was
+        killed for what it held, or never begun for what it would need; ``crash`` if its worker died in every attempt.
     content_file
         File with the measurement's bytes, for ``done``.
     reason

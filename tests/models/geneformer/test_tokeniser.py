@@ -190,7 +190,7 @@ def test_cells_that_cannot_be_read_are_refused_by_name() -> None:
 @pytest.fixture(scope="module")
 def mixology(shared_data: Path) -> CellSet:
     path = shared_data / "cells" / "mixology_cell_lines.h5ad"
-    return load_cells(path, layer="X", labels=["cell_line"], batch="batch", species="human")
+    return load_cells(path, layer="X", labels=["cell_line"], batch="batch", species="human", gene_column="index")
 
 
 @pytest.mark.parametrize(("size", "context"), [(25_426, 2_048), (20_275, 4_096)])
