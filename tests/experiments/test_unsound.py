@@ -41,10 +41,9 @@ def test_it_is_an_invalid_row_that_spends_nothing_and_replays(
     (row,) = hypothesis_rows(run.ledger)
     assert row.verdict == Verdict.INVALID
     (verdict,) = run.ledger.entries(kind=EntryKind.VERDICT)
-    assert verdict.payload["t"] is None
-    assert (
-        "failed its own checks" in verdict.payload["next_step"] and "nothing was spent" in verdict.payload["next_step"]
-    )
+    settled = verdict.payload["settlement"]
+    assert settled["t"] is None
+    assert "failed its own checks" in settled["next_step"] and "nothing was spent" in settled["next_step"]
     assert verify_decisions(run.ledger) == []
 
 
