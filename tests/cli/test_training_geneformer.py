@@ -43,7 +43,7 @@ def test_it_writes_a_model_that_loads_and_goes_on_where_it_stopped(cli, cells, t
     words = [*TRAIN, "--cells", cells, "--batch", "plate", *TINY, "--steps", 4, "--out", out]
     found = cli(*words)
     assert found.exit_code == 0, found.stderr
-    for name in ("unigram", "position only", "context shuffled", "context of another cell", "on p2"):
+    for name in ("unigram", "position only", "context shuffled", "context of another cell", "of p2"):
         assert name in found.stdout
     assert "Training: 4 of 4" in found.stderr
     model = load_geneformer(out)

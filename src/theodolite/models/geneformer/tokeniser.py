@@ -24,7 +24,7 @@ from theodolite.models.tokens import NO_GENE, Tokens
 __all__ = ["depths", "rank_genes", "rank_value_tokens"]
 
 TARGET_SUM = 10_000.0
-CELLS_A_BLOCK = 256
+CELLS_A_BLOCK = 64
 HUMAN = ("human", "homo sapiens", "9606")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -142,7 +142,7 @@ def rank_genes(cells: CellSet, dictionary: GeneDictionary, room: int, *, threads
         amounts = np.expm1(cells.normalised.data.astype(np.float64))
         counts, per = cells.normalised, np.full(len(cells.cells), TARGET_SUM)
     else:
-        amounts, per = counts.data.astype(np.float64), depths(cells)
+        amounts, per = counts.data, depths(cells)
     indptr, columns = counts.indptr.astype(np.int64), counts.indices.astype(np.int32)
     medians = dictionary.medians
 
@@ -195,7 +195,7 @@ def _check_filter(cells: CellSet) -> None:
 def _rank(
     indptr: NDArray[np.int64],
     columns: NDArray[np.int32],
-    amounts: NDArray[np.float64],
+    amounts: NDArray[np.float64] | NDArray[np.int32],
     depth: NDArray[np.float64],
     places: NDArray[np.int32],
     medians: NDArray[np.float64],
