@@ -77,11 +77,11 @@ def campaign_file(folder: Path, model: Path, data: Path) -> Path:
     return file
 
 
-def verified(model: Path, data: Path) -> dict[str, Any]:
-    """Return what ``theodolite models verify`` found on a plate; a failed check is a finding, not the end."""
+def verified(model: Path, plate: str, data: Path) -> dict[str, Any]:
+    """Return what ``theodolite models verify`` found on the unseen plate; a failed check is a finding, not the end."""
     command = [
         sys.executable, "-m", "theodolite", "models", "verify", str(model), "--cells", str(data / MIXOLOGY),
-        "--gene-column", "symbol", "--batch", "batch", "--json",
+        "--gene-column", "symbol", "--batch", "batch", "--held-out", plate, "--json",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
@@ -101,7 +101,7 @@ def main() -> None:
         model = trained(folder, data)
         report = json.loads((model / "training.json").read_text(encoding="utf-8"))
         evaluation = report["report"]["evaluation"]
-        checks = verified(model, data)
+        checks = verified(model, report["report"]["held_out"], data)
         file = campaign_file(folder, model, data)
         theodolite("run", str(file), data=data)
         ledger = folder / "mixology.theodolite"

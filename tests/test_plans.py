@@ -42,6 +42,8 @@ CHANGES: dict[str, Any] = {
     "shared_cell_units": 700,
     "ablation": "no_lock",
     "tool_sha256": "6" * 64,
+    "runs_on": "cuda float16",
+    "unverified_model": True,
     "places": {
         "n_layers": 1,
         "n_heads": 2,

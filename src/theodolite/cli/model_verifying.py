@@ -23,6 +23,10 @@ def verify_model(
     donor: Annotated[str | None, typer.Option(help="Column with donors, of which whole ones are held out.")] = None,
     batch: Annotated[str | None, typer.Option(help="Column with batches, where there are no donors.")] = None,
     species: Annotated[str, typer.Option(help="Species of the cells.")] = "human",
+    held_out: Annotated[
+        str | None,
+        typer.Option(help="The donor or batch to predict, best one the model never saw; drawn if absent."),
+    ] = None,
     most: Annotated[int, typer.Option(help="Cells that are predicted, and that rivals are fitted on, at most.")] = 500,
     seed: Annotated[int, typer.Option(help="Seed of what is held out and hidden.")] = 1,
     device: Annotated[str, typer.Option(help="Where the model runs: auto, cpu, cuda or mps.")] = "auto",
@@ -59,23 +63,23 @@ def verify_model(
         )
     if most < 2:
         raise UserError(f"--most {most}: two cells at least are needed on either side")
-    rivals, held_out, words = hold_out(found, most, seed)
+    rivals, predicted, words = hold_out(found, most, seed, held_out)
     about: dict[str, Any] = {
         "cells": {"name": found.name, "sha256": found.sha256},
         "held_out": words,
-        "n_predicted": len(held_out.cells),
+        "n_predicted": len(predicted.cells),
         "n_fitted": len(rivals.cells),
         "seed": seed,
         "device": str(where),
     }
     if not as_json:
         say(
-            f"{model.name} on {found.name}: {len(held_out.cells)} cells are predicted ({words}), rivals are fitted on "
+            f"{model.name} on {found.name}: {len(predicted.cells)} cells are predicted ({words}), rivals are fitted on "
             f"{len(rivals.cells)} others."
         )
     checks = []
     with waiting("Verifying"):
-        for check in verify(model, rivals, held_out, seed):
+        for check in verify(model, rivals, predicted, seed):
             checks.append(check)
     path = write_verification(folder, model.sha256, checks, about)
     passed = all(check.passed for check in checks)

@@ -59,6 +59,13 @@ def test_whole_batches_are_held_out_and_nothing_is_on_both_sides() -> None:
     assert len(few[0].cells) == len(few[1].cells) == 7
 
 
+def test_a_batch_that_the_model_never_saw_is_held_out_by_name() -> None:
+    fitted, predicted, words = hold_out(cells_of(60, batches=4), most=500, seed=1, unit="p2")
+    assert set(predicted.units) == {"p2"} and "p2" not in fitted.units and words == "batch p2"
+    with pytest.raises(CheckpointError, match="have no batch 'p9'; there is 'p0', 'p1'"):
+        hold_out(cells_of(60, batches=4), most=500, seed=1, unit="p9")
+
+
 def test_without_batches_a_fifth_of_the_cells_is_drawn() -> None:
     fitted, predicted, words = hold_out(cells_of(50), most=500, seed=1)
     assert (len(fitted.cells), len(predicted.cells), words) == (40, 10, "10 cells drawn at random")

@@ -30,7 +30,7 @@ LEAST_PAIRS = 5
 HELD_OUT_SHARE = 0.2
 
 
-def hold_out(cells: CellSet, most: int, seed: int) -> tuple[CellSet, CellSet, str]:
+def hold_out(cells: CellSet, most: int, seed: int, unit: str | None = None) -> tuple[CellSet, CellSet, str]:
     """Part cells into those that rivals are fitted on and those that are predicted, by whole donors or batches.
 
     Parameters
@@ -41,11 +41,13 @@ def hold_out(cells: CellSet, most: int, seed: int) -> tuple[CellSet, CellSet, st
         Cells on either side at most.
     seed
         Of what is drawn.
+    unit
+        The donor or batch to hold out, such as one that the model was not trained on; drawn where not given.
 
     Raises
     ------
     CheckpointError
-        If one side would be empty.
+        If one side would be empty, or there is no such donor or batch.
 
     Returns
     -------
@@ -55,7 +57,12 @@ def hold_out(cells: CellSet, most: int, seed: int) -> tuple[CellSet, CellSet, st
     draw = np.random.default_rng(seed)
     units = np.array(cells.units)
     names = sorted(set(cells.units))
-    chosen = draw.permutation(len(names))[: max(1, round(HELD_OUT_SHARE * len(names)))]
+    if unit is not None and unit not in names:
+        raise CheckpointError(
+            f"cells {cells.name!r} have no {cells.unit_kind} {unit!r}; there is {', '.join(map(repr, names[:8]))}"
+        )
+    drawn = draw.permutation(len(names))[: max(1, round(HELD_OUT_SHARE * len(names)))]
+    chosen = drawn if unit is None else np.array([names.index(unit)])
     out = np.isin(units, [names[place] for place in chosen])
     if out.all():
         raise CheckpointError(
