@@ -14,6 +14,9 @@ from theodolite.models.geneformer.model import load_geneformer
 from theodolite.models.geneformer.sizes import SIZES, Size
 from theodolite.models.geneformer.writing import made_up_genes, write_random_checkpoint
 from theodolite.models.registry import load_model
+from theodolite.models.scgpt.checkpoint import write_random_checkpoint as write_random_scgpt
+from theodolite.models.scgpt.model import load_scgpt
+from theodolite.models.scgpt.settings import ScGPTSettings
 from theodolite.models.tokens import Tokens
 from theodolite.models.verifying import Check, is_verified, read_verification, write_verification
 from theodolite.models.verifying.checks import hold_out, verify
@@ -163,3 +166,15 @@ def test_a_record_speaks_of_its_own_weights_only(tmp_path: Path) -> None:
     assert read_verification(tmp_path) is None and not is_verified(tmp_path, "1" * 64)
     (tmp_path / "verification.json").write_text(json.dumps([1]), encoding="utf-8")
     assert not is_verified(tmp_path, "1" * 64)
+
+
+def test_a_scgpt_of_random_weights_fails_by_its_hidden_values(tmp_path: Path) -> None:
+    genes = tuple(made_up_genes(40))
+    settings = ScGPTSettings(embsize=16, nheads=2, d_hid=16, nlayers=1, max_seq_len=60)
+    write_random_scgpt(tmp_path / "random", genes, settings, seed=1)
+    fitted, predicted, _ = hold_out(cells_of(60, batches=4), most=500, seed=1)
+    checks = {check.name: check for check in verify(load_scgpt(tmp_path / "random"), fitted, predicted, seed=1)}
+    assert checks["token coverage"].passed
+    assert not checks["hidden values against gene mean"].passed
+    assert checks["hidden values against gene mean"].number < 0
+    assert {"parameters", "hidden values against model, context shuffled", "known gene neighbours"} <= checks.keys()
