@@ -204,3 +204,116 @@ def test_a_plugin_that_cannot_be_checked_stops_the_campaign_before_it_begins(
         run = CampaignRun(setting, ledger, small_world.runner(setting), check=check)
         with pytest.raises(StepError, match="could not measure.*leave own.first out"):
             run.open()
+
+
+MODEL_PLUGIN = '''
+"""A model of one's own: the expressed genes of a cell as tokens, one attention block, no read-out."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from theodolite.models.facts import ModelFacts
+from theodolite.models.offered import offer_model
+from theodolite.models.tokens import Tokens
+from theodolite.models.vocabulary import Vocabulary
+
+GENES = tuple({genes!r})
+VOCABULARY = Vocabulary(GENES)
+SHA256 = "7" * 64
+
+
+def tokenise(cells):
+    places = VOCABULARY.places(cells)
+    rows = [places[cells.counts[[row]].indices] for row in range(len(cells.cells))]
+    rows = [np.sort(row[row >= 0]) for row in rows]
+    ids = np.concatenate(rows).astype(np.int32)
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    return Tokens(indptr, ids, ids, None, np.zeros(len(rows), dtype=np.int32))
+
+
+def facts():
+    return ModelFacts(
+        "plain", SHA256, GENES, n_layers=1, n_heads=2, width=16, read_out=False, expects="counts",
+        context=len(GENES), vocabulary=VOCABULARY, tokenise=tokenise,
+    )
+
+
+@dataclass(frozen=True)
+class Plain:
+    words: object
+    name: str = "plain"
+    sha256: str = SHA256
+    genes: tuple = GENES
+    n_layers: int = 1
+    n_heads: int = 2
+    width: int = 16
+    context: int = len(GENES)
+    pad_id: int = 0
+    expects: str = "counts"
+    read_out: None = None
+
+    @property
+    def device(self):
+        return self.words.device
+
+    def places(self, cells):
+        return VOCABULARY.places(cells)
+
+    def tokenise(self, cells):
+        return tokenise(cells)
+
+    def embed(self, batch):
+        return self.words[batch.ids]
+
+    def block(self, layer, hidden, batch, tap):
+        from theodolite.models.attending import attend
+        from theodolite.models.sites import attention
+
+        heads = hidden.view(*hidden.shape[:2], 2, 8).transpose(1, 2)
+        mixed = attend(heads, heads, heads, batch, attention(layer), tap)
+        return hidden + mixed.transpose(1, 2).reshape(hidden.shape)
+
+    def predict(self, hidden, batch):
+        return hidden @ self.words.T
+
+    def variant(self, variant):
+        if variant.kind.value not in ("untrained", "random_embedding"):
+            return self
+        return replace(self, words=drawn(variant.seed + 1))
+
+    def placed(self, device, dtype):
+        return replace(self, words=self.words.to(device, dtype))
+
+
+def drawn(seed):
+    import torch
+
+    return torch.randn(len(GENES), 16, generator=torch.Generator().manual_seed(seed))
+
+
+@offer_model("plain", facts)
+def plain():
+    """A model of one attention block; members of the first program share a direction of its embedding."""
+    words = drawn(0)
+    words[[GENES.index(gene) for gene in {members!r}]] += 3.0
+    return Plain(words)
+'''
+
+
+def test_a_model_of_another_make_is_surveyed_like_any(
+    own: Callable[..., Path], small_world: Any, tmp_path: Path
+) -> None:
+    program = next(item for item in small_world.planted.references if item.id == "program_1")
+    genes = small_world.planted.cells.genes
+    file = own(plugins=["plain.py"], tools=["geometry.axis_separation", "attention.edges"], model="plain",
+               references=str(small_world.folder / "references.yaml"))  # fmt: skip
+    plugin = MODEL_PLUGIN.replace("{genes!r}", repr(genes)).replace("{members!r}", repr(sorted(program.genes)))
+    file.with_name("plain.py").write_text(plugin, encoding="utf-8")
+    workspace = small_world.private_workspace(tmp_path / "ledger")
+    small_world.run_in_process(workspace, load_campaign(file))
+    rows = {(row.tool, row.reference): row for row in small_world.rows(tmp_path / "ledger")}
+    found = rows["geometry.axis_separation@1", "program_1"]
+    assert found.verdict == "supported"
+    assert "[unverified model]" in found.tags
+    assert all(row.model == "plain" for row in rows.values())
