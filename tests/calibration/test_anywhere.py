@@ -41,6 +41,7 @@ def hypotheses(run: CampaignRun) -> Iterator[Hypothesis]:
         )
 
 
+@pytest.mark.slow
 def test_what_some_place_holds_is_found_and_nothing_else(opened: tuple[Any, CampaignRun]) -> None:
     world, run = opened
     effects: dict[str, float] = {}

@@ -84,6 +84,7 @@ def test_without_deduplication_the_same_is_registered_again(small_planted):
     assert "duplicate" not in found.refusals
 
 
+@pytest.mark.slow
 def test_without_the_lock_the_peeker_proposes_what_the_hold_out_block_shows(small_planted):
     world = small_planted(true_share=0.0)
     terms = Terms(tests=3, round_size=3)

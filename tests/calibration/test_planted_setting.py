@@ -132,6 +132,7 @@ def test_blinded_power_passes_for_most_references(setting: PlantedSetting) -> No
     assert (spreads <= 0.03).mean() > 0.75
 
 
+@pytest.mark.slow
 def test_a_campaign_opens_and_looks_at_every_place(worlds: tuple[PlantedWorld, ...], tmp_path: Path) -> None:
     setting = worlds[0].setting(Terms(), Workspace.at(tmp_path), None)
     with Ledger.in_memory(artefacts=tmp_path / "artefacts") as ledger:

@@ -112,6 +112,7 @@ def test_sham_graphs_keep_degrees_and_leave_the_generator_behind(structure: Plan
     assert sorted(by_kind) == ["confounded", "generator", "sham"]
 
 
+@pytest.mark.slow
 def test_a_small_run_registers_judges_and_replays_and_supports_nothing_of_an_untrained_model(tmp_path: Path) -> None:
     script = importlib.import_module("planted_transformer")
     small = {"width": 16, "n_layers": 1, "n_heads": 2, "feedforward": 16}

@@ -62,6 +62,7 @@ def script(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return module
 
 
+@pytest.mark.slow
 def test_nothing_passes_in_an_untrained_model_and_planted_edges_are_found(script: Any, tmp_path: Path) -> None:
     (data := tmp_path / "shared").mkdir()
     write_shared_data(data)

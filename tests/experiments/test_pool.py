@@ -194,6 +194,7 @@ def test_closing_the_runner_kills_what_it_started(odd_setting: Any, trouble: Pat
     assert not [child for child in psutil.Process().children(recursive=True) if "worker" in " ".join(child.cmdline())]
 
 
+@pytest.mark.slow
 def test_a_round_of_misbehaving_tools_ends_in_rows_and_the_campaign_goes_on(
     odd_setting: Any, trouble: Path, strongest: Callable[..., Hypothesis], make_hypothesis: Callable[..., Hypothesis],
     recorded_as: Callable[..., Any],

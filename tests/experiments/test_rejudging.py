@@ -116,6 +116,7 @@ def test_controls_that_a_test_never_had_are_missed_by_name_and_nothing_is_comput
             assert gates["G1"].passed is True
 
 
+@pytest.mark.slow
 def test_a_rejudged_ledger_replays_down_to_its_measurements(ledger: Ledger) -> None:
     assert verify(ledger).ok
     assert verify_decisions(ledger) == []

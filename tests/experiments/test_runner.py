@@ -106,6 +106,7 @@ def test_a_worker_that_dies_or_raises_is_a_row_and_the_next_job_runs(odd_setting
     assert "nothing to measure" in odd_setting.workspace.worker_log.read_text()
 
 
+@pytest.mark.slow
 def test_a_job_that_outlives_its_time_is_killed_with_its_children_and_the_campaign_goes_on(
     odd_setting: Any, small_world: Any, trouble: Path, strongest: Callable[..., Hypothesis],
     make_hypothesis: Callable[..., Hypothesis], go_round: Callable[..., None], recorded_as: Callable[..., Any],

@@ -24,7 +24,8 @@ def test_it_is_an_invalid_row_that_spends_nothing_and_replays(
     make_hypothesis: Callable[..., Hypothesis],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run = open_campaign()
+    # Of a seed of its own: what other tests of the small world measured lies in its cache.
+    run = open_campaign(seed=77)
     run.propose(1, 1, make_hypothesis(run))
     run.register(1)
 
