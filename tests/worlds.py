@@ -196,7 +196,7 @@ def _plant_model(folder: Path, planted: PlantedCells) -> None:
             reference = next(item for item in planted.references if item.id == name)
             members = torch.tensor([gene in reference.genes for gene in planted.cells.genes])
             model.gene_embedding[members] += strength * noise * directions[:, column]
-    save_checkpoint(folder, model, {"planted": REAL_STRENGTHS})
+    save_checkpoint(folder, model, {"planted": REAL_STRENGTHS, "report": {"r2": 0.2}})
 
 
 def _write_references(path: Path, references: Iterable[tuple[str, str, Sequence[str]]]) -> None:

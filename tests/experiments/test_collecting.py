@@ -94,3 +94,13 @@ def test_nothing_is_collected_from_a_broken_chain(workspace: Workspace) -> None:
     with Ledger.open(workspace.ledger) as ledger, pytest.raises(UpkeepError, match="nothing is collected"):
         leftovers(ledger, workspace)
     assert files(workspace) == before
+
+
+def test_captures_of_surveyed_genes_are_kept_wherever_the_model_ran(workspace: Workspace) -> None:
+    """Their names hang on genes and device, which no row names; what they are of stands in the file."""
+    collected(workspace, captures=True)
+    (some, *_) = sorted(workspace.cache.glob("*.safetensors"))
+    other = workspace.cache / f"{'e' * 64}.safetensors"
+    other.write_bytes(some.read_bytes())
+    collected(workspace, captures=True)
+    assert other.is_file()

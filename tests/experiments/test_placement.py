@@ -21,12 +21,15 @@ from theodolite.store import EntryKind
 from theodolite.tools import get_tool
 
 
-def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "0000:01:00.0").mkdir()
     monkeypatch.setattr("platform.system", lambda: "Linux")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    assert resolved_device("auto") == "cuda"
+    assert resolved_device("auto", tmp_path) == "cuda"
+    # A variable names what may be used, not what there is.
+    assert resolved_device("auto", tmp_path / "no-driver") == "cpu"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert resolved_device("auto") == "cpu"
+    assert resolved_device("auto", tmp_path) == "cpu"
     assert resolved_device("mps") == "mps"
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     monkeypatch.setattr("platform.machine", lambda: "arm64")

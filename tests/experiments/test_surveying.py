@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from theodolite.claims import Tag
 from theodolite.data import CellSet, load_cells
 from theodolite.experiments import CampaignError, Setting, prepare
 from theodolite.experiments.campaign import GenesSpec
+from theodolite.experiments.opening import opened_as
 from theodolite.experiments.surveying import surveyed
 from theodolite.models.facts import ModelFacts
 from theodolite.models.geneformer.sizes import Size
@@ -113,6 +115,38 @@ def test_of_too_many_genes_those_are_kept_that_most_cells_have(survey: Callable[
     assert min(presence[gene] for gene in most.genes) >= max(presence[gene] for gene in left_out)
 
 
+def test_a_token_that_two_columns_make_up_is_left_out(small_world: Any, geneformer: Path) -> None:
+    facts, cells = model_facts(str(geneformer)), human(small_world)
+    whole = surveyed(facts, cells, small_world.planted.families)
+    twice, other = whole.genes[0], whole.genes[1]
+    ids = dict(zip(facts.vocabulary.names, facts.vocabulary.ensembl, strict=True))
+    # An id that the model's makers know under another one.
+    known = {**facts.vocabulary.aliases, "ENSG00000000777": ids[twice]}
+    both = replace(facts, vocabulary=replace(facts.vocabulary, aliases=known))
+    named = tuple("ENSG00000000777" if gene == other else ids[gene] for gene in cells.genes)
+    found = surveyed(both, replace(cells, ensembl=named), small_world.planted.families)
+    # What the model reads there is the sum of both columns, and neither gene's own.
+    assert set(whole.genes) - set(found.genes) == {twice, other}
+
+
+def test_results_of_other_surveyed_genes_are_not_taken(setting_of: Callable[..., Setting]) -> None:
+    """A split of the whole family table is the same whatever is surveyed, and no job names the genes."""
+    table = {"over": "families", "blocks": 1}
+    few, many = (setting_of(genes={"least_cells": least}, split=table) for least in (40, 20))
+    assert few.split.sha256 == many.split.sha256 and few.model.genes != many.model.genes
+    assert few.materials().results != many.materials().results
+
+
+def test_a_survey_that_no_worker_could_hold_is_refused_with_what_fits(
+    small_world: Any, geneformer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("theodolite.experiments.surveying.memory_bytes", lambda: 20 * 4 * 150**2)
+    facts, cells, families = model_facts(str(geneformer)), human(small_world), small_world.planted.families
+    with pytest.raises(CampaignError, match=r"in 4 heads of model .* give `genes: \{most: 100\}` or less"):
+        surveyed(facts, cells, families)
+    assert len(surveyed(facts, cells, families, GenesSpec(most=100)).genes) == 100
+
+
 def test_the_split_holds_no_gene_that_is_not_surveyed(setting_of: Callable[..., Setting]) -> None:
     setting = setting_of(genes={"least_cells": 40})
     assert {gene for gene, _ in setting.split.units.gene_family} == set(setting.model.genes)
@@ -166,5 +200,24 @@ def test_a_verification_of_other_weights_or_a_failed_one_says_nothing(
         write_verification(geneformer, sha256, [held], {})
         assert setting_of().model.verified
         assert setting_of().model.sha256 == sha256
+    finally:
+        (geneformer / "verification.json").unlink()
+
+
+def test_a_verification_that_comes_later_changes_nothing_of_an_open_campaign(
+    small_world: Any, spec_of: Callable[..., Any], geneformer: Path, tmp_path: Path
+) -> None:
+    folder, sha256 = tmp_path / "ledger", model_facts(str(geneformer)).sha256
+    with small_world.opened(folder, spec_of()) as run:
+        run.open()
+    try:
+        write_verification(geneformer, sha256, [Check("c", True, 1.0, 0.5, "s")], {})
+        small_world.run_in_process(folder, spec_of())
+        rows = small_world.rows(folder)
+        assert rows and all(Tag.UNVERIFIED_MODEL.value in row.tags for row in rows)
+        # What replays a ledger takes it from there too.
+        setting = prepare(spec_of(), small_world.workspace(tmp_path / "again"))
+        with Ledger.open(folder / "ledger.sqlite", read_only=True) as original:
+            assert setting.model.verified and not opened_as(setting, original).model.verified
     finally:
         (geneformer / "verification.json").unlink()

@@ -83,3 +83,15 @@ def test_a_configuration_that_is_no_json_is_refused(folder: Path) -> None:
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no model"):
         model_facts(str(tmp_path))
+
+
+def test_a_compact_model_counts_as_verified_by_the_end_of_its_training(tmp_path: Path) -> None:
+    config = CompactConfig(genes=GENES, width=8, n_layers=1, n_heads=2, feedforward=16)
+    for name, extra, expected in (
+        ("untrained", {}, False),
+        ("worse", {"report": {"r2": -0.1}}, False),
+        ("better", {"report": {"r2": 0.1}}, True),
+    ):
+        save_checkpoint(tmp_path / name, CompactTransformer(config, seed=1), extra)
+        assert model_facts(str(tmp_path / name)).verified is expected
+    assert model_facts("compact-pbmc").verified

@@ -12,8 +12,8 @@ from toy_models import LAYERS, WIDTH, ToyModel, toy_model, toy_tokens
 from theodolite.models.batches import batch_of
 from theodolite.models.edits import AddDirection, SetMean, Where, Zero
 from theodolite.models.protocol import Batch, Tap
-from theodolite.models.running import Edit
-from theodolite.models.sanity import InterventionError, SanityReport, check_interventions, require
+from theodolite.models.running import Edit, run
+from theodolite.models.sanity import CheckedRuns, InterventionError, SanityReport, check_interventions, require
 from theodolite.models.sites import EMBEDDING, OUTPUT, Site, attention, forward_order, mlp_post, mlp_pre, residual
 
 
@@ -223,3 +223,13 @@ def test_the_checks_leave_nothing_behind() -> None:
     check_interventions(model, some_cells(model), OUTPUT, Zero())
     assert torch.equal(before, model.embedding.weight)
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_runs_of_an_instrument_are_checked_the_first_time_a_sort_of_edit_is_made() -> None:
+    model = toy_model()
+    runs, batch, edits = CheckedRuns(model), some_cells(model), [(residual(1), Zero())]
+    read = runs.run(batch, edits, read=[OUTPUT]).read[OUTPUT]
+    assert torch.equal(read, run(model, batch, read=[OUTPUT], edits=edits).read[OUTPUT])
+    broken = toy_model(kind=InputForOutput)
+    with pytest.raises(InterventionError, match=r"the intervention at residual.1 of toy is not sound"):
+        CheckedRuns(broken).run(some_cells(broken), edits, read=[OUTPUT])

@@ -123,8 +123,10 @@ def describe_setting(setting: Setting) -> None:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
+    unverified = "" if model.verified else "; unverified, and every verdict will say so (`theodolite models verify`)"
     table.add_row(
-        "model", f"{model.name}: {model.n_layers} layers of {model.n_heads} heads, {len(model.genes):,} genes"
+        "model",
+        f"{model.name}: {model.n_layers} layers of {model.n_heads} heads, {len(model.genes):,} genes{unverified}",
     )
     table.add_row("cells", f"{cells.name}: {len(cells.cells):,} cells, {len(cells.genes):,} genes ({cells.species})")
     others = sum(reference.kind != "set" for reference in setting.references.values())

@@ -49,6 +49,7 @@ def replay(
         from theodolite.agents import replay_campaign
         from theodolite.calibration.plants import seal_round
         from theodolite.experiments import LocalRunner, Workspace
+        from theodolite.experiments.opening import opened_as
         from theodolite.store import Ledger
     with ExitStack() as stack:
         stack.enter_context(logging_to(None, setting.campaign_id))
@@ -56,6 +57,7 @@ def replay(
         place = Workspace.at(scratch, setting.workspace.cache)
         again = replace(setting, workspace=place)
         original = stack.enter_context(Ledger.open(folder / LEDGER_FILE, read_only=True))
+        again = opened_as(again, original)
         progress = stack.enter_context(CampaignProgress())
         runner = stack.enter_context(LocalRunner.for_campaign(again))
         found = replay_campaign(again, original, scratch, runner, trials=seal_round, notify=progress)

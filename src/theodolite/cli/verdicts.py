@@ -40,6 +40,11 @@ LEGEND = (
     "a bettor against that null won from 1. level: what the error stream asks: a smaller p, or a larger e. Supported "
     "means that the model encodes this beyond the named controls; it does not say that biology does it."
 )
+UNVERIFIED = (
+    "the model was not shown to do what it was trained for when its campaign was opened. `theodolite models verify` "
+    "asks; what was opened before stays as it is."
+)
+"""What that tag means."""
 
 
 def number(value: float) -> str:
@@ -74,6 +79,8 @@ def unmet_text(line: VerdictLine) -> str:
 
 def print_verdicts(lines: Sequence[VerdictLine]) -> None:
     """Print hypotheses to standard output, with what the words mean."""
+    from theodolite.claims import Tag
+
     console = results()
     if not lines:
         console.print("No hypothesis yet.")
@@ -85,6 +92,8 @@ def print_verdicts(lines: Sequence[VerdictLine]) -> None:
             console.print(f"\nCampaign {campaign}", style="bold", soft_wrap=True)
         console.print(_table([line for line in lines if line.campaign == campaign]))
     console.print(LEGEND, style="dim")
+    if any(Tag.UNVERIFIED_MODEL.value in line.tags for line in lines):
+        console.print(f"{Tag.UNVERIFIED_MODEL.value}: {UNVERIFIED}", style="dim", markup=False)
 
 
 def print_counts(counts: dict[str, int], reused: int = 0) -> None:

@@ -260,9 +260,19 @@ class CellSet:
             (np.log1p(self.counts.data * rows), self.counts.indices, self.counts.indptr), shape=self.counts.shape
         )
 
-    def log1p_cp10k(self) -> NDArray[np.float32]:
-        """Return log1p of counts per 10,000, dense float32 of shape (cells, genes)."""
-        return np.asarray(self._values().astype(np.float32).toarray())
+    def log1p_cp10k(self, genes: Sequence[str] | None = None) -> NDArray[np.float32]:
+        """Return log1p of counts per 10,000, dense float32 of shape (cells, genes), of some genes where they are named.
+
+        Raises
+        ------
+        KeyError
+            If a gene is not in the set.
+        """
+        values = self._values().astype(np.float32)
+        if genes is not None:
+            position = {gene: column for column, gene in enumerate(self.genes)}
+            values = values[:, [position[gene] for gene in genes]]
+        return np.asarray(values.toarray())
 
     def gene_statistics(self) -> GeneStatistics:
         """Return mean, variance and dropout of every gene, float64."""

@@ -117,7 +117,8 @@ class Bench:
             # Workers that want the same capture at once wait for the first of them instead of each taking it.
             with _alone(path.with_suffix(".lock")):
                 if not path.is_file():
-                    save_capture(path, self._take(Variant.parse(variant_text)))
+                    of = (self._model_sha256, self._cells.sha256, variant_text)
+                    save_capture(path, self._take(Variant.parse(variant_text)), of)
             return load_capture(path)
 
         return _kept(self._captures, variant_text, load)
@@ -133,9 +134,8 @@ class Bench:
         if variant.kind is not VariantKind.COUNTS:
             return capture(model, cells, self._chosen, said=_say)
         genes = self._chosen or model.genes
-        position = {gene: column for column, gene in enumerate(cells.genes)}
         return capture_counts(
-            cells.log1p_cp10k()[:, [position[gene] for gene in genes]],
+            cells.log1p_cp10k(genes),
             genes,
             n_layers=model.n_layers,
             n_heads=model.n_heads,

@@ -11,7 +11,7 @@ from typing import Any
 
 from theodolite.experiments.workspace import Workspace
 from theodolite.measurements import Variant
-from theodolite.models.capture import CAPTURE_SUFFIX, capture_name
+from theodolite.models.capture import CAPTURE_SUFFIX, captured_of
 from theodolite.store import Ledger, UpkeepError, campaign_rows, named_hashes, verify_chain
 
 __all__ = ["Leftover", "Leftovers", "leftovers", "remove"]
@@ -93,7 +93,7 @@ def leftovers(ledger: Ledger, workspace: Workspace, *, captures: bool = False) -
     if captures:
         useful = _captures(ledger)
         for path in sorted(workspace.cache.glob(f"*{CAPTURE_SUFFIX}")):
-            kept += _judge(files, "capture", path, path.name in useful)
+            kept += _judge(files, "capture", path, captured_of(path) in useful)
     return Leftovers(tuple(files), kept, None if own or captures else workspace.cache)
 
 
@@ -124,13 +124,14 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
 
 
-def _captures(ledger: Ledger) -> set[str]:
-    """Return the names of the captures that the campaigns of a ledger would read again."""
-    variants = {text for entry in ledger.entries() for text in _variants(entry.payload)}
+def _captures(ledger: Ledger) -> set[tuple[str, ...]]:
+    """Return model, cells and variant of the captures that the campaigns of a ledger would read again.
+
+    Whichever genes were surveyed, and wherever the model ran, is no matter here: such captures are kept too.
+    """
+    variants = {"main"} | {text for entry in ledger.entries() for text in _variants(entry.payload)}
     inputs = {(row.model_sha256, row.cells_sha256) for row in campaign_rows(ledger)}
-    return {capture_name(*of, variant) for of, variant in product(inputs, variants)} | {
-        capture_name(*of, "main") for of in inputs
-    }
+    return {(*of, variant) for of, variant in product(inputs, variants)}
 
 
 def _variants(value: Any) -> Iterator[str]:

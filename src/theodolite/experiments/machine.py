@@ -14,6 +14,9 @@ __all__ = ["MOST_WORKERS", "gpus", "memory_bytes", "resolved_device", "usable_co
 MOST_WORKERS = 8
 """Workers that are started where the campaign names no number: each holds a model of its own."""
 
+GPU_FOLDER = Path("/proc/driver/nvidia/gpus")
+"""Where the driver lists the graphics processors of a machine."""
+
 _CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
@@ -24,9 +27,7 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def gpus(
-    environment: Mapping[str, str] | None = None, folder: Path = Path("/proc/driver/nvidia/gpus")
-) -> tuple[str, ...]:
+def gpus(environment: Mapping[str, str] | None = None, folder: Path = GPU_FOLDER) -> tuple[str, ...]:
     """Return the graphics processors that may be used, as ``CUDA_VISIBLE_DEVICES`` names them.
 
     Read without loading torch: from that variable where it is set, else from what the driver lists.
@@ -39,14 +40,15 @@ def gpus(
     return tuple(str(number) for number, _ in enumerate(folder.iterdir())) if folder.is_dir() else ()
 
 
-def resolved_device(device: Device) -> Device:
+def resolved_device(device: Device, folder: Path = GPU_FOLDER) -> Device:
     """Return the device that ``auto`` stands for on this machine, a GPU where there is one; any other as it is.
 
-    Read without loading torch; a worker that then finds no such device says so.
+    Read without loading torch: a GPU is one that the driver lists and that may be used. A worker that then finds no
+    such device says so.
     """
     if device != "auto":
         return device
-    if gpus():
+    if gpus() and gpus({}, folder):
         return "cuda"
     return "mps" if (platform.system(), platform.machine()) == ("Darwin", "arm64") else "cpu"
 

@@ -15,7 +15,9 @@ from theodolite.experiments.matrix import SINGLE, Axis, Child, Matrix
 from theodolite.experiments.preparing import prepare
 from theodolite.experiments.reading import CampaignError
 from theodolite.experiments.setting import REFERENCE_KIND, Setting
+from theodolite.experiments.surveying import surveyed
 from theodolite.experiments.workspace import Workspace
+from theodolite.models.facts import ModelFacts
 from theodolite.plugins import find_facts
 
 __all__ = ["instruments_of", "prepare_matrix"]
@@ -58,7 +60,7 @@ def prepare_matrix(matrix: Matrix, workspace: Workspace, notify: Callable[[str],
             for place, sets in references.items()
         },
     )
-    blocks = _common_blocks(matrix, cells, references)
+    blocks = _common_blocks(matrix, models, cells, references)
     found = []
     for child in matrix.children:
         if notify is not None:
@@ -110,7 +112,10 @@ def _refuse_equal(matrix: Matrix, key: str, contents: dict[int | None, str]) -> 
 
 
 def _common_blocks(
-    matrix: Matrix, cells: dict[int | None, CellSet], references: dict[int | None, tuple[Reference, ...]]
+    matrix: Matrix,
+    models: dict[int | None, ModelFacts],
+    cells: dict[int | None, CellSet],
+    references: dict[int | None, tuple[Reference, ...]],
 ) -> int | None:
     """Return the number of hold-out blocks that fits all campaigns; None where each would choose the same by itself."""
     split = matrix.children[0].spec.split
@@ -118,17 +123,24 @@ def _common_blocks(
         return split.blocks
     families = families_of(matrix.base)
     table = families if split.over == "families" else None
-    units = {place: UnitTable.of(found, families) for place, found in cells.items()}
-    axes = {child.axes["cells"].place: child.axes["cells"] for child in matrix.children}
-    for place, measured in units.items():
+    units: dict[tuple[int | None, int | None], tuple[ModelFacts, UnitTable]] = {}
+    for child in matrix.children:
+        of_model, of_cells = child.axes["models"].place, child.axes["cells"]
+        if (of_model, of_cells.place) in units:
+            continue
+        found = cells[of_cells.place]
         try:
-            make_split(measured, split.seed, table=table)
+            make_split(UnitTable.of(found, families), split.seed, table=table)
         except SplitError as error:
-            raise matrix.mistake(axes[place], f"cells {cells[place].name!r} cannot be split: {error}") from error
+            raise matrix.mistake(of_cells, f"cells {found.name!r} cannot be split: {error}") from error
+        # As in a campaign of its own: what is not surveyed is in no block.
+        model = surveyed(models[of_model], found, families, child.spec.genes)
+        measured = UnitTable.of(found, families, None if model.tokenise is None else model.genes)
+        units[of_model, of_cells.place] = model, measured
     cases = [
-        (with_pairs(within_sizes(sets, measured.family_of)), measured)
+        (with_pairs(within_sizes(sets, model.genes)), measured)
         for sets in references.values()
-        for measured in units.values()
+        for model, measured in units.values()
     ]
     return choose_common_k(cases, split.seed, table=table)
 

@@ -21,7 +21,20 @@ from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION
 from theodolite.store import EntryKind, Ledger, entry_id
 from theodolite.tools import Tool, ToolError
 
-__all__ = ["Opening"]
+__all__ = ["Opening", "opened_as"]
+
+
+def opened_as(setting: Setting, ledger: Ledger) -> Setting:
+    """Return a setting in which its model is verified or not as it was when the campaign was opened on a ledger.
+
+    The record beside a checkpoint may come and go; what the plans of one campaign say of its model may not change. A
+    campaign that was never opened there stays as it is.
+    """
+    opened = ledger.get(entry_id(setting.campaign_id, EntryKind.CAMPAIGN))
+    if opened is None:
+        return setting
+    verified = not opened.payload.get("unverified_model", False)
+    return replace(setting, model=replace(setting.model, verified=verified))
 
 
 class Opening(Looking):
@@ -67,6 +80,7 @@ class Opening(Looking):
         # Another coordinator may be opening a campaign on some of the same genes at this very moment.
         with self.ledger.one_at_a_time():
             self._lock_split()
+            self.setting = opened_as(self.setting, self.ledger)
             self._write_campaign()
 
     def _write_campaign(self) -> None:
@@ -99,6 +113,7 @@ class Opening(Looking):
                 "catalogue": CATALOGUE_VERSION,
                 "decision": DECISION_VERSION,
                 "seed": spec.seed,
+                **({} if setting.model.verified else {"unverified_model": True}),
                 **self._prompts(),
                 **self._matrix(),
             },

@@ -383,8 +383,10 @@ class Setting:
         split_file = self.workspace.folder / "splits" / f"{digest(self.split_document.decode())[:16]}.json"
         if not split_file.is_file():
             write_atomically(split_file, self.split_document)
-        # What a job measures depends on the regulators too, which its hash does not name.
-        results = self.workspace.results / split_file.stem if self._regulating else self.workspace.results
+        # What a job measures depends on the regulators and on the genes that are surveyed too, which its hash, and a
+        # split of the whole family table, do not name.
+        apart = self._regulating or self.model.tokenise is not None
+        results = self.workspace.results / split_file.stem if apart else self.workspace.results
         return Materials(
             model=self.spec.place(self.spec.model),
             cells=self.spec.placed_cells,

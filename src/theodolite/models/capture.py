@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from theodolite.canonical import digest
 from theodolite.data import CellSet
 from theodolite.files import write_atomically
+from theodolite.models.activations.errors import ActivationError
+from theodolite.models.gaps import AdditiveFit
 from theodolite.models.mapped import mapped_arrays
 from theodolite.models.protocol import Batch, FoundationModel
 from theodolite.models.sites import attention, residual
@@ -25,7 +27,16 @@ from theodolite.models.sites import attention, residual
 if TYPE_CHECKING:
     from theodolite.models.running import Pass
 
-__all__ = ["CAPTURE_SUFFIX", "Capture", "capture", "capture_name", "load_capture", "rows_of", "save_capture"]
+__all__ = [
+    "CAPTURE_SUFFIX",
+    "Capture",
+    "capture",
+    "capture_name",
+    "captured_of",
+    "load_capture",
+    "rows_of",
+    "save_capture",
+]
 
 CELLS_PER_STEP = 4
 """Few, so that the attention of a step fits into memory that is reused: fresh pages cost more than the arithmetic."""
@@ -50,7 +61,7 @@ class Capture:
         Zero where a gene is a token of no cell.
     attention
         Shape (layers, heads, n, n): attention probability from row gene to column gene. Where no cell has both genes,
-        what row and column say of other pairs stands in, so that nothing is left of it once these are taken out.
+        the fit of rows and columns to all other pairs stands in (:class:`theodolite.models.gaps.AdditiveFit`).
     read_out
         Shape (n, width): the vectors with which predictions are read out; None where a model has none.
     presence
@@ -117,6 +128,8 @@ def capture(
         If a gene is not to be had.
     CellDataError
         If the model cannot read the cells.
+    ActivationError
+        If the model overflowed.
     """
     from theodolite.models.batches import in_batches
 
@@ -173,13 +186,19 @@ class _Sums:
 
     def means(self, genes: tuple[str, ...], n_cells: int) -> Capture:
         presence, together = self._presence, self._together
+        for what, sums in (("residual streams", self._hidden), ("attention", self._attention)):
+            if not np.isfinite(sums.sum()):
+                raise ActivationError(
+                    f"{self._model.name} gave {what} that are not finite; take float32 in place of a shorter type"
+                )
         everywhere = bool((together == n_cells).all())
         hidden = (self._hidden / np.maximum(presence, 1)[None, :, None]).astype(np.float32)
         attention_means = np.empty(self._attention.shape, dtype=np.float32)
+        gaps = None if (together > 0).all() else AdditiveFit(together > 0)
         for layer, heads in enumerate(self._attention):
             for head, sums in enumerate(heads):
                 sums /= np.maximum(together, 1)
-                attention_means[layer, head] = sums if everywhere else _without_gaps(sums, together > 0)
+                attention_means[layer, head] = sums if gaps is None else gaps.filled(sums)
         read_out = self._model.read_out
         if read_out is not None:
             kept = np.empty((len(genes), read_out.shape[1]), dtype=np.float32)
@@ -189,26 +208,6 @@ class _Sums:
             return Capture(genes, hidden, attention_means, read_out)
         counts = presence.astype(np.int32), together.astype(np.int32)
         return Capture(genes, hidden, attention_means, read_out, *counts)
-
-
-def _without_gaps(means: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return means of attention with what row and column predict in place of pairs that no cell has.
-
-    Effects are additive on the scale of the logarithm, on which instruments score.
-    """
-    smallest = float(np.finfo(np.float32).tiny)
-    logarithm = np.log(np.maximum(means, smallest))
-    seen = known & ~np.eye(len(means), dtype=bool)
-    level = float(logarithm[seen].mean()) if seen.any() else 0.0
-    over_rows, over_columns = (
-        np.divide(
-            np.where(seen, logarithm - level, 0.0).sum(axis=axis),
-            np.maximum(seen.sum(axis=axis), 1),
-        )
-        for axis in (1, 0)
-    )
-    filled = np.exp(level + over_rows[:, None] + over_columns[None, :])
-    return np.where(known, means, filled)
 
 
 def capture_name(model_sha256: str, cells_sha256: str, variant: str, *further: str) -> str:
@@ -224,8 +223,8 @@ def capture_name(model_sha256: str, cells_sha256: str, variant: str, *further: s
     return f"{digest([model_sha256, cells_sha256, variant, 'capture-4', *further])}{CAPTURE_SUFFIX}"
 
 
-def save_capture(path: Path, taken: Capture) -> None:
-    """Write a capture so that a reader sees all of it or nothing."""
+def save_capture(path: Path, taken: Capture, of: Sequence[str] = ()) -> None:
+    """Write a capture, and hashes of model and cells and the variant that it is ``of``; all of it or nothing."""
     from safetensors.numpy import save
 
     arrays = {"hidden": taken.hidden, "attention": taken.attention}
@@ -234,7 +233,7 @@ def save_capture(path: Path, taken: Capture) -> None:
             arrays[name] = array
     # safetensors writes the memory that it is given and does not look at strides.
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    content = save(arrays, metadata={"genes": "\n".join(taken.genes)})
+    content = save(arrays, metadata={"genes": "\n".join(taken.genes), "of": "\n".join(of)})
     write_atomically(path, content)
 
 
@@ -250,3 +249,12 @@ def load_capture(path: Path) -> Capture:
         arrays.get("presence"),
         arrays.get("together"),
     )
+
+
+def captured_of(path: Path) -> tuple[str, ...] | None:
+    """Return hashes of model and cells and the variant that a capture is of; None where the file does not say."""
+    try:
+        of = mapped_arrays(path)[1].get("of", "")
+    except (OSError, ValueError, KeyError):
+        return None
+    return tuple(of.split("\n")) if of else None

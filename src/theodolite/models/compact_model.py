@@ -106,9 +106,8 @@ class CompactModel:
             ``missing_genes`` if the cells lack a gene of the vocabulary.
         """
         places = self.places(cells)
-        column = np.full(len(self.genes), -1, dtype=np.intp)
-        column[places[places >= 0]] = np.flatnonzero(places >= 0)
-        if (lacking := np.flatnonzero(column < 0)).size:
+        there = np.isin(np.arange(len(self.genes)), places)
+        if (lacking := np.flatnonzero(~there)).size:
             raise CellDataError(
                 CellErrorCode.MISSING_GENES,
                 f"{lacking.size} of the {len(self.genes)} genes of model {self.name!r} are not in cells {cells.name!r} "
@@ -120,7 +119,7 @@ class CompactModel:
             indptr=np.arange(n_cells + 1, dtype=np.int64) * n_genes,
             ids=every,
             genes=every,
-            values=cells.log1p_cp10k()[:, column].ravel(),
+            values=cells.log1p_cp10k(self.genes).ravel(),
             cut=np.zeros(n_cells, dtype=np.int32),
         )
 

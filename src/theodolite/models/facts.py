@@ -113,6 +113,14 @@ def is_compact(folder: Path) -> bool:
     return not isinstance(config, dict) or "model_type" not in config
 
 
+def _scored(folder: Path, config: Any) -> bool:
+    """Return whether a compact model is a packaged one, or was better than the gene mean at the end of its training."""
+    extra = config.get("extra")
+    report = extra.get("report") if isinstance(extra, dict) else None
+    r2 = report.get("r2") if isinstance(report, dict) else None
+    return folder.parent == CHECKPOINTS or (isinstance(r2, (int, float)) and r2 > 0)
+
+
 def compact_facts(folder: Path) -> ModelFacts:
     """Return the facts of a compact model.
 
@@ -131,8 +139,7 @@ def compact_facts(folder: Path) -> ModelFacts:
             n_heads=int(config["n_heads"]),
             width=int(config["width"]),
             read_out=True,
-            # It was scored beside its rivals when it was trained.
-            verified=True,
+            verified=_scored(folder, config),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{folder / 'config.json'} is no configuration of a compact model: {error!r}") from error

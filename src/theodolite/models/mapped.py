@@ -24,6 +24,8 @@ def mapped_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
+        if length > path.stat().st_size:
+            raise ValueError(f"{path}: its header is to be longer than the file; it was not written whole")
         header = json.loads(file.read(length))
     metadata = header.pop("__metadata__", {})
     arrays: dict[str, NDArray[Any]] = {}

@@ -7,20 +7,28 @@ not measured anything: :func:`require` raises, and the verdict is ``invalid``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
 from theodolite.models.protocol import Batch, FoundationModel
-from theodolite.models.running import Edit, NotHandedOverError, run
+from theodolite.models.running import Edit, NotHandedOverError, Pass, run
 from theodolite.models.sites import EMBEDDING, OUTPUT, Site, SiteKind, attention, residual
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["AtStrength", "InterventionError", "SanityCheck", "SanityReport", "check_interventions", "require"]
+__all__ = [
+    "AtStrength",
+    "CheckedRuns",
+    "InterventionError",
+    "SanityCheck",
+    "SanityReport",
+    "check_interventions",
+    "require",
+]
 
 _TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 5e-2}
 _SECOND_SEED = 20
@@ -305,3 +313,29 @@ class _InTurn:
 
     def __call__(self, value: Tensor, batch: Batch) -> Tensor:
         return self.second(self.first(value, batch), batch)
+
+
+class CheckedRuns:
+    """Forward passes with interventions of one model, checked as they are made: how an instrument intervenes.
+
+    The first batch in which a sort of edit is made at a site is checked whole, before its result is given; seven short
+    passes. :func:`~theodolite.models.running.run` alone checks nothing.
+    """
+
+    def __init__(self, model: FoundationModel) -> None:
+        self._model = model
+        self._checked: set[tuple[Site, type]] = set()
+
+    def run(self, batch: Batch, edits: Sequence[tuple[Site, Edit]], *, read: Iterable[Site] = ()) -> Pass:
+        """Return a pass with its edits.
+
+        Raises
+        ------
+        InterventionError
+            If an edit fails a check; nothing was measured then.
+        """
+        for site, edit in edits:
+            if (site, type(edit)) not in self._checked:
+                require(check_interventions(self._model, batch, site, edit))
+                self._checked.add((site, type(edit)))
+        return run(self._model, batch, read=read, edits=edits)

@@ -133,7 +133,8 @@ def test_another_file_takes_the_place_of_the_first(folder: Path, tmp_path: Path)
     add_file(CATALOGUE["kegg"], file)
     file.write_bytes(gzip.compress(b"ONE\tna\tA\tB\n"))
     held = add_file(CATALOGUE["kegg"], file)
-    assert everything_in(folder) == sorted([held.path.name, "note.json"])
+    # What lay there before stays, and is not read any more.
+    assert {held.path.name, "note.json"} < set(everything_in(folder)) and len(everything_in(folder)) == 3
     assert [reference.id for reference in load_resource("kegg")] == ["kegg.ONE"]
 
 
@@ -184,3 +185,16 @@ def test_the_data_folder_is_the_users_unless_another_is_named(monkeypatch: pytes
     assert data_folder() == tmp_path
     monkeypatch.delenv("THEODOLITE_DATA")
     assert data_folder().name == "theodolite" and data_folder().is_absolute()
+
+
+def test_the_file_of_another_resource_is_refused_by_its_hash(
+    folder: Path, hallmark: Resource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CATALOGUE, "hallmark", hallmark)  # type: ignore[arg-type]
+    file = tmp_path / "sets.gmt"
+    file.write_bytes(SETS)
+    with pytest.raises(
+        CatalogueError, match=r"is the file of hallmark, not of reactome; give `theodolite data add hallmark"
+    ):
+        add_file(CATALOGUE["reactome"], file)
+    assert not everything_in(folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from theodolite.canonical import sha256_bytes
+from theodolite.data.catalogue.entries import CATALOGUE
 from theodolite.data.catalogue.folder import Held, data_folder, keep
 from theodolite.data.catalogue.loading import options_for
 from theodolite.data.catalogue.resources import CatalogueError, Resource
@@ -144,13 +145,22 @@ def add_file(
     ------
     ReferenceTableError
         If it cannot be read as a file of the resource; then nothing is kept.
+    CatalogueError
+        If the catalogue knows it as the file of another resource, whose terms and ancestry are others.
     OSError
         If there is no such file.
     """
     content = path.read_bytes()
     text = decoded(content, str(path))
+    sha256 = sha256_bytes(content)
+    for other in CATALOGUE.values():
+        if other.name != resource.name and other.known(sha256) and not resource.known(sha256):
+            raise CatalogueError(
+                f"{path} is the file of {other.name}, not of {resource.name}; give `theodolite data add {other.name} "
+                f"{path}`"
+            )
     resource.read(text, str(path), options_for(resource, text))
-    known = resource.known(sha256_bytes(content))
+    known = resource.known(sha256)
     changed = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC).date().isoformat()
     return keep(
         resource,

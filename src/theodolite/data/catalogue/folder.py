@@ -98,7 +98,7 @@ def _folder_of(resource: Resource) -> Path:
 def keep(
     resource: Resource, content: bytes, *, file: str, licence: str, version: str, date: str, url: str = ""
 ) -> Held:
-    """Write a file of a resource and its note to the data folder, in place of an older one.
+    """Write a file of a resource and its note to the data folder; an older one stays, and is not read any more.
 
     Raises
     ------
@@ -112,9 +112,6 @@ def keep(
     write_atomically(held.path, content)
     note = {**asdict(held), "path": name}
     write_atomically(folder / "note.json", (json.dumps(note, indent=2, ensure_ascii=False) + "\n").encode())
-    for other in folder.iterdir():
-        if other.name not in (name, "note.json") and not other.name.startswith("."):
-            other.unlink()
     return held
 
 
