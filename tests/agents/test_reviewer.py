@@ -337,3 +337,17 @@ def test_a_review_can_only_lower(judged: list[tuple[Plan, Judgement]], cap: Revi
             assert settled.verdict.value == cap
         seen.add(settled.machine_verdict)
     assert Verdict.SUPPORTED in seen
+
+
+@pytest.mark.parametrize(
+    ("first", "draws", "objected"), [("futility", 999, False), ("futility", 300, True), (None, 999, True)]
+)
+def test_once_a_bettor_gave_up_against_one_null_the_others_need_no_more_than_999_draws(
+    example_plan: Plan, clean_record: Judgement, first: str | None, draws: int, objected: bool
+) -> None:
+    other, second = clean_record.evidence
+    p = 1 / (draws + 1)
+    gave_up = other if first is None else other.model_copy(update={"stopped": "futility"})
+    quick = second.model_copy(update={"draws": draws, "exceedances": 0, "p": p, "stopped": "exhausted"})
+    record = clean_record.model_copy(update={"evidence": (gave_up, quick), "p": max(clean_record.p, p)})
+    assert (("too_few_draws", "G6") in drawn(review_record(example_plan, record))) is objected

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from theodolite.claims import Author, Covariate, LocusKind
 from theodolite.gates import LEAST_MOVED, MINIMUM_FAMILIES, panel_for
+from theodolite.gates.catalogue2.panel import QUICK_DRAWS
 from theodolite.gates.effects import UNIT
 from theodolite.gates.evidence import resolves, wealth
 from theodolite.gates.lint import LARGEST_TIE
@@ -165,9 +166,12 @@ def _evidence(plan: Plan, judgement: Judgement) -> Iterator[_Finding]:
     judged = [evidence.null for evidence in judgement.evidence]
     if sorted(judged) != sorted(plan.null_panel):
         yield "wrong_null", "G3", f"nulls on record {sorted(judged)}, in the plan {sorted(plan.null_panel)}"
+    # Once a bettor has given up against one null, the others are drawn to show how they stand, and no further.
+    given_up = any(evidence.stopped == "futility" for evidence in judgement.evidence)
     for evidence in judgement.evidence:
         stopped_early = evidence.stopped in ("success", "futility", "exceedances")
-        if evidence.draws > plan.draws or (evidence.draws < plan.draws and not stopped_early):
+        asked = min(plan.draws, QUICK_DRAWS) if given_up else plan.draws
+        if evidence.draws > plan.draws or (evidence.draws < asked and not stopped_early):
             yield "too_few_draws", "G6", f"{evidence.null} has {evidence.draws} draws, the plan {plan.draws}"
         elif evidence.p < _least_p(evidence) * (1.0 - _ROUNDING) or _overstated(evidence):
             yield "too_few_draws", "G6", f"the draws of {evidence.null} do not give the evidence that is on record"
