@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from no_float64 import without_float64
 from toy_models import LAYERS, WIDTH, ToyModel, toy_model, toy_tokens
 
 from theodolite.models.batches import batch_of
@@ -223,3 +224,8 @@ def test_the_checks_leave_nothing_behind() -> None:
     check_interventions(model, some_cells(model), OUTPUT, Zero())
     assert torch.equal(before, model.embedding.weight)
     assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_checks_run_on_a_device_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_float64(monkeypatch)
+    assert check(residual(1), Zero()).passed
