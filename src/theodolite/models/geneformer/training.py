@@ -36,11 +36,11 @@ from theodolite.models.tokens import Tokens
 from theodolite.models.training import torch_threads
 from theodolite.models.training_folder import STATE_FILE, begin_anew, check_folder
 from theodolite.models.training_settings import TrainingError
+from theodolite.models.verifying.unseen import TRAINING_FILE as REPORT_FILE
 
 __all__ = ["REPORT_FILE", "MiniReport", "train_mini"]
 
 LOG_FILE = "train_log.jsonl"
-REPORT_FILE = "training.json"
 COMMAND_FILE = "command.txt"
 CORPUS = "mini"
 
@@ -279,7 +279,13 @@ class _Run:
         )
         report = MiniReport(self.step, self.plates.name, len(self.plates.training.cells), evaluation)
         save_network(self.out / "model.safetensors", self.network)
-        written = {"settings": asdict(settings), "report": report.to_dict(), "fingerprint": self.fingerprint}
+        written = {
+            "settings": asdict(settings),
+            "report": report.to_dict(),
+            # What `models verify` must not call unseen.
+            "trained_on": sorted(set(self.plates.training.units)),
+            "fingerprint": self.fingerprint,
+        }
         write_atomically(self.out / REPORT_FILE, (json.dumps(written, indent=1) + "\n").encode())
         if command is not None:
             write_atomically(self.out / COMMAND_FILE, (command + "\n").encode())
