@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from theodolite.cli.exit_codes import ExitCode
+from theodolite.models.known import KNOWN
 from theodolite.models.scgpt.checkpoint import write_random_checkpoint
 from theodolite.models.scgpt.settings import ScGPTSettings
 
@@ -20,6 +22,12 @@ Cli = Callable[..., Any]
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("THEODOLITE_MODELS", str(tmp_path / "shelf"))
     return tmp_path / "shelf"
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a model so small be added under a published name."""
+    monkeypatch.setitem(KNOWN, "scgpt-human", replace(KNOWN["scgpt-human"], shape={}))
 
 
 @pytest.fixture
@@ -36,6 +44,7 @@ def test_known_models_are_listed_with_their_licences(cli: Cli) -> None:
     assert {model["name"]: model["folder"] for model in listed}["scgpt-human"] is None
 
 
+@pytest.mark.usefixtures("small")
 def test_a_folder_is_verified_and_added(cli: Cli, folder: Path, shelf: Path) -> None:
     found = cli("models", "add", "scgpt-human", folder)
     assert found.exit_code == 0, found.stderr
@@ -51,6 +60,7 @@ def test_a_folder_is_verified_and_added(cli: Cli, folder: Path, shelf: Path) -> 
     assert {model["name"]: model["folder"] for model in listed}["scgpt-human"] == str(shelf / "scgpt-human")
 
 
+@pytest.mark.usefixtures("small")
 def test_the_card_is_data(cli: Cli, folder: Path) -> None:
     card = json.loads(cli("models", "add", "scgpt-human", folder, "--json").stdout)
     assert card["source"] == {"folder": str(folder)} and len(card["model_sha256"]) == 64
@@ -62,6 +72,13 @@ def test_a_broken_folder_is_named_with_the_remedy(cli: Cli, folder: Path, shelf:
     found = cli("models", "add", "scgpt-human", folder)
     assert found.exit_code == ExitCode.BAD_INPUT
     assert "best_model.pt: cut short or damaged" in found.stderr and "get the whole folder" in found.stderr
+    assert not list(shelf.iterdir())
+
+
+def test_another_model_under_a_published_name_is_refused(cli: Cli, folder: Path, shelf: Path) -> None:
+    found = cli("models", "add", "scgpt-human", folder)
+    assert found.exit_code == ExitCode.BAD_INPUT
+    assert "this is a model, but not scgpt-human: layers 1 where 12 is published" in " ".join(found.stderr.split())
     assert not list(shelf.iterdir())
 
 

@@ -37,6 +37,20 @@ def test_the_packaged_model_is_listed(cli):
     assert "compact-pbmc" in cli("models", "list").stdout
 
 
+def test_a_damaged_model_is_listed_as_such_beside_the_others(cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("THEODOLITE_MODELS", str(tmp_path))
+    for name, files in (("broken", {"config.json": '{"model_type": "bert"}'}), ("empty", {})):
+        for file, text in {**files, "theodolite.json": "{}"}.items():
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / file).write_text(text)
+    found = cli("models", "list")
+    assert found.exit_code == 0 and "compact-pbmc" in found.stdout
+    for said in ("broken is damaged: ", "config.json", "empty is damaged: "):
+        assert said in found.stdout
+    listed = {model["name"]: model for model in json.loads(cli("models", "list", "--json").stdout)}
+    assert "config.json" in listed["broken"]["damaged"] and "sha256" in listed["compact-pbmc"]
+
+
 def test_training_has_an_option_for_every_setting(cli):
     """``command.txt`` beside a checkpoint names options after these fields."""
     from theodolite.models.compact import CompactConfig

@@ -28,6 +28,8 @@ def test_a_worker_reads_the_same_cells(tmp_path: Path, form: str) -> None:
 
 def test_the_packaged_cells_take_roles_and_keep_their_identity() -> None:
     assert load_cells(CellsSpec()).sha256 == load_pbmc().sha256
+    for same in ({"layer": "X"}, {"layer": "auto"}, {"labels": ("cell_type",)}):
+        assert load_cells(CellsSpec(**same)).sha256 == load_pbmc().sha256
     cells = load_cells(CellsSpec(cell_type="cell_type"))
     assert cells.roles == {"cell_type": "cell_type"}
 
@@ -38,6 +40,11 @@ def test_the_packaged_cells_take_roles_and_keep_their_identity() -> None:
         ({"species": "mouse"}, CellErrorCode.WRONG_SPECIES),
         ({"aliases": "packaged"}, CellErrorCode.BAD_GENE_NAMES),
         ({"ensembl_column": "id"}, CellErrorCode.BAD_GENE_NAMES),
+        ({"layer": "counts"}, CellErrorCode.MISSING_LAYER),
+        ({"gene_column": "symbol"}, CellErrorCode.BAD_GENE_NAMES),
+        ({"donor": "patient"}, CellErrorCode.MISSING_LABELS),
+        ({"batch": "louvain"}, CellErrorCode.MISSING_LABELS),
+        ({"labels": ("cell_type", "plate")}, CellErrorCode.MISSING_LABELS),
         ({"cell_type": "tissue"}, CellErrorCode.MISSING_LABELS),
     ],
 )

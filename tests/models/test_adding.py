@@ -36,6 +36,15 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "shelf"
 
 
+@pytest.fixture(autouse=True)
+def of_any_shape(monkeypatch: pytest.MonkeyPatch) -> dict[str, KnownModel]:
+    """Let models so small be added under published names; returns what is published."""
+    published = dict(KNOWN)
+    for name, model in published.items():
+        monkeypatch.setitem(KNOWN, name, replace(model, shape={}))
+    return published
+
+
 @pytest.fixture
 def scgpt_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "downloaded"
@@ -77,6 +86,40 @@ def test_a_broken_folder_leaves_the_shelf_as_it_was(scgpt_folder: Path, shelf: P
     with pytest.raises(CheckpointError, match=r"^best_model\.pt: tensor .* where the configuration asks for"):
         add_from(plan_of_folder(known_model("scgpt-human"), scgpt_folder), WHEN)
     assert list(shelf.iterdir()) == [] and registered_models() == {}
+
+
+def test_a_model_that_is_plainly_another_one_is_refused(
+    scgpt_folder: Path, shelf: Path, tmp_path: Path, of_any_shape: dict[str, KnownModel]
+) -> None:
+    write_bert(tmp_path / "bert", Size("tiny", 2, 1, 4, 2, 4, 8, 104), seed=1, corpus="gc104M")
+    human = (
+        r"layers 1 where 12 is published, width 8 where 512.*heads 2 where 8.*context 20.*vocabulary [68] where 60,697"
+    )
+    for name, folder, said in (
+        ("scgpt-human", scgpt_folder, human),
+        ("scgpt-lung", scgpt_folder, r"layers 1 .*heads 2 where 8 is published\. Get it from https://github"),
+        (
+            "geneformer-v2-104m",
+            tmp_path / "bert",
+            r"layers 1 where 12.*context 8 where 4,096.*vocabulary 104 where 20,275",
+        ),
+    ):
+        with pytest.raises(AddingError, match=f"not {name}: {said}"):
+            add_from(plan_of_folder(of_any_shape[name], folder), WHEN)
+        assert list(shelf.iterdir()) == []
+
+
+def test_the_published_shape_is_taken_and_one_that_nobody_knows_is_not_asked_for(
+    tmp_path: Path, of_any_shape: dict[str, KnownModel]
+) -> None:
+    small = Size("tiny", 2, 1, 4, 2, 4, 8, 104)
+    write_bert(tmp_path / "gc104M", small, seed=1, corpus="gc104M")
+    write_bert(tmp_path / "gc95M", small, seed=1, corpus="gc95M")
+    shape = {"layers": 1, "width": 4, "heads": 2, "context": 8, "vocabulary": 104}
+    assert of_any_shape["geneformer-v2-316m"].shape.keys() == shape.keys()
+    add_from(plan_of_folder(replace(of_any_shape["geneformer-v2-316m"], shape=shape), tmp_path / "gc104M"), WHEN)
+    add_from(plan_of_folder(of_any_shape["geneformer-gf-20l-95m-i4096"], tmp_path / "gc95M"), WHEN)
+    assert set(registered_models()) == {"geneformer-v2-316m", "geneformer-gf-20l-95m-i4096"}
 
 
 def test_absent_files_are_all_named(scgpt_folder: Path) -> None:

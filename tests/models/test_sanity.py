@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from no_float64 import without_float64
 from toy_models import LAYERS, WIDTH, ToyModel, toy_model, toy_tokens
 
 from theodolite.models.batches import batch_of
@@ -233,3 +234,8 @@ def test_runs_of_an_instrument_are_checked_the_first_time_a_sort_of_edit_is_made
     broken = toy_model(kind=InputForOutput)
     with pytest.raises(InterventionError, match=r"the intervention at residual.1 of toy is not sound"):
         CheckedRuns(broken).run(some_cells(broken), edits, read=[OUTPUT])
+
+
+def test_checks_run_on_a_device_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_float64(monkeypatch)
+    assert check(residual(1), Zero()).passed

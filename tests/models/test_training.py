@@ -98,6 +98,21 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(tmp_path: P
         assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes()
 
 
+def test_a_run_that_begins_anew_takes_the_old_checkpoint_away_first_and_another_ones_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    run(tmp_path)
+    with pytest.raises(StopTraining):
+        run(tmp_path, progress=stop_at(1))
+    assert not (tmp_path / "config.json").exists()
+    run(tmp_path)
+    (tmp_path / "training_state.pt").unlink()
+    before = (tmp_path / "model.safetensors").read_bytes()
+    with pytest.raises(TrainingError, match="holds a checkpoint"):
+        run(tmp_path, dataclasses.replace(SHORT, seed=SHORT.seed + 1))
+    assert (tmp_path / "model.safetensors").read_bytes() == before
+
+
 def test_without_resume_a_run_starts_anew(tmp_path: Path) -> None:
     with pytest.raises(StopTraining):
         run(tmp_path, progress=stop_at(6))

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from theodolite.cli.console import print_json, results
-from theodolite.cli.errors import UserError
 from theodolite.cli.tool_commands import JsonOption
 
 __all__ = ["describe"]
@@ -70,10 +69,7 @@ def _describe(source: str, given: Mapping[str, Any], families: Path | None, seed
 
     table = load_families(families)
     if source == PBMC:
-        refused = [name for name in ("gene_column", "donor", "batch") if given[name] is not None]
-        if refused:
-            raise UserError(f"the packaged cells take no {', '.join(refused)}; leave it out")
-        words = {name: value for name, value in given.items() if value is not None and name != "layer"}
+        words = {name: value for name, value in given.items() if value is not None}
         return describe_cells(load_cells(CellsSpec(source=PBMC, **words)), table, seed=seed)
     told = describe_read(read_cells(source, **given), table, seed=seed)
     told["campaign"] = _campaign(source, given, told)

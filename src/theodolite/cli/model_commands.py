@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from theodolite.cli.errors import UserError
 from theodolite.cli.model_adding import add_model
 from theodolite.cli.model_verifying import verify_model
 from theodolite.cli.tool_commands import JsonOption, PluginOption
+
+if TYPE_CHECKING:
+    from theodolite.models.facts import ModelFacts
 
 __all__ = ["app", "train_app"]
 
@@ -27,41 +30,55 @@ def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> Non
     """List the packaged models, those that were added, and those of plug-ins."""
     from rich.table import Table
 
-    from theodolite.models.facts import available_models
+    from theodolite.models.facts import CheckpointError, available_models
     from theodolite.models.offered import offered_models
     from theodolite.models.shelf import registered_models
     from theodolite.plugins import find_facts, load_installed, load_plugins
 
     load_plugins(plugin or ())
     load_installed("models")
-    known = [find_facts(name) for name in (*available_models(), *registered_models(), *offered_models())]
+    known: dict[str, ModelFacts | str] = {}
+    for name in (*available_models(), *registered_models(), *offered_models()):
+        # One that cannot be read is shown as such, beside the others.
+        try:
+            known[name] = find_facts(name)
+        except (CheckpointError, OSError) as error:
+            known[name] = str(error)
     if as_json:
-        print_json(
-            [
-                {
-                    "name": facts.name,
-                    "sha256": facts.sha256,
-                    "genes": len(facts.genes),
-                    "n_layers": facts.n_layers,
-                    "n_heads": facts.n_heads,
-                    "width": facts.width,
-                    "expects": facts.expects,
-                    "verified": facts.verified,
-                }
-                for facts in known
-            ]
-        )
+        print_json([_told(name, facts) for name, facts in known.items()])
         return
     if not known:
         raise UserError("the package carries no model; train one with `theodolite models train compact --out DIR`")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("model", "genes", "layers", "heads", "width", "verified", "sha256"):
         table.add_column(column, no_wrap=True)
-    for facts in known:
+    for name, facts in known.items():
+        if isinstance(facts, str):
+            table.add_row(name, "damaged")
+            continue
         verified = "yes" if facts.verified else "no"
         sizes = (len(facts.genes), facts.n_layers, facts.n_heads, facts.width, verified)
         table.add_row(facts.name, *map(str, sizes), facts.sha256[:16])
-    results().print(table)
+    console = results()
+    console.print(table)
+    for name, facts in known.items():
+        if isinstance(facts, str):
+            console.print(f"{name} is damaged: {facts}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _told(name: str, facts: ModelFacts | str) -> dict[str, Any]:
+    if isinstance(facts, str):
+        return {"name": name, "damaged": facts}
+    return {
+        "name": facts.name,
+        "sha256": facts.sha256,
+        "genes": len(facts.genes),
+        "n_layers": facts.n_layers,
+        "n_heads": facts.n_heads,
+        "width": facts.width,
+        "expects": facts.expects,
+        "verified": facts.verified,
+    }
 
 
 @train_app.command("compact")

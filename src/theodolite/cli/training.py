@@ -40,7 +40,8 @@ def train(
         from theodolite.experiments.campaign import CellsSpec
         from theodolite.experiments.inputs import load_cells
         from theodolite.models.compact import CompactConfig
-        from theodolite.models.training import STATE_FILE, TrainingError, TrainSettings, train_command, train_compact
+        from theodolite.models.training import TrainingError, TrainSettings, train_command, train_compact
+        from theodolite.models.training_folder import STATE_FILE
 
         chosen = TrainSettings(**settings)
         found = load_cells(CellsSpec(source=cells, layer=layer, gene_column=gene_column, species=species))

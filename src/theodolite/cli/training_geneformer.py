@@ -42,8 +42,9 @@ def train(
         from theodolite.experiments.campaign import CellsSpec
         from theodolite.experiments.inputs import load_cells
         from theodolite.models.geneformer.mini import published_dictionary
-        from theodolite.models.geneformer.training import STATE_FILE, train_mini
+        from theodolite.models.geneformer.training import train_mini
         from theodolite.models.geneformer.training_settings import MiniSettings
+        from theodolite.models.training_folder import STATE_FILE
         from theodolite.models.training_settings import TrainingError
 
         chosen = MiniSettings(**settings)

@@ -7,6 +7,7 @@ from typing import Any
 
 from theodolite.data import CellDataError, CellErrorCode, CellSet, load_pbmc
 from theodolite.data import load_cells as load_file
+from theodolite.data.counts import named_columns
 from theodolite.experiments.campaign import CellsSpec
 
 __all__ = ["PBMC", "load_cells", "options"]
@@ -32,19 +33,37 @@ def options(spec: CellsSpec) -> dict[str, Any]:
     return {name: getattr(spec, name) for name in CellsSpec.model_fields if name != "source"}
 
 
+# The packaged cells have none of these: what asks for one is refused, not passed by.
+_NOT_PACKAGED = {
+    "gene_column": CellErrorCode.BAD_GENE_NAMES,
+    "ensembl_column": CellErrorCode.BAD_GENE_NAMES,
+    "aliases": CellErrorCode.BAD_GENE_NAMES,
+    "donor": CellErrorCode.MISSING_LABELS,
+    "batch": CellErrorCode.MISSING_LABELS,
+}
+
+
 def _packaged(spec: CellsSpec) -> CellSet:
     cells = load_pbmc()
     if spec.species != cells.species:
         raise CellDataError(
             CellErrorCode.WRONG_SPECIES, f"the packaged cells are human; species is {spec.species!r}: leave it out"
         )
-    for name in ("ensembl_column", "aliases"):
-        if getattr(spec, name) is not None:
-            raise CellDataError(
-                CellErrorCode.BAD_GENE_NAMES,
-                f"{name} is {getattr(spec, name)!r}; the packaged cells keep their names, for the packaged model and "
-                "tables know the genes by them: leave it out",
-            )
+    if spec.layer not in ("X", "auto"):
+        raise CellDataError(
+            CellErrorCode.MISSING_LAYER,
+            f"the packaged cells have one matrix, X; layer is {spec.layer!r}: leave it out",
+        )
+    for name, code in _NOT_PACKAGED.items():
+        if (value := getattr(spec, name)) is None:
+            continue
+        why = (
+            "they keep their names, for the packaged model and tables know the genes by them"
+            if code is CellErrorCode.BAD_GENE_NAMES
+            else "nothing is known of donors and batches"
+        )
+        raise CellDataError(code, f"the packaged cells take no {name}, and it is {value!r}; {why}: leave it out")
+    named_columns(spec.labels, tuple(cells.labels))
     roles = {name: getattr(spec, name) for name in ("cell_type", "condition", "perturbation", "control")}
     given = {name: value for name, value in roles.items() if value is not None}
     return replace(cells, **given) if given else cells

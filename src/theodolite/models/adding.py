@@ -131,7 +131,7 @@ def add_from(plan: Plan, added: str, said: Callable[[str], None] = lambda text: 
     Raises
     ------
     AddingError
-        If a model of that name is there already, or the disk has no room.
+        If a model of that name is there already, the disk has no room, or the files are of a model of another shape.
     CheckpointError
         If the files are not what the model needs; then the shelf is as it was.
     """
@@ -152,6 +152,7 @@ def add_from(plan: Plan, added: str, said: Callable[[str], None] = lambda text: 
                 _copy(path, folder / target)
         said(f"reading {name} strictly")
         model = _loaded(plan.model, folder)
+        _check_shape(plan.model, model)
         files = {
             target: {"sha256": file_sha256(folder / target), "bytes": (folder / target).stat().st_size}
             for target in sorted(plan.files)
@@ -193,6 +194,23 @@ def check_room(name: str, total: int) -> None:
         raise AddingError(
             f"{name} takes {total:,} bytes and {shelf} has {free:,} left; make room, or set THEODOLITE_MODELS to a "
             "folder on another disk"
+        )
+
+
+def _check_shape(known: KnownModel, model: Any) -> None:
+    """Refuse a model that can be read and is another one, by its shape."""
+    tokens = model.configuration.vocabulary if known.family == "geneformer" else model.vocabulary.n_tokens
+    found = {"layers": model.n_layers, "width": model.width, "heads": model.n_heads, "context": model.context}
+    found["vocabulary"] = tokens
+    apart = [
+        f"{name} {found[name]:,} where {expected:,} is published"
+        for name, expected in known.shape.items()
+        if found[name] != expected
+    ]
+    if apart:
+        raise AddingError(
+            f"this is a model, but not {known.name}: {', '.join(apart)}. Get it from {known.page}; a model of your own "
+            "needs no adding: name its folder in the campaign file"
         )
 
 

@@ -5,8 +5,11 @@ Nothing but the authors' own places stands here. Sizes of files of weights follo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
+
+from theodolite.models.geneformer.sizes import SIZES, Size
 
 __all__ = ["KNOWN", "ExpectedFile", "KnownModel"]
 
@@ -60,6 +63,9 @@ class KnownModel:
         Files of the repository that a model of genes needs besides.
     fetch
         How to fetch it by hand.
+    shape
+        Layers, width, heads, context (tokens of a cell) and vocabulary (tokens) as published; what is not known for
+        certain is absent.
     """
 
     name: str
@@ -73,6 +79,7 @@ class KnownModel:
     folders: tuple[str, ...] = ()
     dictionaries: tuple[ExpectedFile, ...] = ()
     fetch: str = ""
+    shape: Mapping[str, int] = field(default_factory=dict)
 
 
 _GENEFORMER = "ctheodoris/Geneformer"
@@ -87,17 +94,19 @@ _STEMS = (
 )
 
 
-def _bert_bytes(layers: int, width: int, feedforward: int, context: int, vocabulary: int) -> int:
+def _bert_bytes(size: Size) -> int:
     """Return the bytes of a BERT with a masked-language head whose decoder is tied, in float32."""
+    layers, width, feedforward = size.layers, size.width, size.feedforward
+    context, vocabulary = size.context, size.vocabulary
     embeddings = (vocabulary + context + 2) * width + 2 * width
     block = 4 * (width * width + width) + 2 * width * feedforward + feedforward + width + 4 * width
     head = width * width + width + 2 * width + vocabulary
     return 4 * (embeddings + layers * block + head)
 
 
-def _geneformer(
-    name: str, folders: tuple[str, ...], corpus: str, size: tuple[int, ...] | None, title: str
-) -> KnownModel:
+def _geneformer(name: str, folders: tuple[str, ...], corpus: str, size: str | None, title: str) -> KnownModel:
+    published = None if size is None else SIZES[size]
+    known = ("layers", "width", "heads", "context", "vocabulary")
     places = ("geneformer/gene_dictionaries_30m", "geneformer") if corpus == "gc30M" else ("geneformer",)
     return KnownModel(
         name=name,
@@ -107,7 +116,9 @@ def _geneformer(
         licence="Apache-2.0",
         files=(
             ExpectedFile(("config.json",), None, "sizes"),
-            ExpectedFile(("model.safetensors", "pytorch_model.bin"), _bert_bytes(*size) if size else None, "weights"),
+            ExpectedFile(
+                ("model.safetensors", "pytorch_model.bin"), _bert_bytes(published) if published else None, "weights"
+            ),
         ),
         repository=_GENEFORMER,
         revision="main" if folders[0].startswith("Geneformer") else _OLD_REVISION,
@@ -116,6 +127,7 @@ def _geneformer(
             ExpectedFile(tuple(f"{place}/{stem}_{corpus}.pkl" for place in places), None, why) for stem, why in _STEMS
         ),
         fetch="download the folder and the four dictionaries from the page",
+        shape={name: getattr(published, name) for name in known} if published else {},
     )
 
 
@@ -146,10 +158,11 @@ def _scgpt(organ: str, drive: str, cells: str) -> KnownModel:
             ExpectedFile(("best_model.pt",), _scgpt_bytes(_WHOLE_HUMAN_TOKENS), "weights"),
         ),
         fetch=f"download the whole folder from {_DRIVE}{drive} (linked on the page) with a browser",
+        # Context and vocabulary are certain of the whole-human model only.
+        shape={"layers": 12, "width": 512, "heads": 8}
+        | ({"context": 1_200, "vocabulary": _WHOLE_HUMAN_TOKENS} if organ == "human" else {}),
     )
 
-
-_V1_VOCABULARY, _V2_VOCABULARY = 25_426, 20_275
 
 KNOWN: dict[str, KnownModel] = {
     model.name: model
@@ -158,49 +171,49 @@ KNOWN: dict[str, KnownModel] = {
             "geneformer-v1-10m",
             ("Geneformer-V1-10M", "gf-6L-30M-i2048"),
             "gc30M",
-            (6, 256, 512, 2048, _V1_VOCABULARY),
+            "gf-6L-30M-i2048",
             "Geneformer V1, 6 layers, 30 million cells",
         ),
         _geneformer(
             "geneformer-v2-104m",
             ("Geneformer-V2-104M",),
             "gc104M",
-            (12, 768, 3072, 4096, _V2_VOCABULARY),
+            "Geneformer-V2-104M",
             "Geneformer V2, 12 layers, 104 million cells",
         ),
         _geneformer(
             "geneformer-v2-104m-clcancer",
             ("Geneformer-V2-104M_CLcancer",),
             "gc104M",
-            (12, 768, 3072, 4096, _V2_VOCABULARY),
+            "Geneformer-V2-104M",
             "Geneformer V2, 12 layers, trained on with cells of cancers",
         ),
         _geneformer(
             "geneformer-v2-316m",
             ("Geneformer-V2-316M",),
             "gc104M",
-            (18, 1152, 4608, 4096, _V2_VOCABULARY),
+            "Geneformer-V2-316M",
             "Geneformer V2, 18 layers, 104 million cells",
         ),
         _geneformer(
             "geneformer-gf-12l-30m-i2048",
             ("gf-12L-30M-i2048",),
             "gc30M",
-            (12, 512, 1024, 2048, _V1_VOCABULARY),
+            "gf-12L-30M-i2048",
             "Geneformer of 2021, 12 layers, 30 million cells; in an older revision only",
         ),
         _geneformer(
             "geneformer-gf-12l-95m-i4096",
             ("gf-12L-95M-i4096",),
             "gc95M",
-            (12, 512, 1024, 4096, _V2_VOCABULARY),
+            "gf-12L-95M-i4096",
             "Geneformer of April 2024, 12 layers, 95 million cells; in an older revision only",
         ),
         _geneformer(
             "geneformer-gf-12l-95m-i4096-clcancer",
             ("gf-12L-95M-i4096_CLcancer",),
             "gc95M",
-            (12, 512, 1024, 4096, _V2_VOCABULARY),
+            "gf-12L-95M-i4096",
             "Geneformer of April 2024, trained on with cells of cancers; in an older revision only",
         ),
         _geneformer(

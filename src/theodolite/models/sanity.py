@@ -217,7 +217,7 @@ def _check_zero(
     moved = _moved(clean, nothing)
     if moved:
         return SanityCheck("zero", False, f"an edit of strength zero moves {_words(moved)}")
-    expected, found = (_present(value, batch).double() for value in (bare, nothing[after]))
+    expected, found = (_present(value, batch).cpu().double() for value in (bare, nothing[after]))
     largest = float(expected.abs().max()) if expected.numel() else 0.0
     apart = float((expected - found).abs().max()) if expected.numel() else 0.0
     said = f"{after} is {apart:.3g} from a pass in which nothing is looked at, {allowed * largest:.3g} allowed"
@@ -298,7 +298,7 @@ class _Noise:
 
     def __init__(self, like: Tensor) -> None:
         draw = torch.Generator().manual_seed(_SECOND_SEED)
-        spread = float(like.double().std()) if like.numel() > 1 else 1.0
+        spread = float(like.cpu().double().std()) if like.numel() > 1 else 1.0
         drawn = torch.rand(like.shape, generator=draw) + 0.5
         self._noise = (drawn * _SECOND_SHARE * (spread or 1.0)).to(like)
 

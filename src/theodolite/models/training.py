@@ -25,6 +25,7 @@ from torch import Tensor
 from theodolite.files import write_atomically
 from theodolite.models.baselines import ShrinkageRegression, gene_mean_mse, masked_mse
 from theodolite.models.checkpoint import save_checkpoint
+from theodolite.models.training_folder import STATE_FILE, begin_anew, check_folder
 from theodolite.models.training_settings import TrainingError, TrainSettings
 from theodolite.models.transformer import CompactConfig, CompactTransformer
 
@@ -41,7 +42,6 @@ __all__ = [
     "train_compact",
 ]
 
-STATE_FILE = "training_state.pt"
 LOG_FILE = "train_log.jsonl"
 COMMAND_FILE = "command.txt"
 
@@ -163,7 +163,8 @@ def train_compact(
     Raises
     ------
     TrainingError
-        When the values are unusable, or the state in ``out`` belongs to other settings, genes or cells.
+        When the values are unusable, the state in ``out`` belongs to other settings, genes or cells, or ``out`` holds
+        a checkpoint without a state.
     """
     values = np.ascontiguousarray(values, dtype=np.float32)
     if values.ndim != 2 or values.shape[1] != len(genes):
@@ -171,12 +172,15 @@ def train_compact(
     if not np.isfinite(values).all():
         raise TrainingError("values hold a number that is not finite: give log1p of counts per 10,000")
     config = CompactConfig(genes=tuple(genes), **config_options)
+    check_folder(out)
     cells = hold_out(values, settings)
     out.mkdir(parents=True, exist_ok=True)
     with torch_threads(settings.threads):
         run = _Run(config, settings, cells, _fingerprint(values, config, settings), out)
         if resume:
             run.restore()
+        else:
+            begin_anew(out)
         run.advance(progress)
         return run.finish(command or train_command(settings, config, out))
 

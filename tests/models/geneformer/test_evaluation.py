@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from no_float64 import without_float64
 
 from theodolite.data import CellSet
 from theodolite.models.geneformer.evaluation import (
@@ -140,3 +141,12 @@ def test_an_untrained_model_wins_nothing_and_gains_are_paired(model: GeneformerM
     # Here the rivals are fitted on the very cells that they are asked about; random weights know nothing.
     assert found.rivals["position only, visible genes left out"].nats_interval[1] < 0
     assert found == evaluate(model, tokens, tokens, repeats=3, seed=2)
+
+
+def test_a_model_is_scored_on_a_device_without_float64(
+    model: GeneformerModel, cells: CellSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masked = mask_cells(model.tokenise(cells), model.mask_id, 0.3, 1, seed=1)
+    expected = score_model(model, masked)
+    without_float64(monkeypatch)
+    assert (score_model(model, masked).log_loss == expected.log_loss).all()

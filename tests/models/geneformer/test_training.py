@@ -152,6 +152,44 @@ def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:
         run(tmp_path, resume=True)
 
 
+def in_folder(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def other_cells() -> CellSet:
+    """Cells in which other genes are detected most, so that the vocabulary is another one of the same size."""
+    cells = planted_cells()
+    return dataclasses.replace(cells, genes=cells.genes[::-1])
+
+
+def test_a_run_that_is_refused_leaves_a_finished_checkpoint_as_it_was(tmp_path: Path) -> None:
+    run(tmp_path)
+    before = in_folder(tmp_path)
+    with pytest.raises(TrainingError, match="saved under other settings, genes or cells"):
+        train_mini(other_cells(), SHORT, tmp_path, resume=True)
+    assert in_folder(tmp_path) == before
+
+
+def test_a_run_that_begins_anew_and_is_killed_leaves_no_checkpoint_with_parts_of_two(tmp_path: Path) -> None:
+    run(tmp_path)
+    with pytest.raises(StopTraining):
+        train_mini(other_cells(), SHORT, tmp_path, resume=False, progress=stop_at(1))
+    assert not (tmp_path / "config.json").exists()
+    report = train_mini(other_cells(), SHORT, tmp_path, resume=True)
+    assert report.steps == SHORT.steps
+    assert load_geneformer(tmp_path).dictionary.ensembl == read_dictionary(tmp_path, keep=False).ensembl != GENES[:40]
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_checkpoint_of_somebody_else_is_not_replaced(tmp_path: Path, resume: bool) -> None:
+    run(tmp_path)
+    (tmp_path / "training_state.pt").unlink()
+    before = in_folder(tmp_path)
+    with pytest.raises(TrainingError, match=r"holds a checkpoint \(config\.json\) without .* into another folder"):
+        run(tmp_path, resume=resume)
+    assert in_folder(tmp_path) == before
+
+
 def test_training_leaves_the_global_generator_and_threads_alone(tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     torch.manual_seed(3)

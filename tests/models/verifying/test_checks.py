@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from theodolite.models.scgpt.checkpoint import write_random_checkpoint as write_
 from theodolite.models.scgpt.model import load_scgpt
 from theodolite.models.scgpt.settings import ScGPTSettings
 from theodolite.models.tokens import Tokens
-from theodolite.models.verifying import Check, is_verified, read_verification, write_verification
+from theodolite.models.verifying import Check, earlier_attempts, is_verified, read_verification, write_verification
 from theodolite.models.verifying.checks import hold_out, verify
 from theodolite.models.verifying.neighbours import partner_percentiles
 from theodolite.models.verifying.values import gene_means, score_values
@@ -52,26 +53,40 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_whole_batches_are_held_out_and_nothing_is_on_both_sides() -> None:
-    fitted, predicted, words = hold_out(cells_of(60, batches=4), most=500, seed=1)
+    fitted, predicted, words = hold_out(cells_of(240, batches=4), most=500, seed=1)
     assert not set(fitted.cells) & set(predicted.cells)
     assert len(set(predicted.units)) == 1 and not set(predicted.units) & set(fitted.units)
     assert words == f"batch {predicted.units[0]}"
-    again = hold_out(cells_of(60, batches=4), most=500, seed=1)
+    again = hold_out(cells_of(240, batches=4), most=500, seed=1)
     assert again[1].cells == predicted.cells
-    few = hold_out(cells_of(60, batches=4), most=7, seed=1)
-    assert len(few[0].cells) == len(few[1].cells) == 7
+    few = hold_out(cells_of(240, batches=4), most=55, seed=1)
+    assert len(few[0].cells) == len(few[1].cells) == 55
+
+
+@pytest.mark.parametrize(
+    ("cells", "options", "said"),
+    [
+        (cells_of(160, batches=4), {}, "leave 40 to predict where batch p. is held out; 50 at least"),
+        (cells_of(120, batches=3), {"unit": "p1"}, "leave 40 to predict where batch p1 is held out"),
+        (cells_of(240), {}, "leave 48 to predict where a fifth of them is held out"),
+        (cells_of(240, batches=4), {"most": 7}, "leave 7 to fit the rivals on"),
+    ],
+)
+def test_too_few_cells_for_an_interval_are_refused(cells: CellSet, options: dict[str, Any], said: str) -> None:
+    with pytest.raises(CheckpointError, match=said):
+        hold_out(cells, **{"most": 500, "seed": 1, **options})
 
 
 def test_a_batch_that_the_model_never_saw_is_held_out_by_name() -> None:
-    fitted, predicted, words = hold_out(cells_of(60, batches=4), most=500, seed=1, unit="p2")
+    fitted, predicted, words = hold_out(cells_of(240, batches=4), most=500, seed=1, unit="p2")
     assert set(predicted.units) == {"p2"} and "p2" not in fitted.units and words == "batch p2"
     with pytest.raises(CheckpointError, match="have no batch 'p9'; there is 'p0', 'p1'"):
         hold_out(cells_of(60, batches=4), most=500, seed=1, unit="p9")
 
 
 def test_without_batches_a_fifth_of_the_cells_is_drawn() -> None:
-    fitted, predicted, words = hold_out(cells_of(50), most=500, seed=1)
-    assert (len(fitted.cells), len(predicted.cells), words) == (40, 10, "10 cells drawn at random")
+    fitted, predicted, words = hold_out(cells_of(300), most=500, seed=1)
+    assert (len(fitted.cells), len(predicted.cells), words) == (240, 60, "60 cells drawn at random")
 
 
 def test_cells_of_one_batch_cannot_be_parted() -> None:
@@ -80,7 +95,7 @@ def test_cells_of_one_batch_cannot_be_parted() -> None:
 
 
 def test_random_weights_are_caught_by_every_rival_and_by_their_neighbours(folder: Path) -> None:
-    fitted, predicted, _ = hold_out(cells_of(60, batches=4, unknown=10), most=500, seed=1)
+    fitted, predicted, _ = hold_out(cells_of(240, batches=4, unknown=10), most=500, seed=1)
     checks = {check.name: check for check in verify(load_geneformer(folder), fitted, predicted, seed=1)}
     assert checks["parameters"].passed and "no published size has this shape" in checks["parameters"].sentence
     assert checks["token coverage"].passed
@@ -95,7 +110,7 @@ def test_random_weights_are_caught_by_every_rival_and_by_their_neighbours(folder
 
 
 def test_cells_that_the_model_hardly_knows_fail_coverage(folder: Path) -> None:
-    fitted, predicted, _ = hold_out(cells_of(40, batches=4, unknown=60), most=500, seed=1)
+    fitted, predicted, _ = hold_out(cells_of(240, batches=4, unknown=60), most=500, seed=1)
     check = next(c for c in verify(load_geneformer(folder), fitted, predicted, seed=1) if c.name == "token coverage")
     assert not check.passed and check.number < 0.5
 
@@ -104,7 +119,7 @@ def test_the_number_of_parameters_of_a_published_size_is_known(tmp_path: Path) -
     size = SIZES["gf-6L-30M-i2048"]
     write_random_checkpoint(tmp_path / "v1", size, seed=1)
     model = load_geneformer(tmp_path / "v1")
-    fitted, predicted, _ = hold_out(cells_of(20, batches=4), most=4, seed=1)
+    fitted, predicted, _ = hold_out(cells_of(240, batches=4), most=50, seed=1)
     check = next(iter(verify(model, fitted, predicted, seed=1)))
     assert check.passed and check.number == check.threshold
     assert "that of gf-6L-30M-i2048 is" in check.sentence
@@ -168,11 +183,34 @@ def test_a_record_speaks_of_its_own_weights_only(tmp_path: Path) -> None:
     assert not is_verified(tmp_path, "1" * 64)
 
 
+def test_only_checks_make_a_model_verified(tmp_path: Path) -> None:
+    held = {"name": "a", "passed": True, "number": 1.0, "threshold": 0.5, "sentence": "s"}
+    for checks in (None, [], [{**held, "passed": False}], [held, "b"], {"a": held}):
+        document = {"model_sha256": "1" * 64, "verified": True} | ({} if checks is None else {"checks": checks})
+        (tmp_path / "verification.json").write_text(json.dumps(document), encoding="utf-8")
+        assert not is_verified(tmp_path, "1" * 64), checks
+    (tmp_path / "verification.json").write_text(json.dumps({**document, "checks": [held]}), encoding="utf-8")
+    assert is_verified(tmp_path, "1" * 64)
+
+
+def test_earlier_attempts_stay_in_the_record(tmp_path: Path) -> None:
+    held, failed = Check("a", True, 1.0, 0.5, "s"), Check("b", False, 0.1, 0.5, "s")
+    assert earlier_attempts(tmp_path) == []
+    write_verification(tmp_path, "1" * 64, [failed], {"seed": 1})
+    write_verification(tmp_path, "1" * 64, [failed], {"seed": 2})
+    write_verification(tmp_path, "2" * 64, [held], {"seed": 3})
+    found = read_verification(tmp_path)
+    assert found is not None and found["about"] == {"seed": 3} and is_verified(tmp_path, "2" * 64)
+    assert found["attempts"] == [
+        {"model_sha256": "1" * 64, "about": {"seed": seed}, "verified": False} for seed in (1, 2)
+    ]
+
+
 def test_a_scgpt_of_random_weights_fails_by_its_hidden_values(tmp_path: Path) -> None:
     genes = tuple(made_up_genes(40))
     settings = ScGPTSettings(embsize=16, nheads=2, d_hid=16, nlayers=1, max_seq_len=60)
     write_random_scgpt(tmp_path / "random", genes, settings, seed=1)
-    fitted, predicted, _ = hold_out(cells_of(60, batches=4), most=500, seed=1)
+    fitted, predicted, _ = hold_out(cells_of(240, batches=4), most=500, seed=1)
     checks = {check.name: check for check in verify(load_scgpt(tmp_path / "random"), fitted, predicted, seed=1)}
     assert checks["token coverage"].passed
     assert not checks["hidden values against gene mean"].passed

@@ -211,7 +211,7 @@ def score_model(model: GeneformerModel, masked: MaskedCells) -> Scores:
         size = len(masked.cell[rows])
         asked[rows] = np.bincount(which, minlength=size)
         correct[rows] = np.bincount(which, weights=right.cpu().numpy(), minlength=size)
-        loss[rows] = np.bincount(which, weights=lost.double().cpu().numpy(), minlength=size)
+        loss[rows] = np.bincount(which, weights=lost.cpu().double().numpy(), minlength=size)
     return Scores(asked, correct, loss)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from theodolite.data import CellSet
+from theodolite.files import write_atomically
 from theodolite.models.facts import CheckpointError
 from theodolite.models.geneformer.dictionaries import GeneDictionary, Specials, read_dictionary
 from theodolite.models.geneformer.sizes import SIZES
@@ -18,7 +20,14 @@ from theodolite.models.geneformer.tokeniser import depths
 from theodolite.models.geneformer.writing import write_dictionaries
 from theodolite.models.training_settings import TrainingError
 
-__all__ = ["Plates", "dictionary_of_cells", "hold_out_plate", "published_dictionary", "write_vocabulary"]
+__all__ = [
+    "ChosenVocabulary",
+    "Plates",
+    "choose_vocabulary",
+    "dictionary_of_cells",
+    "hold_out_plate",
+    "published_dictionary",
+]
 
 _HUMAN_GENE = re.compile(r"ENSG\d{11}")
 
@@ -38,6 +47,27 @@ class Plates:
     training: CellSet
     held_out: CellSet
     name: str
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenVocabulary:
+    """Genes of a model to be trained, before anything of them is in its folder.
+
+    Attributes
+    ----------
+    dictionary
+        As a reader of the files finds it.
+    files
+        Content of the four dictionaries by file name.
+    """
+
+    dictionary: GeneDictionary
+    files: dict[str, bytes]
+
+    def write(self, folder: Path) -> None:
+        """Write the four dictionaries into a folder."""
+        for name, content in self.files.items():
+            write_atomically(folder / name, content)
 
 
 def hold_out_plate(cells: CellSet, plate: str | None = None) -> Plates:
@@ -104,13 +134,13 @@ def dictionary_of_cells(cells: CellSet) -> GeneDictionary:
     )
 
 
-def write_vocabulary(folder: Path, corpus: str, cells: CellSet, known: GeneDictionary, n_genes: int) -> GeneDictionary:
-    """Choose the genes detected in most cells, take their medians, and write the four dictionaries of the model.
+def choose_vocabulary(corpus: str, cells: CellSet, known: GeneDictionary, n_genes: int) -> ChosenVocabulary:
+    """Choose the genes detected in most cells, and take their medians; nothing is written but by its ``write``.
 
     Parameters
     ----------
-    folder, corpus
-        Where, and what the names of the files end with.
+    corpus
+        What the names of the four dictionaries end with.
     cells
         Training cells only.
     known
@@ -131,15 +161,19 @@ def write_vocabulary(folder: Path, corpus: str, cells: CellSet, known: GeneDicti
     ensembl = tuple(known.ensembl[place] for place in chosen)
     kept = set(ensembl)
     medians = _medians(counts, depths(cells))[chosen]
-    write_dictionaries(
-        folder,
-        corpus,
-        ensembl,
-        medians,
-        names={known.names[place]: known.ensembl[place] for place in chosen},
-        aliases={alias: gene for alias, gene in known.aliases.items() if gene in kept},
-    )
-    return read_dictionary(folder, n_genes + 4)
+    with TemporaryDirectory() as place:
+        # One level down, for dictionaries are looked for beside the folder too.
+        folder = Path(place) / "vocabulary"
+        write_dictionaries(
+            folder,
+            corpus,
+            ensembl,
+            medians,
+            names={known.names[place]: known.ensembl[place] for place in chosen},
+            aliases={alias: gene for alias, gene in known.aliases.items() if gene in kept},
+        )
+        files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+        return ChosenVocabulary(read_dictionary(folder, n_genes + 4, keep=False), files)
 
 
 def _by_gene(cells: CellSet, known: GeneDictionary) -> sparse.csc_array:

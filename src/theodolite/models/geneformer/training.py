@@ -27,20 +27,20 @@ from theodolite.models.geneformer.checkpoint import new_network, save_network
 from theodolite.models.geneformer.configuration import configuration_of
 from theodolite.models.geneformer.dictionaries import GeneDictionary
 from theodolite.models.geneformer.evaluation import Evaluation, evaluate, mask_cells, score_model
-from theodolite.models.geneformer.mini import Plates, dictionary_of_cells, hold_out_plate, write_vocabulary
+from theodolite.models.geneformer.mini import Plates, choose_vocabulary, dictionary_of_cells, hold_out_plate
 from theodolite.models.geneformer.model import GeneformerModel
 from theodolite.models.geneformer.rivals import unigram
 from theodolite.models.geneformer.tokeniser import rank_value_tokens
 from theodolite.models.geneformer.training_settings import MiniSettings
 from theodolite.models.tokens import Tokens
 from theodolite.models.training import torch_threads
+from theodolite.models.training_folder import STATE_FILE, begin_anew, check_folder
 from theodolite.models.training_settings import TrainingError
+from theodolite.models.verifying.unseen import TRAINING_FILE as REPORT_FILE
 
-__all__ = ["REPORT_FILE", "STATE_FILE", "MiniReport", "train_mini"]
+__all__ = ["REPORT_FILE", "MiniReport", "train_mini"]
 
-STATE_FILE = "training_state.pt"
 LOG_FILE = "train_log.jsonl"
-REPORT_FILE = "training.json"
 COMMAND_FILE = "command.txt"
 CORPUS = "mini"
 
@@ -107,21 +107,27 @@ def train_mini(
     Raises
     ------
     TrainingError
-        If cells or settings cannot be used, or the state in ``out`` belongs to other ones.
+        If cells or settings cannot be used, the state in ``out`` belongs to other ones, or ``out`` holds a checkpoint
+        without a state; then ``out`` is as it was.
     CellDataError
         If the cells are not human, or some express no gene of the vocabulary.
     """
+    check_folder(out)
     plates = hold_out_plate(cells, settings.held_out)
-    dictionary = write_vocabulary(out, CORPUS, plates.training, known or dictionary_of_cells(cells), settings.genes)
+    vocabulary = choose_vocabulary(CORPUS, plates.training, known or dictionary_of_cells(cells), settings.genes)
     size = settings.size(out.name, settings.genes)
     document = size.configuration() | {
         "hidden_dropout_prob": settings.dropout,
         "attention_probs_dropout_prob": settings.dropout,
     }
     with torch_threads(settings.threads):
-        run = _Run(plates, dictionary, document, settings, out)
+        run = _Run(plates, vocabulary.dictionary, document, settings, out)
+        # A state of other settings or cells is refused before anything in the folder changes.
         if resume:
             run.restore()
+        else:
+            begin_anew(out)
+        vocabulary.write(out)
         run.advance(progress)
         return run.finish(command)
 
@@ -273,7 +279,13 @@ class _Run:
         )
         report = MiniReport(self.step, self.plates.name, len(self.plates.training.cells), evaluation)
         save_network(self.out / "model.safetensors", self.network)
-        written = {"settings": asdict(settings), "report": report.to_dict(), "fingerprint": self.fingerprint}
+        written = {
+            "settings": asdict(settings),
+            "report": report.to_dict(),
+            # What `models verify` must not call unseen.
+            "trained_on": sorted(set(self.plates.training.units)),
+            "fingerprint": self.fingerprint,
+        }
         write_atomically(self.out / REPORT_FILE, (json.dumps(written, indent=1) + "\n").encode())
         if command is not None:
             write_atomically(self.out / COMMAND_FILE, (command + "\n").encode())

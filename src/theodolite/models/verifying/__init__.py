@@ -5,9 +5,19 @@ from __future__ import annotations
 from theodolite.models.verifying.record import (
     VERIFICATION_FILE,
     Check,
+    check_writable,
+    earlier_attempts,
     is_verified,
     read_verification,
     write_verification,
 )
 
-__all__ = ["VERIFICATION_FILE", "Check", "is_verified", "read_verification", "write_verification"]
+__all__ = [
+    "VERIFICATION_FILE",
+    "Check",
+    "check_writable",
+    "earlier_attempts",
+    "is_verified",
+    "read_verification",
+    "write_verification",
+]

@@ -19,8 +19,10 @@ from theodolite.models.tokens import Tokens
 from theodolite.models.verifying.neighbours import partner_percentiles
 from theodolite.models.verifying.record import Check
 
-__all__ = ["LEAST_COVERAGE", "LEAST_PERCENTILE", "hold_out", "verify"]
+__all__ = ["LEAST_CELLS", "LEAST_COVERAGE", "LEAST_PERCENTILE", "check_kind", "hold_out", "verify"]
 
+LEAST_CELLS = 50
+"""Cells on either side: below, an interval of a bootstrap over cells says nothing."""
 LEAST_COVERAGE = 0.5
 """Share of a cell's counts that must be of genes that the model knows, in the median over cells."""
 LEAST_PERCENTILE = 0.75
@@ -47,7 +49,7 @@ def hold_out(cells: CellSet, most: int, seed: int, unit: str | None = None) -> t
     Raises
     ------
     CheckpointError
-        If one side would be empty, or there is no such donor or batch.
+        If one side would hold fewer than :data:`LEAST_CELLS` cells, or there is no such donor or batch.
 
     Returns
     -------
@@ -69,12 +71,37 @@ def hold_out(cells: CellSet, most: int, seed: int, unit: str | None = None) -> t
             f"cells {cells.name!r} are one {cells.unit_kind} ({names[0]!r}), of which no part can be held out; give "
             "more, or leave the column of batches or donors out"
         )
+    words = f"{cells.unit_kind} {', '.join(names[place] for place in sorted(chosen))}"
+    if cells.unit_kind == "cell":
+        words = "a fifth of them"
     sides = []
-    for rows in (np.flatnonzero(~out), np.flatnonzero(out)):
+    for rows, purpose in ((np.flatnonzero(~out), "fit the rivals on"), (np.flatnonzero(out), "predict")):
+        if (there := min(len(rows), most)) < LEAST_CELLS:
+            raise CheckpointError(
+                f"cells {cells.name!r} leave {there} to {purpose} where {words} is held out; {LEAST_CELLS} at least "
+                "are needed on either side: hold a larger one out, or give more cells"
+            )
         kept = np.sort(draw.permutation(rows)[:most])
         sides.append(cells.take_cells([cells.cells[row] for row in kept]))
-    words = f"{cells.unit_kind} {', '.join(names[place] for place in sorted(chosen))}"
-    return sides[0], sides[1], words if cells.unit_kind != "cell" else f"{len(sides[1].cells)} cells drawn at random"
+    if cells.unit_kind == "cell":
+        words = f"{len(sides[1].cells)} cells drawn at random"
+    return sides[0], sides[1], words
+
+
+def check_kind(model: FoundationModel) -> GeneformerModel | ScGPTModel:
+    """Return the model if models of its kind can be verified here.
+
+    Raises
+    ------
+    CheckpointError
+        Saying where it is verified instead.
+    """
+    if not isinstance(model, (GeneformerModel, ScGPTModel)):
+        raise CheckpointError(
+            f"{model.name} is no Geneformer and no scGPT; a compact model is scored beside its rivals when it is "
+            "trained, and the author of a plug-in says in its facts whether it was verified"
+        )
+    return model
 
 
 def verify(model: FoundationModel, fitted_on: CellSet, held_out: CellSet, seed: int) -> Iterator[Check]:
@@ -87,16 +114,12 @@ def verify(model: FoundationModel, fitted_on: CellSet, held_out: CellSet, seed: 
     CellDataError
         If the model cannot read the cells.
     """
-    if not isinstance(model, (GeneformerModel, ScGPTModel)):
-        raise CheckpointError(
-            f"{model.name} is no Geneformer and no scGPT; a compact model is scored beside its rivals when it is "
-            "trained, and the author of a plug-in says in its facts whether it was verified"
-        )
-    yield _parameters(model)
-    yield _coverage(model, held_out)
-    rivals, predicted = model.tokenise(fitted_on), model.tokenise(held_out)
-    yield from _masked(model, rivals, predicted, seed)
-    yield _neighbours(model)
+    known = check_kind(model)
+    yield _parameters(known)
+    yield _coverage(known, held_out)
+    rivals, predicted = known.tokenise(fitted_on), known.tokenise(held_out)
+    yield from _masked(known, rivals, predicted, seed)
+    yield _neighbours(known)
 
 
 def _parameters(model: GeneformerModel | ScGPTModel) -> Check:
