@@ -374,7 +374,6 @@ class Setting:
         if self._regulating:
             document["regulators"] = {part: self.regulators(part) for part in parts}
         if self.model.tokenise is not None:
-            # Of a model that reads the expressed genes of a cell, no more is captured than is scored.
             document["captured"] = self.model.genes
         return canonical_json(document).encode()
 
@@ -383,8 +382,7 @@ class Setting:
         split_file = self.workspace.folder / "splits" / f"{digest(self.split_document.decode())[:16]}.json"
         if not split_file.is_file():
             write_atomically(split_file, self.split_document)
-        # What a job measures depends on the regulators and on the genes that are surveyed too, which its hash, and a
-        # split of the whole family table, do not name.
+        # What a job measures depends on regulators and surveyed genes too, which neither its hash nor a split names.
         apart = self._regulating or self.model.tokenise is not None
         results = self.workspace.results / split_file.stem if apart else self.workspace.results
         return Materials(

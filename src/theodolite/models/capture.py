@@ -187,7 +187,9 @@ class _Sums:
     def means(self, genes: tuple[str, ...], n_cells: int) -> Capture:
         presence, together = self._presence, self._together
         for what, sums in (("residual streams", self._hidden), ("attention", self._attention)):
-            if not np.isfinite(sums.sum()):
+            with np.errstate(invalid="ignore"):
+                finite = bool(np.isfinite(sums.sum()))
+            if not finite:
                 raise ActivationError(
                     f"{self._model.name} gave {what} that are not finite; take float32 in place of a shorter type"
                 )
