@@ -80,6 +80,25 @@ def test_of_two_corpora_the_one_with_the_models_vocabulary_is_taken(tmp_path: Pa
         read_dictionary(tmp_path, 6)
 
 
+def test_two_corpora_of_one_size_are_told_apart_by_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    write(folder, "gc104M")
+    write_dictionaries(folder, "gc95M", GENES, (7.0, 0.5, 1.25))
+    with pytest.raises(CheckpointError, match=r"7 tokens that are not the same \(.*gc104M.pkl, .*gc95M.pkl\); keep"):
+        read_dictionary(folder, 7)
+    with pytest.raises(CheckpointError, match="that are not the same"):
+        # What was read before does not settle it either.
+        read_dictionary(folder, 7)
+    for path in folder.glob("*_gc95M.pkl"):
+        path.unlink()
+    # The same files elsewhere, as in a copy of the publication, are no others.
+    write(tmp_path / "geneformer", "gc104M")
+    assert read_dictionary(folder, 7).medians.tolist() == list(MEDIANS)
+    write_dictionaries(tmp_path / "geneformer", "gc95M", GENES, (7.0, 0.5, 1.25))
+    with pytest.raises(CheckpointError, match=r"\.\./geneformer/token_dictionary_gc95M.pkl"):
+        read_dictionary(folder, 7)
+
+
 def test_it_is_kept_as_json_which_is_believed_only_whole(tmp_path: Path) -> None:
     first = read_dictionary(write(tmp_path))
     cache = tmp_path / CACHE_FILE

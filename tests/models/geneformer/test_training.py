@@ -19,6 +19,8 @@ from theodolite.models.geneformer.training import REPORT_FILE, MiniReport, train
 from theodolite.models.geneformer.training_settings import MiniSettings
 from theodolite.models.geneformer.writing import made_up_genes, write_dictionaries
 from theodolite.models.training_settings import TrainingError
+from theodolite.models.verifying.unseen import Plates as UnseenPlates
+from theodolite.models.verifying.unseen import read_plates
 
 N_GENES, N_CELLS = 48, 150
 GENES = tuple(made_up_genes(N_GENES))
@@ -96,6 +98,8 @@ def test_the_checkpoint_is_of_the_published_format_and_loads(tmp_path: Path) -> 
     assert model.tokenise(cells).lengths.max() <= 24
     written = json.loads((tmp_path / "my-mini" / REPORT_FILE).read_text())
     assert written["report"]["evaluation"]["nats"] == report.evaluation.nats
+    # What `models verify` holds it to.
+    assert read_plates(tmp_path / "my-mini") == UnseenPlates("p2", ("p0", "p1"))
     assert (tmp_path / "my-mini" / "command.txt").read_text().startswith("theodolite models train")
 
 

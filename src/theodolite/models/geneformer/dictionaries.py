@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -122,7 +123,8 @@ def find_dictionaries(folder: Path, vocabulary_size: int | None = None) -> dict[
     Raises
     ------
     CheckpointError
-        Naming the file that is missing, or the sizes that were found in place of the one wanted.
+        Naming the file that is missing, the sizes that were found in place of the one wanted, or the corpora that have
+        this size and are not the same: two corpora may have as many tokens (gc95M and gc104M) and other medians.
     """
     sets = list(_sets_of(folder))
     if not sets:
@@ -134,14 +136,17 @@ def find_dictionaries(folder: Path, vocabulary_size: int | None = None) -> dict[
                 f"{folder}: dictionaries of several corpora ({found}) and nothing to choose by; keep one"
             )
         return _whole(sets[0])
-    sizes = {}
-    for files in sets:
-        path = files["token_dictionary"]
-        size = len(_table(path))
-        if size == vocabulary_size:
-            return _whole(files)
-        sizes[path.name] = size
-    there = ", ".join(f"{name} has {size}" for name, size in sizes.items())
+    sizes = [len(_table(files["token_dictionary"])) for files in sets]
+    fitting = [_whole(files) for files, size in zip(sets, sizes, strict=True) if size == vocabulary_size]
+    if fitting:
+        if len({_sha256_of(files) for files in fitting}) > 1:
+            found = ", ".join(os.path.relpath(files["token_dictionary"], folder) for files in fitting)
+            raise CheckpointError(
+                f"{folder}: several dictionaries with the model's {vocabulary_size} tokens that are not the same "
+                f"({found}); keep those of the model's own corpus, or move model and these into a folder of their own"
+            )
+        return fitting[0]
+    there = ", ".join(f"{files['token_dictionary'].name} has {size}" for files, size in zip(sets, sizes, strict=True))
     raise CheckpointError(f"{folder}: the model has {vocabulary_size} tokens but {there}: another vocabulary; {REMEDY}")
 
 
