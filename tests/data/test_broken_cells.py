@@ -25,7 +25,7 @@ from theodolite.data import hdf5 as guarded
 from theodolite.data.counts import ValueKind, kind_of_values, whole_counts
 from theodolite.data.hdf5 import Probe
 
-FEW, MANY = 60, 1_200
+FEW, MANY = 60, 600
 
 
 def _h5ad(folder: Path) -> Path:
