@@ -90,11 +90,15 @@ def test_a_detached_campaign_outlives_its_terminal_is_watched_and_tells_no_secre
     assert os.getsid(held.pid) == held.pid, "it has a session of its own"
     os.kill(held.pid, signal.SIGHUP)
 
+    # Held still until it is watched: on a busy machine it would else be over before anybody looks.
+    os.kill(held.pid, signal.SIGSTOP)
     again = subprocess.run(words, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert again.returncode == ExitCode.LEDGER
     assert f"'theodolite run {file}', process {held.pid} on" in again.stderr
 
     with Terminal([*PROGRAM, "status", str(folder), "--watch", "--interval", "0.2"]) as view:
+        view.read_until("alive", PATIENCE)
+        os.kill(held.pid, signal.SIGCONT)
         assert view.finish(PATIENCE) == 0, view.text[-2000:]
         for part in (
             f"Campaign {held_campaign}",
