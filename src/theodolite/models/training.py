@@ -1,18 +1,10 @@
-"""Training of the compact model: seeded, resumable to the bit, with a held-out score beside two baselines.
-
-Every step draws its cells, genes, masks and dropout from a seed of its own, derived from the run's seed and the step
-number, so that the state to save is weights, optimiser and step, and an interrupted run ends where an unbroken one
-does. The last weights are kept: the held-out cells choose nothing.
-"""
+"""Training of the compact model: seeded, resumable to the bit, with a held-out score beside two baselines."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -25,7 +17,8 @@ from torch import Tensor
 from theodolite.files import write_atomically
 from theodolite.models.baselines import ShrinkageRegression, gene_mean_mse, masked_mse
 from theodolite.models.checkpoint import save_checkpoint
-from theodolite.models.training_folder import STATE_FILE, begin_anew, check_folder
+from theodolite.models.stepping import COMMAND_FILE, Progress, SteppedTraining, torch_threads
+from theodolite.models.training_folder import begin_anew, check_folder
 from theodolite.models.training_settings import TrainingError, TrainSettings
 from theodolite.models.transformer import CompactConfig, CompactTransformer
 
@@ -42,13 +35,7 @@ __all__ = [
     "train_compact",
 ]
 
-LOG_FILE = "train_log.jsonl"
-COMMAND_FILE = "command.txt"
-
-CLIP_NORM = 1.0
 EVALUATION_BATCH = 35
-
-Progress = Callable[[int, int, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -208,30 +195,12 @@ def _fingerprint(values: npt.NDArray[np.float32], config: CompactConfig, setting
     return digest.hexdigest()
 
 
-@contextmanager
-def torch_threads(threads: int) -> Iterator[None]:
-    """Compute with so many threads; afterwards torch has as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-class _Run:
-    """One training run: weights, optimiser, step and history, and the cells it learns from."""
+class _Run(SteppedTraining):
+    """One training run, and the cells it learns from."""
 
     def __init__(
         self, config: CompactConfig, settings: TrainSettings, cells: HeldOut, fingerprint: str, out: Path
     ) -> None:
-        self.settings = settings
-        self.cells = cells
-        self.fingerprint = fingerprint
-        self.out = out
-        self.step = 0
-        self.history: list[dict[str, float]] = []
-        self.losses: list[float] = []
         mean = torch.from_numpy(cells.training.mean(axis=0, dtype=np.float64).astype(np.float32))
         sd = torch.from_numpy(cells.training.std(axis=0, dtype=np.float64).astype(np.float32))
         sd[sd == 0] = 1.0
@@ -239,94 +208,19 @@ class _Run:
         # Errors are scored in log1p CP10K, so that a gene counts in the loss as it counts in the score; the common
         # factor keeps the gradients of any data set at the scale that the learning rate was chosen for.
         self.weights = sd.square() / sd.square().mean()
-        matrices = [p for p in self.model.parameters() if p.ndim > 1]
-        vectors = [p for p in self.model.parameters() if p.ndim <= 1]
-        groups = [
-            {"params": matrices, "weight_decay": settings.weight_decay},
-            {"params": vectors, "weight_decay": 0.0},
-        ]
-        self.optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99))
+        self.settings = settings
+        self.cells = cells
+        super().__init__(self.model, settings, fingerprint, out)
         self.training = torch.from_numpy(cells.training)
         self.mean_mse = gene_mean_mse(cells.training, cells.values, cells.masks)
 
-    def restore(self) -> None:
-        """Continue from the saved state, if there is one."""
-        path = self.out / STATE_FILE
-        if not path.exists():
-            return
-        remedy = "train without resuming, or into another folder"
-        try:
-            state = torch.load(path, weights_only=True)
-            fingerprint = state["fingerprint"]
-        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-            # Torch's own message proposes to load without its safety check, which is no remedy.
-            raise TrainingError(f"{path}: not a training state ({type(error).__name__}); {remedy}") from error
-        if fingerprint != self.fingerprint:
-            raise TrainingError(f"{path}: saved under other settings, genes or cells; {remedy}")
-        self.model.load_state_dict(state["weights"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step = state["step"]
-        self.history = state["history"]
-        self.losses = state["losses"]
-
-    def save(self) -> None:
-        """Write the state and the log, each atomically."""
-        state = {
-            "fingerprint": self.fingerprint,
-            "step": self.step,
-            "weights": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "history": self.history,
-            "losses": self.losses,
-        }
-        content = io.BytesIO()
-        torch.save(state, content)
-        write_atomically(self.out / STATE_FILE, content.getvalue())
-        lines = [json.dumps(row) + "\n" for row in self.history]
-        write_atomically(self.out / LOG_FILE, "".join(lines).encode())
-
-    def advance(self, progress: Progress | None) -> None:
-        """Run the steps that are left, scoring and saving on the way."""
-        settings = self.settings
-        while self.step < settings.steps:
-            self.losses.append(self.take_step())
-            self.step += 1
-            latest: dict[str, Any] = {"loss": self.losses[-1]}
-            if self.step % settings.eval_every == 0 or self.step == settings.steps:
-                error = self.held_out_mse()
-                self.history.append(
-                    {
-                        "step": self.step,
-                        "learning_rate": settings.rate(self.step - 1),
-                        "mean_loss": float(np.mean(self.losses)),
-                        "held_out_mse": error,
-                        "gene_mean_mse": self.mean_mse,
-                        "r2": 1 - error / self.mean_mse,
-                    }
-                )
-                latest |= self.history[-1]
-                self.losses = []
-            if self.step % settings.save_every == 0 or self.step == settings.steps:
-                self.save()
-            if progress is not None:
-                progress(self.step, settings.steps, latest)
-
-    def take_step(self) -> float:
-        """Take one optimiser step and return its loss, one for a model that predicts the gene mean."""
-        with torch.random.fork_rng(devices=[]):
-            seed = np.random.SeedSequence([self.settings.seed, 2, self.step]).generate_state(1, np.uint64)[0]
-            torch.manual_seed(int(seed >> np.uint64(1)))
-            loss = self.loss()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate(self.step)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
-        self.optimiser.step()
-        return float(loss.detach())
+    def scores(self) -> dict[str, float]:
+        """Return the error over the hidden entries of the held-out cells, beside that of the gene mean."""
+        error = self.held_out_mse()
+        return {"held_out_mse": error, "gene_mean_mse": self.mean_mse, "r2": 1 - error / self.mean_mse}
 
     def loss(self) -> Tensor:
-        """Return the loss of freshly drawn cells, genes and masks."""
+        """Return the loss of freshly drawn cells, genes and masks; one for a model that predicts the gene mean."""
         settings = self.settings
         n_cells, n_genes = self.training.shape
         chosen = torch.randint(n_cells, (settings.cells_per_step,))

@@ -1,24 +1,19 @@
 """Training of a small model in the format of Geneformer on cells at hand, and its test on a plate unseen.
 
 Some genes of a cell are replaced by ``<mask>`` and predicted from the others and from their ranks. Every masked gene
-becomes ``<mask>``: the variant that leaves a tenth as it is and swaps another tenth is not used. Every step draws
-cells, masks and dropout from a seed of its own, derived from the run's seed and the step number, so that an
-interrupted run ends where an unbroken one does. The last weights are kept: the held-out plate chooses nothing.
+becomes ``<mask>``: the variant that leaves a tenth as it is and swaps another tenth is not used.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from theodolite.canonical import digest
 from theodolite.data import CellSet
@@ -32,21 +27,14 @@ from theodolite.models.geneformer.model import GeneformerModel
 from theodolite.models.geneformer.rivals import unigram
 from theodolite.models.geneformer.tokeniser import rank_value_tokens
 from theodolite.models.geneformer.training_settings import MiniSettings
+from theodolite.models.stepping import COMMAND_FILE, Progress, SteppedTraining, torch_threads
 from theodolite.models.tokens import Tokens
-from theodolite.models.training import torch_threads
-from theodolite.models.training_folder import STATE_FILE, begin_anew, check_folder
-from theodolite.models.training_settings import TrainingError
+from theodolite.models.training_folder import begin_anew, check_folder
 from theodolite.models.verifying.unseen import TRAINING_FILE as REPORT_FILE
 
 __all__ = ["REPORT_FILE", "MiniReport", "train_mini"]
 
-LOG_FILE = "train_log.jsonl"
-COMMAND_FILE = "command.txt"
 CORPUS = "mini"
-
-CLIP_NORM = 1.0
-
-Progress = Callable[[int, int, dict[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -132,8 +120,8 @@ def train_mini(
         return run.finish(command)
 
 
-class _Run:
-    """One training run: network, optimiser, step and log."""
+class _Run(SteppedTraining):
+    """One training run, and the plates it learns from and is scored on."""
 
     def __init__(
         self,
@@ -143,13 +131,9 @@ class _Run:
         settings: MiniSettings,
         out: Path,
     ) -> None:
-        self.plates, self.dictionary, self.settings, self.out = plates, dictionary, settings, out
-        self.document = document
-        self.step = 0
-        self.history: list[dict[str, float]] = []
-        self.losses: list[float] = []
+        self.plates, self.settings, self.document = plates, settings, document
         schedule = {key: value for key, value in asdict(settings).items() if key != "save_every"}
-        self.fingerprint = digest([schedule, dictionary.sha256, plates.training.sha256, plates.held_out.sha256])
+        fingerprint = digest([schedule, dictionary.sha256, plates.training.sha256, plates.held_out.sha256])
         self.tokens, self.test = (
             rank_value_tokens(part, dictionary, settings.context, threads=settings.threads)
             for part in (plates.training, plates.held_out)
@@ -157,97 +141,29 @@ class _Run:
         self.ids, self.genes = _padded(self.tokens)
         shape = configuration_of(document, out / "config.json")
         self.model = GeneformerModel(out.name, "", shape, dictionary, new_network(shape, settings.seed))
-        self.network = self.model.network
         frequent = unigram(self.tokens, len(dictionary.ensembl)).log_p
         with torch.no_grad():
             # Begun at the frequencies of genes, no step is spent on learning them; special tokens are never predicted.
-            self.network.cls.predictions.bias.fill_(float(frequent.min()))
-            self.network.cls.predictions.bias[dictionary.token_ids] = torch.from_numpy(frequent).float()
+            bias = self.model.network.cls.predictions.bias
+            bias.fill_(float(frequent.min()))
+            bias[dictionary.token_ids] = torch.from_numpy(frequent).float()
         self.masked = mask_cells(
             self.test, self.model.mask_id, settings.mask_share, settings.evaluation_masks, settings.seed
         )
-        parameters = list(self.network.parameters())
-        groups = [
-            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
-            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        self.optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=(0.9, 0.99))
+        super().__init__(cast("nn.Module", self.model.network), settings, fingerprint, out)
 
-    def restore(self) -> None:
-        """Continue from the saved state, if there is one."""
-        path = self.out / STATE_FILE
-        if not path.exists():
-            return
-        remedy = "train without resuming, or into another folder"
-        try:
-            state = torch.load(path, weights_only=True)
-            fingerprint = state["fingerprint"]
-        except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-            raise TrainingError(f"{path}: not a training state ({type(error).__name__}); {remedy}") from error
-        if fingerprint != self.fingerprint:
-            raise TrainingError(f"{path}: saved under other settings, genes or cells; {remedy}")
-        self.network.load_state_dict(state["weights"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.step, self.history, self.losses = state["step"], state["history"], state["losses"]
-
-    def save(self) -> None:
-        """Write the state and the log, each atomically."""
-        state = {
-            "fingerprint": self.fingerprint,
-            "step": self.step,
-            "weights": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "history": self.history,
-            "losses": self.losses,
+    def scores(self) -> dict[str, float]:
+        """Return how well hidden genes of the unseen plate are named."""
+        self.network.train(False)
+        scores = score_model(self.model, self.masked)
+        asked = scores.asked.sum()
+        return {
+            "held_out_nats": float(scores.log_loss.sum() / asked),
+            "held_out_accuracy": float(scores.correct.sum() / asked),
         }
-        content = io.BytesIO()
-        torch.save(state, content)
-        write_atomically(self.out / STATE_FILE, content.getvalue())
-        write_atomically(self.out / LOG_FILE, "".join(json.dumps(row) + "\n" for row in self.history).encode())
-
-    def advance(self, progress: Progress | None) -> None:
-        """Run the steps that are left, scoring and saving on the way."""
-        settings = self.settings
-        while self.step < settings.steps:
-            self.losses.append(self.take_step())
-            self.step += 1
-            latest: dict[str, Any] = {"loss": self.losses[-1]}
-            if self.step % settings.eval_every == 0 or self.step == settings.steps:
-                self.network.train(False)
-                scores = score_model(self.model, self.masked)
-                asked = scores.asked.sum()
-                self.history.append(
-                    {
-                        "step": self.step,
-                        "learning_rate": settings.rate(self.step - 1),
-                        "mean_loss": float(np.mean(self.losses)),
-                        "held_out_nats": float(scores.log_loss.sum() / asked),
-                        "held_out_accuracy": float(scores.correct.sum() / asked),
-                    }
-                )
-                latest |= self.history[-1]
-                self.losses = []
-            if self.step % settings.save_every == 0 or self.step == settings.steps:
-                self.save()
-            if progress is not None:
-                progress(self.step, settings.steps, latest)
-
-    def take_step(self) -> float:
-        """Take one optimiser step and return its loss in nats a masked gene."""
-        with torch.random.fork_rng(devices=[]):
-            seed = np.random.SeedSequence([self.settings.seed, 2, self.step]).generate_state(1, np.uint64)[0]
-            torch.manual_seed(int(seed >> np.uint64(1)))
-            loss = self.loss()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate(self.step)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP_NORM)
-        self.optimiser.step()
-        return float(loss.detach())
 
     def loss(self) -> Tensor:
-        """Return the loss of freshly drawn cells and masks."""
+        """Return the loss of freshly drawn cells and masks, in nats a masked gene."""
         chosen = torch.randint(len(self.ids), (self.settings.cells_per_step,))
         ids, is_gene = self.ids[chosen], self.genes[chosen] >= 0
         longest = int((ids != self.model.pad_id).sum(dim=1).max())
@@ -260,8 +176,8 @@ class _Run:
         self.network.train(True)
         read = ids.masked_fill(hidden, self.model.mask_id)
         attended = None if bool(present.all()) else present.long()
-        states = self.network.bert(read, attention_mask=attended).last_hidden_state
-        logits = self.network.cls(states[hidden])
+        states = self.model.network.bert(read, attention_mask=attended).last_hidden_state
+        logits = self.model.network.cls(states[hidden])
         lost: Tensor = torch.nn.functional.cross_entropy(logits, ids[hidden])
         return lost
 
@@ -278,7 +194,7 @@ class _Run:
             seed=settings.seed,
         )
         report = MiniReport(self.step, self.plates.name, len(self.plates.training.cells), evaluation)
-        save_network(self.out / "model.safetensors", self.network)
+        save_network(self.out / "model.safetensors", self.model.network)
         written = {
             "settings": asdict(settings),
             "report": report.to_dict(),
