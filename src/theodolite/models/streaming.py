@@ -42,7 +42,7 @@ class AttentionAdder:
     sums: Mapping[Site, NDArray[np.float64]]
     places: Ints = field(default_factory=lambda: np.empty((0, 0), dtype=np.int64))
     _first: int = 0
-    _done: set[tuple[Site, int, int, int]] = field(default_factory=set)
+    _rows: dict[tuple[Site, int, int], int] = field(default_factory=dict)
     _pairs: list[CellPairs] = field(default_factory=list)
 
     def begin(self, batch: Batch) -> dict[Site, Sink]:
@@ -54,14 +54,23 @@ class AttentionAdder:
     def finish(self, n_cells: int) -> None:
         """Note that so many cells are in the sums, at all sites."""
         self._first += n_cells
-        self._done = {key for key in self._done if key[1] >= self._first}
+        self._rows = {key: rows for key, rows in self._rows.items() if key[1] >= self._first}
 
     def add(self, site: Site, part: Tensor, cell: int, head: int, query: int) -> None:
-        """Add a part of a cell's attention, as a sink is given it, unless it was added before."""
-        key = (site, self._first + cell, head, query)
-        if key not in self._done:
-            self._pairs[cell].add(part, self.sums[site], head=head, query=query)
-            self._done.add(key)
+        """Add those rows of a part of a cell's attention that were not added before, as a sink is given it.
+
+        A cell that comes again may come in other parts than the first time; of each head, rows come in order.
+        """
+        heads, rows = part.shape[:2]
+        keys = [(site, self._first + cell, head + offset) for offset in range(heads)]
+        known = [max(self._rows.get(key, 0) - query, 0) for key in keys]
+        alike = len(set(known)) == 1
+        for offset in (0,) if alike else range(heads):
+            if known[offset] < rows:
+                fresh = part[:, known[0] :] if alike else part[offset : offset + 1, known[offset] :]
+                self._pairs[cell].add(fresh, self.sums[site], head=head + offset, query=query + known[offset])
+        for key in keys:
+            self._rows[key] = max(self._rows.get(key, 0), query + rows)
 
 
 @dataclass(frozen=True, eq=False)
