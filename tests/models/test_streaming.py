@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy_models import HEADS, LAYERS, N_GENES, toy_model, toy_tokens
+from toy_models import HEADS, N_GENES, toy_model, toy_tokens
 
 from theodolite.models.batches import batch_of
 from theodolite.models.running import run
@@ -48,19 +47,3 @@ def test_a_cell_that_broke_off_and_comes_again_in_other_parts_counts_once(
     hand(interrupted, 1, second, second_heads)
     np.testing.assert_allclose(interrupted.sums[SITE], expected.sums[SITE], atol=1e-12)
     assert expected.sums[SITE].any()
-
-
-def test_sums_do_not_depend_on_the_threads_that_make_them() -> None:
-    """One thread makes small maps in parts, several make them whole."""
-    found = []
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
-            into = adder()
-            run(MODEL, BATCH, sinks=into.begin(BATCH))
-            found.append(into.sums[SITE])
-    finally:
-        torch.set_num_threads(before)
-    np.testing.assert_allclose(found[0], found[1], atol=1e-6)
-    assert LAYERS >= 2 and found[0].any()

@@ -18,8 +18,6 @@ __all__ = ["attend"]
 _PART_BYTES = {"cpu": 768 * 2**10}
 """Rows of attention that are made, read and thrown away before they leave the second-level cache."""
 _PART_BYTES_ELSEWHERE = 256 * 2**20
-_WHOLE_BYTES = 64 * 2**20
-"""A map of a batch that several threads make whole."""
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, batch: Batch, site: Site, tap: Tap) -> Tensor:
@@ -43,23 +41,13 @@ def attend(query: Tensor, key: Tensor, value: Tensor, batch: Batch, site: Site, 
     if not tap.wants(site):
         mask = None if hidden_keys is None else ~hidden_keys
         return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-    sink = None if _small(query) else tap.sink(site)
+    sink = tap.sink(site)
     if sink is not None:
         return _in_parts(query, key, value, batch, sink)
     scores = query * query.shape[-1] ** -0.5 @ key.transpose(-2, -1)
     if hidden_keys is not None:
         scores.masked_fill_(hidden_keys, -torch.inf)
     return tap(site, torch.softmax(scores, dim=-1)) @ value
-
-
-def _small(query: Tensor) -> bool:
-    """Return whether a map is made whole although it is only added up.
-
-    Threads that share parts of a small map wait for each other longer than they compute.
-    """
-    n_cells, n_heads, n_tokens, _ = query.shape
-    several = query.device.type == "cpu" and torch.get_num_threads() > 1
-    return several and n_cells * n_heads * n_tokens**2 * query.element_size() <= _WHOLE_BYTES
 
 
 def _in_parts(query: Tensor, key: Tensor, value: Tensor, batch: Batch, sink: Sink) -> Tensor:
