@@ -100,3 +100,14 @@ def test_wrong_use_is_answered(cli: Cli, folder: Path) -> None:
     assert unknown.exit_code == ExitCode.BAD_INPUT and "'scgpt'" in unknown.stderr and "scgpt-human" in unknown.stderr
     both = cli("models", "add", "scgpt-human", folder, "--endpoint", "http://127.0.0.1:9")
     assert both.exit_code == ExitCode.BAD_INPUT and "are for downloads" in both.stderr
+
+
+@pytest.mark.usefixtures("small")
+def test_a_model_whose_files_changed_since_is_listed_as_such(cli: Cli, folder: Path, shelf: Path) -> None:
+    assert cli("models", "add", "scgpt-human", folder).exit_code == 0
+    assert "damaged" not in cli("models", "list").stdout
+    settings = ScGPTSettings(embsize=8, nheads=2, d_hid=8, nlayers=1, max_seq_len=20)
+    write_random_checkpoint(shelf / "scgpt-human", ("CD74", "B2M"), settings, seed=2)
+    found = cli("models", "list")
+    assert found.exit_code == 0
+    assert "scgpt-human is damaged: best_model.pt changed since it was added; add it again" in found.stdout

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from theodolite.models.sums import NOT_CHOSEN, CellPairs, accumulate_attention, accumulate_hidden, places_of
+from theodolite.models.sums import NOT_CHOSEN, CellPairs, accumulate_hidden, add_presence, batch_places, places_of
 
 GENES, HEADS, WIDTH = 12, 3, 5
 
@@ -22,6 +22,16 @@ def ragged(seed: int = 0, cells: int = 4, tokens: int = 9) -> torch.Tensor:
 def attention_of(genes: torch.Tensor, seed: int = 1) -> torch.Tensor:
     draw = torch.Generator().manual_seed(seed)
     return torch.softmax(torch.randn(len(genes), HEADS, *genes.shape[1:] * 2, generator=draw), dim=-1)
+
+
+def add_whole(
+    probabilities: torch.Tensor, genes: torch.Tensor, place_of: np.ndarray, sums: np.ndarray, counts: np.ndarray
+) -> None:
+    """Add whole maps, cell by cell, as whoever adds attention up does it part by part."""
+    places = batch_places(genes, place_of)
+    add_presence(places, counts)
+    for cell, row in enumerate(places):
+        CellPairs.of(row).add(probabilities[cell], sums)
 
 
 def by_hand(probabilities: torch.Tensor, genes: torch.Tensor, chosen: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +53,7 @@ def test_attention_is_added_up_by_pairs_of_genes() -> None:
     for seed in (0, 1):
         genes = ragged(seed)
         probabilities = attention_of(genes)
-        accumulate_attention(probabilities, genes, places_of(np.array(chosen), GENES), sums, counts)
+        add_whole(probabilities, genes, places_of(np.array(chosen), GENES), sums, counts)
         for total, more in zip(expected, by_hand(probabilities, genes, chosen), strict=True):
             total += more
     np.testing.assert_allclose(sums, expected[0], rtol=1e-12)
@@ -66,28 +76,10 @@ def test_sums_do_not_depend_on_the_number_of_threads() -> None:
     )
 
 
-def test_cells_with_all_genes_in_order_add_up_to_the_same_in_a_shorter_way() -> None:
-    genes = torch.tensor([[-1, *range(GENES), -1]]).expand(4, -1)
-    probabilities = attention_of(genes)
-    sums, counts = np.zeros((HEADS, GENES, GENES)), np.zeros((GENES, GENES), dtype=np.int64)
-    accumulate_attention(probabilities, genes, np.arange(GENES), sums, counts)
-    expected = by_hand(probabilities, genes, list(range(GENES)))
-    np.testing.assert_allclose(sums, expected[0], rtol=1e-6)
-    np.testing.assert_array_equal(counts, 4)
-
-
-def test_cells_with_the_same_genes_in_another_order_do_not_take_the_short_way() -> None:
-    genes = torch.tensor([[0, 1, 2], [0, 2, 1], [2, 1, 0]])
-    probabilities = attention_of(genes)
-    sums = np.zeros((HEADS, 3, 3))
-    accumulate_attention(probabilities, genes, places_of(np.arange(3), GENES), sums)
-    np.testing.assert_allclose(sums, by_hand(probabilities, genes, [0, 1, 2])[0], rtol=1e-12)
-
-
 def test_cells_without_a_chosen_gene_add_nothing() -> None:
-    sums = np.zeros((HEADS, 1, 1))
-    accumulate_attention(attention_of(ragged()), torch.full((4, 9), 3), places_of(np.array([4]), GENES), sums)
-    assert not sums.any()
+    sums, counts = np.zeros((HEADS, 1, 1)), np.zeros((1, 1), dtype=np.int64)
+    add_whole(attention_of(ragged()), torch.full((4, 9), 3), places_of(np.array([4]), GENES), sums, counts)
+    assert not sums.any() and not counts.any()
 
 
 def test_hidden_states_are_added_up_by_gene_and_group() -> None:
@@ -118,14 +110,12 @@ def test_hidden_states_of_half_precision_add_up_in_double() -> None:
 def test_a_gene_without_a_place_is_named() -> None:
     genes = torch.full((1, 2), 5)
     with pytest.raises(ValueError, match="gene 5 has no entry among 3 places"):
-        accumulate_attention(torch.zeros(1, HEADS, 2, 2), genes, np.arange(3), np.zeros((HEADS, 3, 3)))
+        batch_places(genes, np.arange(3))
     with pytest.raises(ValueError, match="place 5 in sums of 3"):
         accumulate_hidden(torch.zeros(1, 2, WIDTH), genes, np.zeros((3, WIDTH)))
 
 
 def test_sums_of_another_shape_are_refused() -> None:
-    with pytest.raises(ValueError, match="does not fit into sums"):
-        accumulate_attention(attention_of(ragged()), ragged(), np.arange(GENES), np.zeros((HEADS + 1, 12, 12)))
     with pytest.raises(ValueError, match=r"counts of \(3,\) for sums of \(12, 5\)"):
         accumulate_hidden(torch.zeros(4, 9, WIDTH), ragged(), np.zeros((12, WIDTH)), np.zeros(3, dtype=np.int64))
 

@@ -32,16 +32,20 @@ def list_models(plugin: PluginOption = None, as_json: JsonOption = False) -> Non
 
     from theodolite.models.facts import CheckpointError, available_models
     from theodolite.models.offered import offered_models
-    from theodolite.models.shelf import registered_models
+    from theodolite.models.shelf import changed_files, read_card, registered_models
     from theodolite.plugins import find_facts, load_installed, load_plugins
 
     load_plugins(plugin or ())
     load_installed("models")
     known: dict[str, ModelFacts | str] = {}
-    for name in (*available_models(), *registered_models(), *offered_models()):
+    added = registered_models()
+    for name in (*available_models(), *added, *offered_models()):
         # One that cannot be read is shown as such, beside the others.
         try:
-            known[name] = find_facts(name)
+            known[name] = read = find_facts(name)
+            if name in added and read_card(added[name]).model_sha256 != read.sha256:
+                changed = ", ".join(changed_files(added[name])) or "its dictionaries"
+                known[name] = f"{changed} changed since it was added; add it again"
         except (CheckpointError, OSError) as error:
             known[name] = str(error)
     if as_json:

@@ -1,7 +1,7 @@
 """Running sums over cells, in place and in float64: hidden states by gene, attention by pair of genes.
 
 What is added up does not grow with the number of cells. Tokens are looked up by their gene, so that cells of which each
-has other genes in another order add up; where all cells hold the same genes in the same order there is a shorter way.
+has other genes in another order add up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "NOT_CHOSEN",
     "CellPairs",
-    "accumulate_attention",
     "accumulate_hidden",
     "add_presence",
     "batch_places",
@@ -111,65 +110,6 @@ def accumulate_hidden(
         np.add.at(counted, places[places >= 0], 1)
 
 
-def accumulate_attention(
-    probabilities: Tensor,
-    genes: Tensor,
-    place_of: Ints,
-    sums: NDArray[np.float64],
-    counts: Ints | None = None,
-    *,
-    threads: int | None = None,
-) -> None:
-    """Add the attention between tokens of chosen genes to the sums of their pairs.
-
-    Parameters
-    ----------
-    probabilities
-        [B, H, T, T], queries before keys, of any floating-point type, on any device.
-    genes
-        [B, T], as in :class:`~theodolite.models.protocol.Batch`.
-    place_of
-        For each gene of the model its place in the sums, :data:`NOT_CHOSEN` where it has none (:func:`places_of`).
-    sums
-        (H, n, n), changed in place; C-contiguous.
-    counts
-        (n, n): in how many cells both genes were. All layers of a batch share them, so that they are given with one of
-        the layers.
-    threads
-        Threads that add large parts; as many as torch uses where not given. The sums do not depend on it.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit together.
-    """
-    places = batch_places(genes, place_of)
-    _check_places(places, (probabilities.shape[0], probabilities.shape[-1]), sums.shape[-1])
-    n_heads, n_tokens = probabilities.shape[1], probabilities.shape[-1]
-    if probabilities.shape != (len(places), n_heads, n_tokens, n_tokens) or sums.shape != (
-        n_heads,
-        *sums.shape[-1:] * 2,
-    ):
-        raise ValueError(f"attention of {tuple(probabilities.shape)} does not fit into sums of {sums.shape}")
-    if counts is not None:
-        if counts.shape != sums.shape[1:]:
-            raise ValueError(f"counts of {counts.shape} for sums of {sums.shape}")
-        add_presence(places, counts)
-    alike = _alike(places)
-    if alike is not None:
-        tokens, order = alike
-        if len(tokens) == 0:
-            return
-        # Over few cells float32 is exact enough, and is half the memory to go through.
-        summed = probabilities[0] if len(probabilities) == 1 else probabilities.float().sum(dim=0)
-        summed = summed[:, tokens[0] : tokens[-1] + 1, tokens[0] : tokens[-1] + 1]
-        into = sums[:, order[0] : order[-1] + 1, order[0] : order[-1] + 1]
-        into += _floats(summed, contiguous=False)
-        return
-    for cell, row in enumerate(places):
-        CellPairs.of(row).add(probabilities[cell], sums, threads=threads)
-
-
 @dataclass(frozen=True, eq=False)
 class CellPairs:
     """Where the attention of one cell belongs in the sums.
@@ -247,19 +187,9 @@ def _of_groups(array: NDArray, groups: object, ndim: int) -> NDArray:  # type: i
     return array.reshape(-1, *array.shape[array.ndim - ndim + 1 :])
 
 
-def _floats(tensor: Tensor, contiguous: bool = True) -> NDArray[np.float32]:
+def _floats(tensor: Tensor) -> NDArray[np.float32]:
     found = tensor.detach().to(device="cpu", dtype=torch.float32)
-    return np.asarray((found.contiguous() if contiguous else found).numpy())
-
-
-def _alike(places: Ints) -> tuple[Ints, Ints] | None:
-    """Return tokens and their places where these run on together and are the same in all cells; else None."""
-    if len(places) == 0:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    tokens = np.flatnonzero(places[0] >= 0)
-    order = places[0, tokens]
-    in_a_row = bool((np.diff(tokens) == 1).all() and (np.diff(order) == 1).all())
-    return (tokens, order) if in_a_row and bool((places == places[0]).all()) else None
+    return np.asarray(found.contiguous().numpy())
 
 
 @compiled
