@@ -9,6 +9,8 @@ TORCH_INDEX ?=
 # `ci` runs the slow tests too.
 TIER ?= $(if $(filter true 1,$(CI)),ci,default)
 PYTEST_ARGS ?=
+# Processes that run tests, each with one thread; a file's tests stay together, for they share what they made.
+TEST_WORKERS ?= 2
 
 BIN := $(VENV)/bin
 # A change of the requirements, or a checkout that moved, makes the stamps stale.
@@ -27,7 +29,7 @@ MARKERS = $(or $(MARKERS_$(TIER)),$(error TIER is '$(TIER)'; use 'default' or 'c
 
 help:
 	@echo 'make demo      run an unattended campaign in $(DEMO_DIR)/, with no key and no question asked'
-	@echo 'make test      run the tests; TIER=ci runs the slow ones too; PYTEST_ARGS=… goes to pytest'
+	@echo 'make test      run the tests; TIER=ci runs the slow ones too; TEST_WORKERS=0 in one process; PYTEST_ARGS=… goes to pytest'
 	@echo 'make lint      ruff, mypy and the import contracts'
 	@echo 'make bench     run every benchmark'
 	@echo 'make evidence  run the long acceptance runs, which write docs/evidence/'
@@ -38,7 +40,7 @@ demo: $(CORE)
 	$(BIN)/theodolite demo --dir '$(DEMO_DIR)'
 
 test: $(FULL)
-	$(BIN)/python -m pytest -m '$(MARKERS)' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m '$(MARKERS)' $(PYTEST_ARGS)
 
 lint: $(FULL)
 	$(BIN)/python -m ruff check

@@ -1,0 +1,1 @@
+"""Geometry of gene vectors layer by layer (arXiv 2602.22247)."""
