@@ -37,7 +37,10 @@ def model_with_a_head(small_world: Any, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-def test_a_planted_head_is_found_and_no_other_set_is(small_world: Any, model_with_a_head: Path, tmp_path: Path) -> None:
+def test_a_planted_head_is_found_and_no_other_set_is(
+    small_world: Any, model_with_a_head: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("theodolite.models.ablating.CELLS_AT_MOST", 24)
     spec = small_world.spec(
         "heads", model=str(model_with_a_head), tools=["ablation.zero_ablation"], budget={"experiments": 4}
     )

@@ -34,13 +34,15 @@ __all__ = [
     "ablate_each",
 ]
 
-CELLS_AT_MOST = 1024
+CELLS_AT_MOST = 256
 """Cells that are read, evenly over those there are: every ablation costs a pass over all of them."""
 
 MEMORY_BYTES = 1 << 30
-"""What predictions and residual streams of a step may take; it decides how many cells a step has."""
+"""What predictions, streams and attention of a step may take; it decides how many cells a step has at most."""
 
-_CELLS_PER_STEP = 16
+_TOKENS_PER_STEP = 1024
+"""On a processor: few, so that the attention of a step fits into memory that is reused."""
+_CELLS_PER_STEP = 64
 
 
 def ablate_each(
@@ -67,7 +69,7 @@ def ablate(
     genes: Sequence[str] | None = None,
     said: Callable[[str], None] = lambda text: None,
     *,
-    cells_at_most: int = CELLS_AT_MOST,
+    cells_at_most: int | None = None,
 ) -> Ablated:
     """Take sets of components out of a model and measure what each set does to every gene.
 
@@ -86,7 +88,7 @@ def ablate(
     said
         Told where memory ran out and the batch was halved.
     cells_at_most
-        Cells to read, evenly over those there are.
+        Cells to read, evenly over those there are; :data:`CELLS_AT_MOST` where not given.
 
     Raises
     ------
@@ -103,7 +105,7 @@ def ablate(
     wanted = tuple(tuple(sorted(set(condition), key=str)) for condition in conditions)
     _check(model, wanted, how)
     chosen = known_genes(model, cells) if genes is None else tuple(genes)
-    read = cells.take_cells(_evenly(cells.cells, cells_at_most))
+    read = cells.take_cells(_evenly(cells.cells, CELLS_AT_MOST if cells_at_most is None else cells_at_most))
     tokens = model.tokenise(read)
     size = _cells_per_step(model, tokens)
     means = _means(model, tokens, wanted, size, said) if how == "mean" else {}
@@ -139,7 +141,10 @@ def _cells_per_step(model: FoundationModel, tokens: Tokens) -> int:
         predicted = model.predict(model.embed(one), one)
     heads = model.n_heads * predicted.shape[1]  # attention that is edited is whole
     a_token = 4 * (4 * int(np.prod(predicted.shape[2:], dtype=int)) + (model.n_layers + 3) * model.width + 2 * heads)
-    return int(np.clip(MEMORY_BYTES // (a_token * predicted.shape[1]), 1, _CELLS_PER_STEP))
+    most = MEMORY_BYTES // (a_token * predicted.shape[1])
+    if model.device.type == "cpu":
+        most = min(most, _TOKENS_PER_STEP // predicted.shape[1])
+    return int(np.clip(most, 1, _CELLS_PER_STEP))
 
 
 _OF_HEADS: dict[How, Callable[[Where], Edit]] = {"zero": Zero, "mean": MeanQuery, "uniform": UniformAttention}

@@ -123,7 +123,7 @@ def zero_ablation(bench: Workbench, params: AblatedPart) -> GeneScores:
     Attention probabilities of a head are set to zero, so that it reads nothing, and hidden units of an MLP after the
     activation likewise; of a block, both. The squared change of the prediction at the gene's token (of logits, after
     their mean was taken out, averaged over the vocabulary) is averaged over cells; the score is its logarithm, less the
-    mean logarithm over the other heads of the layer, or the MLPs or blocks of the other layers. At most 1,024 cells are
+    mean logarithm over the other heads of the layer, or the MLPs or blocks of the other layers. At most 256 cells are
     read, evenly over those there are. Before any of it counts, each sort of edit passes four checks: at strength zero
     it is the identity, nothing before it moves, two edits compose, what comes next responds. Source: arXiv 2602.17532
     §head ablation, read out at the output.
