@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from toy_models import HEADS, LAYERS, N_GENES, WIDTH, ToyModel, toy_model, toy_tokens
+from toy_models import HEADS, LAYERS, N_GENES, READ, WIDTH, ReadingToy, ToyModel, ValueToy, toy_cells, toy_model
 
 from theodolite.data import CellSet
 from theodolite.models.ablated import load_ablated, save_ablated
@@ -23,36 +23,6 @@ from theodolite.models.protocol import Batch
 from theodolite.models.running import run
 from theodolite.models.sanity import InterventionError
 from theodolite.models.sites import OUTPUT, mlp_post, residual
-from theodolite.models.tokens import Tokens
-
-TOKENS = toy_tokens(cells=23)
-
-
-class ReadingToy(ToyModel):
-    """A toy that reads cells: those named ``c0``, ``c1``, … are rows of :data:`TOKENS`."""
-
-    def places(self, cells: CellSet) -> np.ndarray:
-        known = {gene: place for place, gene in enumerate(self.genes)}
-        return np.array([known.get(gene, -1) for gene in cells.genes])
-
-    def tokenise(self, cells: CellSet) -> Tokens:
-        rows = [int(cell[1:]) for cell in cells.cells]
-        parts = [slice(TOKENS.indptr[row], TOKENS.indptr[row + 1]) for row in rows]
-        lengths = [part.stop - part.start for part in parts]
-        return Tokens(
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            np.concatenate([TOKENS.ids[part] for part in parts]),
-            np.concatenate([TOKENS.genes[part] for part in parts]),
-            None,
-            np.zeros(len(rows), dtype=np.int32),
-        )
-
-
-class ValueToy(ReadingToy):
-    """Predicts one value a token, as scGPT and the compact model do."""
-
-    def predict(self, hidden: Tensor, batch: Batch) -> Tensor:
-        return self.read(hidden)[..., 0]
 
 
 def model_of(kind: type[ToyModel] = ReadingToy) -> ToyModel:
@@ -61,11 +31,7 @@ def model_of(kind: type[ToyModel] = ReadingToy) -> ToyModel:
 
 @pytest.fixture(scope="module")
 def cells() -> CellSet:
-    names = [f"G{index}" for index in range(N_GENES)]
-    counts = np.ones((23, N_GENES), dtype=np.int64)
-    return CellSet.from_counts(
-        "toys", counts, names, [f"c{row}" for row in range(23)], species="planted", origin="test"
-    )
+    return toy_cells()
 
 
 def by_hand(whole: ToyModel, without: ToyModel) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +39,7 @@ def by_hand(whole: ToyModel, without: ToyModel) -> tuple[np.ndarray, np.ndarray]
     changed, turned, seen = np.zeros(N_GENES), np.zeros(N_GENES), np.zeros(N_GENES)
     last = residual(LAYERS)
     for cell in range(23):
-        batch = batch_of(whole, TOKENS, np.array([cell]))
+        batch = batch_of(whole, READ, np.array([cell]))
         a, b = (run(each, batch, read=[last, OUTPUT]).read for each in (whole, without))
         step = (b[OUTPUT] - a[OUTPUT])[0].double().numpy()
         step = ((step - step.mean(axis=1, keepdims=True)) ** 2).mean(axis=1) if step.ndim == 2 else step**2
@@ -132,7 +98,7 @@ def test_what_is_zeroed_does_what_its_weights_at_zero_do(cells: CellSet, kind: t
         np.testing.assert_allclose(found.prediction[row], changed, rtol=2e-4, atol=1e-9)
         np.testing.assert_allclose(found.stream[row], turned, rtol=2e-3, atol=1e-6)
     assert found.genes == model.genes
-    np.testing.assert_array_equal(found.presence, np.bincount(TOKENS.genes[TOKENS.genes >= 0], minlength=N_GENES))
+    np.testing.assert_array_equal(found.presence, np.bincount(READ.genes[READ.genes >= 0], minlength=N_GENES))
 
 
 def test_even_attention_is_that_of_a_head_without_queries(cells: CellSet) -> None:
@@ -145,7 +111,7 @@ def test_even_attention_is_that_of_a_head_without_queries(cells: CellSet) -> Non
 
 def test_a_mean_mlp_is_a_constant(cells: CellSet) -> None:
     model = model_of()
-    batches = [batch_of(model, TOKENS, np.array([cell])) for cell in range(23)]
+    batches = [batch_of(model, READ, np.array([cell])) for cell in range(23)]
     units = torch.cat([run(model, batch, read=[mlp_post(2)]).read[mlp_post(2)][0] for batch in batches]).mean(dim=0)
     constant = without_mlp(model, 2)
     block: Any = constant.blocks[1]

@@ -6,7 +6,8 @@ matters (arXiv 2602.17532 reads layer 13 after ablations of layer 15). What is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from theodolite.models.capture import known_genes, rows_of
 from theodolite.models.components import Component, How, components
 from theodolite.models.edits import MeanQuery, SetMean, UniformAttention, Where, Zero
 from theodolite.models.protocol import Batch, FoundationModel
-from theodolite.models.running import Edit, Resumption, run
+from theodolite.models.running import Edit, Pass, Resumption, run
 from theodolite.models.sanity import CheckedRuns
 from theodolite.models.sites import OUTPUT, Site, attention, mlp_post, residual
 from theodolite.models.tokens import Tokens
@@ -30,9 +31,12 @@ from theodolite.models.tokens import Tokens
 __all__ = [
     "CELLS_AT_MOST",
     "MEMORY_BYTES",
+    "Ablation",
     "ablate",
     "ablate_each",
 ]
+
+Result = TypeVar("Result")
 
 CELLS_AT_MOST = 256
 """Cells that are read, evenly over those there are: every ablation costs a pass over all of them."""
@@ -102,22 +106,79 @@ def ablate(
     ActivationError
         If the model overflowed.
     """
-    wanted = tuple(tuple(sorted(set(condition), key=str)) for condition in conditions)
-    _check(model, wanted, how)
+    if not conditions:
+        raise ValueError(f"conditions {list(conditions)!r}: name one component or more to take out")
+    ablation = Ablation(model, cells, conditions, how, said, cells_at_most=cells_at_most)
     chosen = known_genes(model, cells) if genes is None else tuple(genes)
-    read = cells.take_cells(_evenly(cells.cells, CELLS_AT_MOST if cells_at_most is None else cells_at_most))
-    tokens = model.tokenise(read)
-    size = _cells_per_step(model, tokens)
-    means = _means(model, tokens, wanted, size, said) if how == "mean" else {}
-    sums = _Sums(rows_of(model, read, chosen), len(chosen), len(wanted))
-    step = _Step(model, wanted, how, means)
-    for _, batch, (changed, turned) in in_batches(model, tokens, size, step, said):
+    sums = _Sums(rows_of(model, cells, chosen), len(chosen), len(ablation.conditions))
+    for batch, (changed, turned) in ablation.batches(ablation.measured):
         sums.take(batch, changed, turned)
-    return sums.ablated(chosen, wanted, how, model.name)
+    return sums.ablated(chosen, ablation.conditions, how, model.name)
+
+
+class Ablation:
+    """Cells of a model, and sets of components to take out of it; arguments and errors are those of :func:`ablate`.
+
+    Attributes
+    ----------
+    conditions
+        The sets, each sorted and free of repeats.
+    """
+
+    def __init__(
+        self,
+        model: FoundationModel,
+        cells: CellSet,
+        conditions: Sequence[Sequence[Component]],
+        how: How,
+        said: Callable[[str], None] = lambda text: None,
+        *,
+        cells_at_most: int | None = None,
+    ) -> None:
+        self.conditions = tuple(tuple(sorted(set(condition), key=str)) for condition in conditions)
+        _check(model, self.conditions, how)
+        self._model, self._said = model, said
+        most = CELLS_AT_MOST if cells_at_most is None else cells_at_most
+        self._tokens = model.tokenise(cells.take_cells(_evenly(cells.cells, most)))
+        self._size = _cells_per_step(model, self._tokens)
+        means = _means(model, self._tokens, self.conditions, self._size, said) if how == "mean" else {}
+        self._edits = [_edits(condition, how, means) for condition in self.conditions]
+        self._runs = CheckedRuns(model)
+
+    def batches(self, compute: Callable[[Batch], Result]) -> Iterator[tuple[Batch, Result]]:
+        """Yield each batch of the cells with what ``compute`` makes of it; it must change nothing."""
+        for _, batch, found in in_batches(self._model, self._tokens, self._size, compute, self._said):
+            yield batch, found
+
+    def without(
+        self, batch: Batch, row: int | None, read: Sequence[Site], clean: Mapping[Site, Tensor] | None = None
+    ) -> Pass:
+        """Return a pass of a batch without the components of a row, or of the whole model for None.
+
+        ``clean`` holds residual streams of the whole model; the pass goes on from the one before the first edit.
+        """
+        if row is None:
+            return run(self._model, batch, read=read)
+        before = min(site.layer for site, _ in self._edits[row]) - 1
+        resume = None if clean is None else Resumption(before, clean[residual(before)])
+        return self._runs.run(batch, self._edits[row], read=read, resume=resume)
+
+    def measured(self, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return squared change of the prediction and cosine distance of the last stream, each [k, B, T]."""
+        last = residual(self._model.n_layers)
+        firsts = {min(site.layer for site, _ in edits) for edits in self._edits}
+        clean = run(self._model, batch, read=[*(residual(first - 1) for first in firsts), last, OUTPUT]).read
+        changed, turned = [], []
+        for row in range(len(self.conditions)):
+            found = self.without(batch, row, [last, OUTPUT], clean).read
+            changed.append(_squared(found[OUTPUT], clean[OUTPUT]))
+            apart = 1.0 - functional.cosine_similarity(found[last].float(), clean[last].float(), dim=-1)
+            turned.append(apart.cpu().double().numpy())
+        return np.stack(changed), np.stack(turned)
 
 
 def _check(model: FoundationModel, conditions: Sequence[tuple[Component, ...]], how: How) -> None:
-    if not conditions or not all(conditions):
+    if not all(conditions):
         raise ValueError(f"conditions {list(conditions)!r}: name one component or more in each")
     for part in {part for condition in conditions for part in condition}:
         if part.layer > model.n_layers or (part.head or 0) > model.n_heads:
@@ -148,37 +209,6 @@ def _cells_per_step(model: FoundationModel, tokens: Tokens) -> int:
 
 
 _OF_HEADS: dict[How, Callable[[Where], Edit]] = {"zero": Zero, "mean": MeanQuery, "uniform": UniformAttention}
-
-
-class _Step:
-    """All ablations of a batch: the whole model once, then each condition from the layer before its first edit."""
-
-    def __init__(
-        self,
-        model: FoundationModel,
-        conditions: Sequence[tuple[Component, ...]],
-        how: How,
-        means: dict[int, Tensor],
-    ) -> None:
-        self._model = model
-        self._runs = CheckedRuns(model)
-        self._edits = [_edits(condition, how, means) for condition in conditions]
-        firsts = {min(site.layer for site, _ in edits) for edits in self._edits}
-        self._kept = [residual(first - 1) for first in sorted(firsts)]
-        self._last = residual(model.n_layers)
-
-    def __call__(self, batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return squared change of the prediction and cosine distance of the last stream, each [k, B, T]."""
-        clean = run(self._model, batch, read=[*self._kept, self._last, OUTPUT]).read
-        changed, turned = [], []
-        for edits in self._edits:
-            first = min(site.layer for site, _ in edits)
-            resume = Resumption(first - 1, clean[residual(first - 1)])
-            found = self._runs.run(batch, edits, read=[self._last, OUTPUT], resume=resume).read
-            changed.append(_squared(found[OUTPUT], clean[OUTPUT]))
-            apart = 1.0 - functional.cosine_similarity(found[self._last].float(), clean[self._last].float(), dim=-1)
-            turned.append(apart.cpu().double().numpy())
-        return np.stack(changed), np.stack(turned)
 
 
 def _squared(found: Tensor, clean: Tensor) -> NDArray[np.float64]:
