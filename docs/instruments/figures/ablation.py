@@ -68,9 +68,8 @@ def draw(path: Path) -> None:
         figure.savefig(path, metadata={"Date": None})
     for size in SIZES:
         difference, p, n = response.against("random", size, "specific")
-        print(
-            f"{size} heads: {response.of('top', size)[0].specific:+.3f}, {difference:+.3f} beyond random, p = {p:.3f} ({n})"
-        )
+        best = response.of("top", size)[0].specific
+        print(f"{size} heads: {best:+.3f}, {difference:+.3f} beyond random, p = {p:.3f} ({n})")
 
 
 if __name__ == "__main__":

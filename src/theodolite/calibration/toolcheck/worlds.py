@@ -1,9 +1,10 @@
 """Worlds for the check of an instrument: what is captured of a model that knows a reference, or only its confounds.
 
-In a planted world the members of the reference share a direction in every gene vector and attend to one another in
-every head, so that whatever reads a model honestly can find them somewhere. In an empty world the model knows nothing
-of the reference but what both owe to something else, which gates take out: mean expression, hubs, modules of
-co-expression, and homology families, whose genes are alike in the model and belong to the reference together.
+In a planted world the members of the reference share a direction in every gene vector, attend to one another in every
+head, and are moved most by one component of either kind, so that whatever reads a model honestly can find them
+somewhere. In an empty world the model knows nothing of the reference but what both owe to something else, which gates
+take out: mean expression, hubs, modules of co-expression, and homology families, whose genes are alike in the model and
+belong to the reference together.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence
 from numpy.typing import NDArray
 
+from theodolite.calibration.toolcheck.interventions import ComponentEffects, component_effects
 from theodolite.experiments.workbench import GeneWorkbench, fit_layer_axes
 from theodolite.measurements import Coexpression
 from theodolite.models.capture import Capture
@@ -122,12 +124,23 @@ def make_world(shape: str, seed: SeedSequence, *, planted: bool) -> World:
         # Orthonormal, so that groups of regulators are told apart.
         reference=np.stack([np.linalg.qr(rng.normal(size=(_WIDTH, _WIDTH)))[0][:_GROUPS] for _ in range(sites)]),
     )
-    discovery = _part(shape, "D", model, (), rng, planted=planted)
-    confirmation = _part(shape, "C", model, discovery.bench.fitted, rng, planted=planted)
+    # Apart from all other draws, which are what they were before instruments intervened.
+    effects = component_effects(MODEL, np.random.default_rng(seed.spawn(1)[0]), planted=planted)
+    discovery = _part(shape, "D", model, (), rng, effects, planted=planted)
+    confirmation = _part(shape, "C", model, discovery.bench.fitted, rng, effects, planted=planted)
     return World(discovery, confirmation)
 
 
-def _part(shape: str, prefix: str, model: _Model, axes: tuple[Axes, ...], rng: Generator, *, planted: bool) -> Part:
+def _part(
+    shape: str,
+    prefix: str,
+    model: _Model,
+    axes: tuple[Axes, ...],
+    rng: Generator,
+    effects: ComponentEffects,
+    *,
+    planted: bool,
+) -> Part:
     genes = _draw_genes(_GENES[shape], prefix, rng)
     true = _true_coexpression(genes.loading)
     group = np.zeros((len(genes.names), _GROUPS))
@@ -141,7 +154,8 @@ def _part(shape: str, prefix: str, model: _Model, axes: tuple[Axes, ...], rng: G
     attention = _attention(genes, true, known, rng)
     capture = Capture(genes.names, hidden, attention, read_out)
     regulators = tuple(genes.names[row] for row in genes.regulating) if shape == "BipartiteScores" else ()
-    bench = GeneWorkbench(genes.names, genes.families, genes.covariates, capture, axes, regulators)
+    done = effects.on(genes.names, genes.level, genes.hub, genes.family, group.max(axis=1), prefix)
+    bench = GeneWorkbench(genes.names, genes.families, genes.covariates, capture, axes, regulators, done)
     bench = bench if axes else replace(bench, fitted=fit_layer_axes(bench))
     beside = None if shape == "GeneScores" else _measured(genes.names, true, rng)
     return Part(bench, _named(shape, genes.names, edges), beside)
