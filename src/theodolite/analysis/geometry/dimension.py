@@ -55,8 +55,8 @@ def two_nn(rows: ArrayLike, *, discard: float = 0.1) -> IntrinsicDimension:
     Parameters
     ----------
     rows
-        Shape (n, width). Rows of zeros (absent genes) are dropped; a repeated row has no neighbour at a positive distance
-        and is kept once.
+        Shape (n, width). Rows of zeros (absent genes) are dropped; of equal rows, which have no neighbour at a positive
+        distance, one is kept.
     discard
         Share of the largest ratios that is censored, from 0 to below 1.
 
@@ -78,7 +78,7 @@ def two_nn(rows: ArrayLike, *, discard: float = 0.1) -> IntrinsicDimension:
     if n < LEAST_POINTS:
         raise ValueError(
             f"{n} distinct rows are too few for an intrinsic dimension; give {LEAST_POINTS} or more, for which the "
-            f"standard error is still a fifth of the estimate"
+            f"standard error is still a quarter of the estimate"
         )
     distances, _ = NearestNeighbors(n_neighbors=3).fit(points).kneighbors(points)
     ratios = np.sort(np.log(distances[:, 2] / distances[:, 1]))
