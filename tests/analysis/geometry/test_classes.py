@@ -2,10 +2,26 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from theodolite.analysis.geometry import class_profile, class_separation
+from theodolite.analysis.geometry import class_profile, class_separation, layer_coordinates
 
 WINDOW = (1, 4)
+
+
+def test_the_auroc_is_that_of_cross_validation_by_scikit_learn(planted):
+    world = planted(0, gene_class=1.0)
+    found = class_separation(world.vectors[:1], world.genes, world.edges, window=WINDOW, draws=1, seed=3)
+    chosen = [row for row, gene in enumerate(world.genes) if any(gene in edge for edge in world.edges)]
+    features = layer_coordinates(world.vectors[:1], 4)[0][chosen]
+    label = np.array([world.genes[row] in world.regulators for row in chosen])
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    folds = StratifiedKFold(5, shuffle=True, random_state=3)
+    expected = cross_val_score(model, features, label, cv=folds, scoring="roc_auc").mean()
+    assert found.profile.auroc.mean == pytest.approx(expected, abs=1e-3)
 
 
 def test_f5_the_estimand_is_gene_class(planted):

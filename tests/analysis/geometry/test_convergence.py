@@ -9,16 +9,17 @@ from theodolite.data import GeneStatistics
 N, LAYERS, WIDTH = 300, 8, 12
 GENES = tuple(f"G{i}" for i in range(N))
 B, T = GENES[:7], GENES[7:14]
-COMES, STAYS, DRAWN = "G20", "G21", "G22"
+COMES, STAYS = "G20", "G21"
 
 
 def world(seed: int, *, shrink: float = 1.0, everyone: float = 0.0) -> tuple[np.ndarray, GeneStatistics]:
-    """Two lineages. ``COMES`` walks to the first one, the others stay; ``shrink`` is the norm left at the last layer."""
+    """Two lineages. ``COMES`` walks to the first one, the others stay; ``shrink`` is what is left of the norm."""
     rng = np.random.default_rng(seed)
     centres = 4.0 * rng.standard_normal((2, WIDTH))
     base = 2.0 * rng.standard_normal((N, WIDTH))
     base[:7] = centres[0] + 0.5 * rng.standard_normal((7, WIDTH))
     base[7:14] = centres[1] + 0.5 * rng.standard_normal((7, WIDTH))
+    base[20] = centres[0] + 3.0 * rng.standard_normal(WIDTH)
     walk = np.linspace(0.0, 0.9, LAYERS)
     vectors = np.empty((LAYERS, N, WIDTH))
     for layer in range(LAYERS):
@@ -49,10 +50,13 @@ def test_a_regulator_that_comes_near_is_found_and_one_that_stays_is_not():
 def test_all_distances_shrink_with_the_norm_and_ranks_do_not():
     """No gene moves among the others; the published distances fall by two thirds all the same."""
     vectors, _ = world(1, shrink=0.3)
-    (stays,) = lineage_convergence(vectors, GENES, [STAYS], LINEAGES, "B")
-    assert stays.distance[-1] < 0.4 * stays.distance[0]
-    assert stays.distance / stays.norm == pytest.approx(stays.distance[0] / stays.norm[0], rel=0.1)
-    assert abs(stays.ranks.last - stays.ranks.first) <= 15 and stays.null.p_drop > 0.05
+    followed = lineage_convergence(vectors, GENES, GENES[21:61], LINEAGES, "B")
+    for stays in followed:
+        assert stays.distance[-1] < 0.4 * stays.distance[0]
+        assert stays.distance / stays.norm == pytest.approx(stays.distance[0] / stays.norm[0], rel=0.15)
+        assert abs(stays.ranks.last - stays.ranks.first) <= N / 5
+    # A binomial of 40 at 0.05 stays at or below 7 in all but about 1 of 1,000 runs.
+    assert sum(stays.null.p_drop <= 0.05 for stays in followed) <= 7
 
 
 def test_where_every_gene_comes_near_no_single_one_stands_out():
@@ -87,10 +91,8 @@ def test_f3_absent_genes_are_not_ranked():
     vectors, _ = world(5)
     padded = np.concatenate([vectors, np.zeros((LAYERS, 200, WIDTH))], axis=1)
     names = (*GENES, *(f"Z{i}" for i in range(200)))
-    one, two = (
-        lineage_convergence(given, genes, [COMES], LINEAGES, "B")[0]
-        for given, genes in ((vectors, GENES), (padded, names))
-    )
+    (one,) = lineage_convergence(vectors, GENES, [COMES], LINEAGES, "B")
+    (two,) = lineage_convergence(padded, names, [COMES], LINEAGES, "B")
     assert one.ranks.values == pytest.approx(two.ranks.values)
 
 

@@ -29,9 +29,8 @@ def test_the_example_runs_and_shows_what_the_page_says(checkout: Path, capsys: p
 def test_the_page_names_only_functions_that_there_are(checkout: Path) -> None:
     page = (checkout / "docs" / "instruments" / "geometry.md").read_text(encoding="utf-8")
     table = page.split("## What there is")[1].split("## Traps")[0]
-    named = {
-        name for row in table.splitlines()[4:] for name in re.findall(r"`(\w+)`", row.split("|")[1] if row else "")
-    }
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert len(named) >= 10 and named <= set(geometry.__all__)
 
 

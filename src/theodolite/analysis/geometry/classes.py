@@ -25,7 +25,7 @@ from theodolite.analysis.geometry.inputs import (
 )
 from theodolite.analysis.geometry.nulls import NullResult, against, gene_schemes
 from theodolite.data import GeneStatistics
-from theodolite.gates.adjust import spline_basis
+from theodolite.gates.adjust import midranks, spline_basis
 from theodolite.gates.kernels import derive_seed, permutations
 from theodolite.gates.schemes import expression_strata, stratified_labels
 
@@ -181,7 +181,6 @@ class _Validation:
     def auroc(self, features: Floats, label: Bools) -> float:
         """Return the mean AUROC over the folds that hold both classes; 0.5 where none does."""
         from sklearn.linear_model import LogisticRegression
-        from sklearn.metrics import roc_auc_score
         from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
         kind = StratifiedKFold if self.family is None else StratifiedGroupKFold
@@ -192,6 +191,9 @@ class _Validation:
                 continue
             centre, spread = features[train].mean(axis=0), features[train].std(axis=0)
             scaled = (features - centre) / np.where(spread > 0.0, spread, 1.0)
-            model = LogisticRegression(max_iter=1_000).fit(scaled[train], label[train])
-            found.append(roc_auc_score(label[test], model.decision_function(scaled[test])))
+            model = LogisticRegression(solver="newton-cholesky").fit(scaled[train], label[train])
+            inside = label[test]
+            m, n = int(inside.sum()), len(inside)
+            wins = midranks(model.decision_function(scaled[test]))[inside].sum() - m * (m + 1) / 2.0
+            found.append(wins / (m * (n - m)))
         return float(np.mean(found)) if found else 0.5

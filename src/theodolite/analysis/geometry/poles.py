@@ -29,6 +29,8 @@ Ints = NDArray[np.int64]
 POLE_SHARE: Final = 52 / 195
 """Share of the genes at either pole, as published: 52 of 195."""
 _CHUNK: Final = 4_000_000
+_PROBE: Final = 100
+"""Draws from which it is told how many pairs a null replaces."""
 
 
 def pole_size(n: int, k: int | None) -> int:
@@ -115,21 +117,21 @@ def co_pole(
     first, second = pair_positions(pairs, genes, directed=False)
     side = poles(values, size)
     degree = np.bincount(np.concatenate([first, second]), minlength=n).astype(np.float64)
-    linked = set(zip(first.tolist(), second.tolist(), strict=True))
     observed = _rates(side, first[None], second[None])[0]
     schemes = gene_schemes(n, degree=degree, families=families_of(families, genes) if families else None)
     nulls = []
     for name, scheme in schemes.items():
         images = permutations(scheme, draws, derive_seed(seed, name))
-        probe = images[:100]
-        kept = [
-            (min(a, b), max(a, b)) in linked
-            for a, b in zip(probe[:, first].ravel().tolist(), probe[:, second].ravel().tolist(), strict=True)
-        ]
-        nulls.append(
-            against(name, observed, _rates(side, images[:, first], images[:, second]), moved=1.0 - float(np.mean(kept)))
-        )
+        moved = 1.0 - _kept(images[:_PROBE], first, second)
+        nulls.append(against(name, observed, _rates(side, images[:, first], images[:, second]), moved=moved))
     return CoPole(observed, tuple(nulls), len(first), size)
+
+
+def _kept(images: Ints, first: Ints, second: Ints) -> float:
+    """Return the share of pairs that draws (draws, n) turn into pairs of the same reference."""
+    n = images.shape[1]
+    ends = np.sort(np.stack([images[:, first], images[:, second]]), axis=0)
+    return float(np.isin(ends[0] * n + ends[1], first * n + second).mean())
 
 
 def _rates(side: Ints, first: Ints, second: Ints) -> Floats:
