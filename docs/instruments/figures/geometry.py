@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from theodolite.analysis import geometry
+from theodolite.data import GeneStatistics
 
 LAYERS, WIDTH = 8, 24
 REGULATORS, TARGETS, OTHERS, ABSENT = 24, 96, 80, 300
@@ -20,7 +21,7 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#7F7F7F"
 def world(seed: int = 0) -> tuple[np.ndarray, list[str], list[tuple[str, str]]]:
     """Return vectors, genes and edges: edges fade with depth, the class becomes clearer, the mean vector grows.
 
-    Genes with many partners are drawn together, R0 walks towards genes O0 to O6, and ``ABSENT`` genes have no vector.
+    Genes with many partners are drawn together, O7 walks towards O0 to O6, and ``ABSENT`` genes have no vector.
     """
     rng = np.random.default_rng(seed)
     n = REGULATORS + TARGETS + OTHERS
@@ -33,6 +34,7 @@ def world(seed: int = 0) -> tuple[np.ndarray, list[str], list[tuple[str, str]]]:
     degree = np.concatenate([linked.sum(axis=1), linked.sum(axis=0), np.zeros(OTHERS)])
     noise = 0.4 * rng.standard_normal((n, WIDTH - 4))
     mean = rng.standard_normal(WIDTH)
+    far = np.concatenate([[8.0], np.full(3, -3.0), np.zeros(WIDTH - 4)])
     vectors = np.zeros((LAYERS, n + ABSENT, WIDTH))
     for layer, depth in enumerate(np.linspace(0.0, 1.0, LAYERS)):
         here = place.copy()
@@ -47,7 +49,7 @@ def world(seed: int = 0) -> tuple[np.ndarray, list[str], list[tuple[str, str]]]:
         lineage = slice(REGULATORS + TARGETS, REGULATORS + TARGETS + 7)
         core[lineage, 1:4] = 0.3 * core[lineage, 1:4] + 4.0
         core[lineage, 0] *= 0.3
-        core[0] += 0.9 * depth * (core[lineage].mean(axis=0) - core[0])
+        core[lineage.stop] = core[lineage].mean(axis=0) + (1.0 - 0.95 * depth) * far
         vectors[layer, :n] = core + (0.5 + 12.0 * depth**2) * mean
     edges = [(genes[i], genes[REGULATORS + j]) for i, j in np.argwhere(linked).tolist()]
     return vectors, genes + [f"A{i}" for i in range(ABSENT)], edges
@@ -64,7 +66,11 @@ def draw(path: Path) -> None:
     recovery = geometry.edge_recovery(vectors, genes, edges, windows=[(2, 4)], draws=199)
     classes = geometry.class_separation(vectors, genes, edges, window=(1, 1), draws=19)
     markers = {"lineage": [f"O{i}" for i in range(7)]}
-    (comes,) = geometry.lineage_convergence(vectors, genes, ["R0"], markers, "lineage")
+    counts = np.random.default_rng(1).lognormal(size=(3, len(genes)))
+    statistics = GeneStatistics(tuple(genes), *counts)
+    (comes,) = geometry.lineage_convergence(
+        vectors, genes, ["O7"], markers, "lineage", statistics=statistics, matched=40
+    )
 
     figure = Figure(figsize=(12.0, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -81,8 +87,8 @@ def draw(path: Path) -> None:
     middle.plot(depth, recovery.auroc_centred[:, 0], "o-", color=BLUE, label="edges, without hubs")
     middle.axhline(0.5, color=GREY, linestyle=":")
     middle.set(title="AUROC")
-    right.plot(depth, comes.ranks.values, "o-", color=BLUE, label="a regulator that comes near")
-    right.plot(depth, comes.null.mean_rank, ":", color=GREY, label="other genes, mean")
+    right.plot(depth, comes.ranks.values, "o-", color=BLUE, label="a gene that comes near")
+    right.plot(depth, comes.null.mean_rank, ":", color=GREY, label="matched genes, mean")
     right.set(title="Rank by distance to a lineage", ylim=(0.0, None))
     for axes in (left, middle, right):
         axes.set_xlabel("layer")

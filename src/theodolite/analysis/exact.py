@@ -152,9 +152,18 @@ def _summary(
     size = np.abs(values)
     orders = int(weights.sum())
     own = 0 if method == "exact" else 1
-    share = [
-        (own + int(weights[chosen].sum())) / (own + orders)
-        for chosen in (size >= abs(observed), values >= observed, values <= observed)
-    ]
+
+    def share(chosen: NDArray[np.bool_]) -> float:
+        return (own + int(weights[chosen].sum())) / (own + orders)
+
     floor = int(weights[size == size.max()].sum()) / orders if method == "exact" else 1.0 / (1.0 + orders)
-    return ExactSpearman(rho, *share, n, method, floor, orders)
+    return ExactSpearman(
+        rho=rho,
+        p=share(size >= abs(observed)),
+        p_greater=share(values >= observed),
+        p_less=share(values <= observed),
+        n=n,
+        method=method,
+        floor=floor,
+        orders=orders,
+    )

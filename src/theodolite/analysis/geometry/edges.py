@@ -90,7 +90,7 @@ class EdgeRecovery:
     @property
     def p(self) -> Floats:
         """Shape (layers, w): the largest p over the nulls."""
-        return np.max([null.p for null in self.nulls], axis=0)
+        return np.asarray(np.max([null.p for null in self.nulls], axis=0))
 
     @property
     def p_any(self) -> float:
@@ -170,9 +170,11 @@ def edge_contrast(
 
 
 def _marked(pairs: Pairs, genes: Sequence[str], rows: Ints, columns: Ints) -> Bools:
-    marked = np.zeros((len(genes), len(genes)), dtype=bool)
-    marked[pair_positions(pairs, genes, directed=True)] = True
-    return np.asarray(marked[np.ix_(rows, columns)])
+    first, second = pair_positions(pairs, genes, directed=True)
+    inside = np.isin(first, rows) & np.isin(second, columns)
+    marked = np.zeros((len(rows), len(columns)), dtype=bool)
+    marked[np.searchsorted(rows, first[inside]), np.searchsorted(columns, second[inside])] = True
+    return marked
 
 
 def edge_recovery(

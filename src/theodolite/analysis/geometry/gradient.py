@@ -12,7 +12,7 @@ from scipy.stats import rankdata
 from theodolite.analysis.exact import ExactSpearman, spearman_exact
 from theodolite.analysis.geometry.inputs import coordinates_by_layer, families_of
 from theodolite.analysis.geometry.nulls import NullResult, against, gene_schemes
-from theodolite.analysis.geometry.poles import co_pole, pole_size, poles
+from theodolite.analysis.geometry.poles import co_pole, pole_size, poles, share_kept
 from theodolite.gates.kernels import derive_seed, permutations
 
 __all__ = ["ConfidenceGradient", "ScoreBins", "bin_trend", "confidence_gradient", "score_bins"]
@@ -132,8 +132,8 @@ def confidence_gradient(
     found: dict[tuple[int, int], float] = {}
     for first, second, score in scored:
         if first in position and second in position and first != second:
-            ends = (min(position[first], position[second]), max(position[first], position[second]))
-            found[ends] = max(score, found.get(ends, -np.inf))
+            pair = (min(position[first], position[second]), max(position[first], position[second]))
+            found[pair] = max(score, found.get(pair, -np.inf))
     if len(found) < bins:
         raise ValueError(f"{len(found)} scored pairs are among the genes, too few for {bins} bins; check the names")
     ends, scores = np.array(sorted(found), dtype=np.int64), np.array([found[pair] for pair in sorted(found)])
@@ -163,10 +163,10 @@ def _over_pairs(
     side = poles(values, pole_size(n, k))
     centred = rankdata(scores)
     centred = (centred - centred.mean()) / centred.std()
-    together = np.mean([ends_[:, None] * ends_[None, :] == 1 for ends_ in side], axis=0)
 
     def correlation(images: Ints) -> Floats:
-        shares = together[images[:, ends[:, 0]], images[:, ends[:, 1]]]
+        first, second = images[:, ends[:, 0]], images[:, ends[:, 1]]
+        shares = np.mean([pole[first] * pole[second] == 1 for pole in side], axis=0)
         ranks = rankdata(shares, axis=1)
         spread = ranks.std(axis=1)
         return np.asarray(
@@ -180,14 +180,11 @@ def _over_pairs(
 
     observed = correlation(np.arange(n)[None])
     degree = np.bincount(ends.ravel(), minlength=n).astype(np.float64)
-    linked = np.zeros((n, n), dtype=bool)
-    linked[ends[:, 0], ends[:, 1]] = linked[ends[:, 1], ends[:, 0]] = True
+    schemes = gene_schemes(n, degree=degree, families=families_of(families, genes) if families else None)
     nulls = []
-    for name, scheme in gene_schemes(
-        n, degree=degree, families=families_of(families, genes) if families else None
-    ).items():
+    for name, scheme in schemes.items():
         images = permutations(scheme, draws, derive_seed(seed, "gradient", name))
         drawn = np.concatenate([correlation(part) for part in np.array_split(images, max(draws // 50, 1))])
-        kept = linked[images[:100, ends[:, 0]], images[:100, ends[:, 1]]]
-        nulls.append(against(name, observed, drawn[:, None], moved=1.0 - float(kept.mean())))
+        moved = 1.0 - share_kept(images[:100], ends[:, 0], ends[:, 1])
+        nulls.append(against(name, observed, drawn[:, None], moved=moved))
     return float(observed[0]), tuple(nulls)

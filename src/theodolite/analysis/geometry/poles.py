@@ -21,7 +21,7 @@ from theodolite.analysis.geometry.nulls import NullResult, against, gene_schemes
 from theodolite.data import Reference
 from theodolite.gates.kernels import derive_seed, permutations
 
-__all__ = ["POLE_SHARE", "CoPole", "PoleEnrichment", "co_pole", "pole_enrichment", "pole_size", "poles"]
+__all__ = ["POLE_SHARE", "CoPole", "PoleEnrichment", "co_pole", "pole_enrichment", "pole_size", "poles", "share_kept"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -122,12 +122,12 @@ def co_pole(
     nulls = []
     for name, scheme in schemes.items():
         images = permutations(scheme, draws, derive_seed(seed, name))
-        moved = 1.0 - _kept(images[:_PROBE], first, second)
+        moved = 1.0 - share_kept(images[:_PROBE], first, second)
         nulls.append(against(name, observed, _rates(side, images[:, first], images[:, second]), moved=moved))
     return CoPole(observed, tuple(nulls), len(first), size)
 
 
-def _kept(images: Ints, first: Ints, second: Ints) -> float:
+def share_kept(images: Ints, first: Ints, second: Ints) -> float:
     """Return the share of pairs that draws (draws, n) turn into pairs of the same reference."""
     n = images.shape[1]
     ends = np.sort(np.stack([images[:, first], images[:, second]]), axis=0)
@@ -245,6 +245,6 @@ def pole_enrichment(
 
 def _odds(count: Ints, n: int, members: int, k: int) -> Floats:
     below = (members - count) * (k - count)
-    return np.divide(count * (n - members - k + count), below, out=np.full(len(count), np.inf), where=below > 0).astype(
-        np.float64
-    )
+    odds = np.full(len(count), np.inf)
+    np.divide(count * (n - members - k + count), below, out=odds, where=below > 0)
+    return odds

@@ -196,7 +196,15 @@ def similarity_residuals(
         moved = contrast.reach(name, root).moved
         nulls.append(against(name, found[-1].effect, drawn, moved=moved))
     signal = (found[-1].effect > 0.0) & np.all([null.p <= alpha for null in nulls], axis=0)
-    return SimilarityResiduals(*found, nulls=tuple(nulls), signal=np.asarray(signal), alpha=alpha)
+    return SimilarityResiduals(
+        raw=found[0],
+        own_cosine=found[1],
+        expression=found[2],
+        expression_and_genes=found[3],
+        nulls=tuple(nulls),
+        signal=np.asarray(signal),
+        alpha=alpha,
+    )
 
 
 def _coexpression(coexpression: ArrayLike, n: int) -> Floats:
