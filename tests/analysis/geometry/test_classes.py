@@ -86,6 +86,7 @@ def test_families_stay_within_a_fold_and_move_whole(planted):
     together = class_separation(vectors, genes, edges, window=(1, 10), draws=39)
     assert together.null.p[0] <= 0.05 and together.profile.auroc.mean > 0.7
     assert apart.null.null == "family_block_swap" and apart.null.p[0] > 0.05
+    assert apart.profile.auroc.mean < together.profile.auroc.mean - 0.15
 
 
 def test_too_small_classes_are_refused(planted):

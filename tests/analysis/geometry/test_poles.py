@@ -93,7 +93,7 @@ def test_a_planted_set_lies_at_the_top_and_its_odds_are_fishers():
 
 
 def test_choosing_the_end_is_paid_for():
-    counted, paid = 0, 0
+    counted, paid, of_null = 0, 0, []
     for seed in range(100):
         rng = np.random.default_rng(seed)
         found = pole_enrichment(
@@ -101,7 +101,9 @@ def test_choosing_the_end_is_paid_for():
         )
         counted += min(found.p_top[0], found.p_bottom[0]) <= 0.05
         paid += found.nulls[0].p[0] <= 0.05
+        of_null.append(found.nulls[0].p[0])
     assert paid <= AT_MOST and paid <= counted
+    assert np.mean(of_null) > 0.5, "p of a true null is uniform or larger, with the end chosen in every draw"
 
 
 def test_a_set_of_hubs_is_no_finding_within_strata_of_degree():
