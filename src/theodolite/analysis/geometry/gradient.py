@@ -185,6 +185,6 @@ def _over_pairs(
     for name, scheme in schemes.items():
         images = permutations(scheme, draws, derive_seed(seed, "gradient", name))
         drawn = np.concatenate([correlation(part) for part in np.array_split(images, max(draws // 50, 1))])
-        moved = 1.0 - share_kept(images[:100], ends[:, 0], ends[:, 1])
+        moved = 1.0 - share_kept(images, ends[:, 0], ends[:, 1])
         nulls.append(against(name, observed, drawn[:, None], moved=moved))
     return float(observed[0]), tuple(nulls)

@@ -29,8 +29,9 @@ Ints = NDArray[np.int64]
 POLE_SHARE: Final = 52 / 195
 """Share of the genes at either pole, as published: 52 of 195."""
 _CHUNK: Final = 4_000_000
+"""Pairs of all draws that are held at once."""
 _PROBE: Final = 100
-"""Draws from which it is told how many pairs a null replaces."""
+"""Draws from which it is told how many pairs a null replaces, at the most."""
 
 
 def pole_size(n: int, k: int | None) -> int:
@@ -117,33 +118,34 @@ def co_pole(
     first, second = pair_positions(pairs, genes, directed=False)
     side = poles(values, size)
     degree = np.bincount(np.concatenate([first, second]), minlength=n).astype(np.float64)
-    observed = _rates(side, first[None], second[None])[0]
+    observed = _rates(side, np.arange(n)[None], first, second)[0]
     schemes = gene_schemes(n, degree=degree, families=families_of(families, genes) if families else None)
     nulls = []
     for name, scheme in schemes.items():
         images = permutations(scheme, draws, derive_seed(seed, name))
-        moved = 1.0 - share_kept(images[:_PROBE], first, second)
-        nulls.append(against(name, observed, _rates(side, images[:, first], images[:, second]), moved=moved))
+        moved = 1.0 - share_kept(images, first, second)
+        nulls.append(against(name, observed, _rates(side, images, first, second), moved=moved))
     return CoPole(observed, tuple(nulls), len(first), size)
 
 
 def share_kept(images: Ints, first: Ints, second: Ints) -> float:
-    """Return the share of pairs that draws (draws, n) turn into pairs of the same reference."""
+    """Return the share of pairs that the first draws of (draws, n) turn into pairs of the same reference."""
     n = images.shape[1]
-    ends = np.sort(np.stack([images[:, first], images[:, second]]), axis=0)
+    probe = images[: max(min(_PROBE, _CHUNK // len(first)), 1)]
+    ends = np.sort(np.stack([probe[:, first], probe[:, second]]), axis=0)
     return float(np.isin(ends[0] * n + ends[1], first * n + second).mean())
 
 
-def _rates(side: Ints, first: Ints, second: Ints) -> Floats:
-    """Return the share of pairs at one pole, (draws, layers), of pairs (draws, m) by position."""
-    draws, m = first.shape
-    step = max(_CHUNK // max(m, 1), 1)
-    rates = np.empty((draws, len(side)))
-    for start in range(0, draws, step):
-        stop = start + step
+def _rates(side: Ints, images: Ints, first: Ints, second: Ints) -> Floats:
+    """Return the share of pairs at one pole, (draws, layers), where draws (draws, n) move both genes of each pair."""
+    rates = np.empty((len(images), len(side)))
+    step = max(_CHUNK // len(first), 1)
+    for start in range(0, len(images), step):
+        part = images[start : start + step]
+        one, other = part[:, first], part[:, second]
         for layer, ends in enumerate(side):
             # Equal and not in the middle: the product of two poles is 1.
-            rates[start:stop, layer] = (ends[first[start:stop]] * ends[second[start:stop]] == 1).mean(axis=1)
+            rates[start : start + step, layer] = (ends[one] * ends[other] == 1).mean(axis=1)
     return rates
 
 
