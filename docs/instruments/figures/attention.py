@@ -95,11 +95,11 @@ def controls(world: World) -> dict[str, dict[str, float]]:
 
 
 def choices(world: World) -> tuple[list[int], np.ndarray]:
-    """Return numbers of layers of noise, and (number, 2): the best on the test, and the nested choice, means of ten."""
+    """Return numbers of layers of noise, and (number, 2): the best on the test, and the nested one, means of 30."""
     numbers = [1, 3, 6, 12, 24, 48]
     rng = np.random.default_rng(7)
-    found = np.empty((10, len(numbers), 2))
-    for draw in range(10):
+    found = np.empty((30, len(numbers), 2))
+    for draw in range(30):
         noise = rng.standard_normal((numbers[-1], GENES, GENES))
         for index, number in enumerate(numbers):
             choice = choose_nested(noise[:number], world.edges, resamples=20)

@@ -5,7 +5,7 @@ import pytest
 
 from theodolite.analysis.attention import edge_labels
 from theodolite.data import Reference
-from theodolite.gates.effects import auroc
+from theodolite.gates.effects import auroc, pair_items
 from theodolite.sources import Source
 
 GENES = ("A", "B", "C", "D", "E")
@@ -60,6 +60,36 @@ def test_a_part_of_the_rows_is_the_question_of_these_alone() -> None:
     assert pairs.restricted(np.array([True, True, True, False, False])).count == 3
     with pytest.raises(ValueError, match="0 of 1 candidate pairs"):
         pairs.restricted(np.array([False, False, False, True, True]))
+
+
+def test_items_without_a_direction_are_those_of_the_gates_where_every_pair_is_a_candidate() -> None:
+    families = ["f", "f", "g", "h", "i"]
+    edges = edge_labels([("A", "C"), ("C", "D")], GENES, families=families, directed=False)
+    score = np.random.default_rng(0).random((5, 5)).round(1)
+    matrix = edges.matrix(score)
+    index = np.unique(families, return_inverse=True)[1]
+    found, expected = edges.items(matrix), pair_items(matrix, edges.labels | edges.labels.T, index)
+    for field in ("rest", "reference", "below", "through"):
+        assert np.array_equal(getattr(found, field), getattr(expected, field))
+    assert found.families == expected.families
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_pairs_that_no_cell_holds_together_are_no_candidates_and_need_no_score(directed: bool) -> None:
+    edges = edge_labels([("A", "B"), ("C", "D"), ("C", "E")], GENES, directed=directed)
+    counts = np.full((5, 5), 3)
+    counts[2, 4] = counts[4, 2] = 0
+    counts[0, 3] = counts[3, 0] = 1
+    score = np.where(counts > 0, np.random.default_rng(0).random((5, 5)), np.nan)
+    with pytest.raises(ValueError, match="seen_together"):
+        edges.matrix(score)
+    seen = edges.seen_together(counts, least=2)
+    assert seen.size == 2 and edges.count - seen.count == 2
+    matrix = seen.matrix(score)
+    assert np.isfinite(matrix).all() and 0.0 <= auroc(seen.items(matrix)) <= 1.0
+    assert seen.items(matrix).rest.shape[1] == seen.count - seen.size
+    with pytest.raises(ValueError, match="least is 0"):
+        edges.seen_together(counts, least=0)
 
 
 def test_what_cannot_be_asked_is_refused_with_the_value() -> None:

@@ -77,6 +77,39 @@ def test_every_null_is_centred_on_chance_for_noise_and_moves_edges(world, direct
     assert not np.array_equal(drawn, null_aurocs(edges, matrix, null, 200, seed=5)[0])
 
 
+@pytest.mark.parametrize("directed", [True, False])
+@pytest.mark.parametrize("null", ["degree_preserving", "family_swap"])
+def test_nulls_do_not_take_pairs_that_were_never_seen_for_low_or_high_ones(world, directed: bool, null: str) -> None:
+    w = world("nothing", seed=8)
+    counts = w.rng.random((140, 140)) < 0.7
+    counts = np.triu(counts) | np.triu(counts).T
+    edges = edge_labels(_pairs(w), w.genes, directed=directed).seen_together(counts.astype(int))
+    score = np.where(counts, w.noise(), np.nan)
+    drawn, _ = null_aurocs(edges, edges.matrix(score), null, 200)
+    # an edge that a swap puts where nothing was seen counts as middling, or as high, and never as low
+    assert 0.48 < drawn.mean() < 0.52
+
+
+def test_attention_summed_over_the_cells_of_a_model_is_held_against_a_reference() -> None:
+    """The whole way: sums by pair of genes, pairs in no cell left out, keys of targets' tokens as regulators."""
+    from toy_models import toy_model, toy_tokens
+
+    from theodolite.models.activations import attention_sums
+
+    model, tokens = toy_model(), toy_tokens(cells=6)
+    sums = attention_sums(model, tokens)
+    genes = [model.genes[place] for place in sums.genes.tolist()]
+    attention = sums.means.swapaxes(-1, -2)
+    pairs = [(genes[i], genes[(2 * i + 1) % len(genes)]) for i in range(len(genes)) if (2 * i + 1) % len(genes) != i]
+    edges = edge_labels(pairs, genes, directed=True).seen_together(sums.counts)
+    assert (sums.counts == 0).any() and edges.count < len(edges.rows) * (len(genes) - 1)
+    found = edge_recovery(attention, [edges], heads=True, shuffles=20, rewirings=20, top_k=(3,))
+    layer = found.of("edges")[0]
+    mean = attention[0].mean(axis=0)[edges.rows]
+    assert layer.auroc == pytest.approx(roc_auc_score(edges.truth, mean[edges.candidates]))
+    assert len(found.rows) == model.n_layers * (1 + model.n_heads)
+
+
 def test_the_label_shuffle_has_the_spread_that_mann_and_whitney_give(world) -> None:
     w = world("nothing")
     drawn, _ = null_aurocs(w.edges, w.edges.matrix(w.noise()), "label_shuffle", 2_000)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.data.references import Pair, Reference, member_pairs
-from theodolite.gates.effects import Items, bipartite_items, pair_items
+from theodolite.gates.effects import Items, bipartite_items
 
 __all__ = ["EdgeLabels", "edge_labels", "own_families"]
 
@@ -103,6 +103,8 @@ class EdgeLabels:
     def matrix(self, score: NDArray[np.floating]) -> Floats:
         """Return scores (n, n) as rows against columns, shape (r, t), the two directions averaged where none counts.
 
+        What is no candidate and has no finite score gets the mean of the candidates, so that nothing rests on it.
+
         Raises
         ------
         ValueError
@@ -114,25 +116,62 @@ class EdgeLabels:
         found = np.asarray(score[np.ix_(self.rows, self.columns)], dtype=np.float64)
         if not self.directed:
             found = (found + np.asarray(score[np.ix_(self.columns, self.rows)], dtype=np.float64).T) / 2.0
-        self._require_finite(found)
-        return found
-
-    def _require_finite(self, matrix: Floats) -> None:
-        missing = int((~np.isfinite(matrix[self.candidates])).sum())
+        finite = np.isfinite(found)
+        missing = int((self.candidates & ~finite).sum())
         if missing:
             raise ValueError(
-                f"{missing} of {self.count} candidate pairs of {self.name} have no finite score; leave out the genes "
-                "that no cell holds together, or fill such pairs in"
+                f"{missing} of {self.count} candidate pairs of {self.name} have no finite score; leave out those that no "
+                "cell holds together (seen_together), or fill them in"
             )
+        if not finite.all():
+            found[~finite] = found[self.candidates].mean()
+        return found
 
     def items(self, matrix: Floats) -> Items:
-        """Return scores (r, t) as items of the family bootstrap of the gates; rows and columns are drawn apart."""
+        """Return scores (r, t) as items of the family bootstrap of the gates; rows and columns are drawn apart.
+
+        Without a direction both ends of a pair are of one population, and a pair weighs the product of its families.
+        """
         if self.directed:
             return bipartite_items(
                 matrix, self.labels, self.candidates, _index(self.row_families), _index(self.column_families)
             )
-        upper = np.triu(matrix)
-        return pair_items(upper + upper.T, self.labels | self.labels.T, _index(self.row_families))
+        family = _index(self.row_families)
+        i, j = np.nonzero(self.candidates)
+        ends, score = np.stack([family[i], family[j]]).astype(np.uint16), matrix[self.candidates]
+        outside = np.flatnonzero(~self.truth)
+        outside = outside[np.argsort(score[outside], kind="stable")]
+        return Items(
+            np.ascontiguousarray(ends[:, outside]),
+            np.ascontiguousarray(ends[:, self.truth]),
+            np.searchsorted(score[outside], score[self.truth], side="left").astype(np.int64),
+            np.searchsorted(score[outside], score[self.truth], side="right").astype(np.int64),
+            int(family.max()) + 1,
+        )
+
+    def seen_together(self, counts: NDArray[np.integer], least: int = 1) -> EdgeLabels:
+        """Return the question of pairs only that enough cells hold together.
+
+        A model reads the genes that a cell expresses, up to a length, so many pairs have no attention or that of a
+        few cells. Both directions of a pair are in the same cells.
+
+        Parameters
+        ----------
+        counts
+            Shape (n, n): cells that hold both genes, as of :func:`~theodolite.models.activations.attention_sums`.
+        least
+            Cells that a pair needs.
+
+        Raises
+        ------
+        ValueError
+            If the shape is another, or no edge, or nothing but edges, is left.
+        """
+        n = len(self.genes)
+        if counts.shape != (n, n) or least < 1:
+            raise ValueError(f"counts have shape {counts.shape}, least is {least!r}; need ({n}, {n}) and 1 or more")
+        candidates = self.candidates & (counts[np.ix_(self.rows, self.columns)] >= least)
+        return replace(self, labels=self.labels & candidates, candidates=candidates)
 
     def restricted(self, rows: Bools, columns: Bools | None = None) -> EdgeLabels:
         """Return the question of some rows (r,) and columns (t,) only; all columns if None.

@@ -73,9 +73,11 @@ def _ranks(edges: EdgeLabels, matrix: Floats) -> Floats:
     """Return midranks (r, t) among the candidates, and conservative ranks elsewhere; symmetric without a direction."""
     rank = np.zeros(matrix.shape)
     rank[edges.candidates], ordered = ranked(matrix[edges.candidates])
+    elsewhere = ~edges.candidates
     if not edges.directed:
-        return rank + rank.T
-    rank[~edges.candidates] = conservative_ranks(matrix[~edges.candidates], ordered)
+        rank = rank + rank.T
+        elsewhere &= elsewhere.T
+    rank[elsewhere] = conservative_ranks(matrix[elsewhere], ordered)
     return rank
 
 
