@@ -120,8 +120,8 @@ class EdgeLabels:
         missing = int((self.candidates & ~finite).sum())
         if missing:
             raise ValueError(
-                f"{missing} of {self.count} candidate pairs of {self.name} have no finite score; leave out those that no "
-                "cell holds together (seen_together), or fill them in"
+                f"{missing} of {self.count} candidate pairs of {self.name} have no finite score; leave out those that "
+                "no cell holds together (seen_together), or fill them in"
             )
         if not finite.all():
             found[~finite] = found[self.candidates].mean()
