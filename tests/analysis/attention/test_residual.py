@@ -11,7 +11,6 @@ from theodolite.analysis.attention import (
     edge_labels,
     gene_features,
     residualised,
-    retained_signals,
 )
 from theodolite.analysis.attention import residual as module
 from theodolite.data import GeneStatistics
@@ -138,33 +137,6 @@ def test_undirected_scores_have_residuals_that_do_not_depend_on_the_order_of_a_p
     back = other.matrix + other.matrix.T
     upper = forwards.candidates
     assert np.corrcoef(one.matrix[upper], back[np.ix_(turned, turned)][upper])[0, 1] > 0.999
-
-
-def test_retention_separates_a_signal_of_edges_from_one_of_expression(world) -> None:
-    w = world("expression", seed=2)
-    signals = {"edges": w.edge_score(1.5), "expression": w.expression_score()}
-    found = retained_signals(w.edges, signals, w.statistics, learners=("ols", "boosting"), resamples=300, rewirings=100)
-    rows = {(row.signal, row.learner): row for row in found}
-    true, false = rows["edges", "boosting"], rows["expression", "boosting"]
-    # a part of what makes an edge likely is expression, and goes with it
-    assert true.accepted and true.retention.low > 0.7 and true.degree_z > 3
-    assert not false.accepted and false.retention.high < 0.4
-    assert false.raw.low > 0.1 and false.residual.low < 0.02
-    assert all(row.adjusted_for == ("genes",) for row in found)
-    assert true.retention.estimate == pytest.approx(true.residual.estimate / true.raw.estimate)
-
-
-def test_co_expression_is_the_rival_that_is_not_adjusted_for_itself(world) -> None:
-    w = world("coexpression", seed=3)
-    rival = np.abs(w.coexpression)
-    found = retained_signals(
-        w.edges, {"noise": w.noise(), "coexpression": rival}, w.statistics, coexpression=w.coexpression,
-        learners=("ols",), resamples=100, rewirings=0,
-    )  # fmt: skip
-    assert [(row.signal, row.adjusted_for) for row in found] == [
-        ("noise", ("genes",)), ("noise", ("genes", "coexpression")), ("coexpression", ("genes",))
-    ]  # fmt: skip
-    assert not any(row.accepted for row in found), "without a degree-preserving null nothing is accepted"
 
 
 def test_the_labels_are_not_looked_at(world) -> None:

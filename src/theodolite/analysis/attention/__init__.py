@@ -36,7 +36,8 @@ from theodolite.analysis.attention.profile import (
 )
 from theodolite.analysis.attention.ranking import Ranking, TopK
 from theodolite.analysis.attention.recovery import Decomposition, EdgeRecovery, Recovered, edge_recovery
-from theodolite.analysis.attention.residual import Residual, Retained, gene_features, residualised, retained_signals
+from theodolite.analysis.attention.residual import Residual, gene_features, residualised
+from theodolite.analysis.attention.retained import Retained, RetainedSignals, retained_signals
 from theodolite.analysis.attention.strata import (
     StratifiedRecovery,
     aggregated,
@@ -70,6 +71,7 @@ __all__ = [
     "Recovered",
     "Residual",
     "Retained",
+    "RetainedSignals",
     "StratifiedRecovery",
     "TopK",
     "aggregated",
