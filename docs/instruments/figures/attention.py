@@ -1,6 +1,6 @@
 """Draw ``docs/instruments/attention.svg``: what each control takes from scores whose making is known.
 
-Run ``python docs/instruments/figures/attention.py`` from the root of the repository; it takes two minutes, and
+Run ``python docs/instruments/figures/attention.py`` from the root of the repository; it takes a few minutes, and
 equal versions of numpy and matplotlib give equal files. ``--table`` prints the numbers instead.
 """
 
