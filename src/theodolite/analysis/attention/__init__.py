@@ -44,7 +44,6 @@ from theodolite.analysis.attention.strata import (
     rank_correlations,
     stratified_recovery,
 )
-from theodolite.analysis.attention.trends import RankCorrelation, rank_correlation
 
 __all__ = [
     "Balance",
@@ -66,7 +65,6 @@ __all__ = [
     "PerturbationRanking",
     "Place",
     "ProfileContrast",
-    "RankCorrelation",
     "Ranking",
     "Recovered",
     "Residual",
@@ -88,7 +86,6 @@ __all__ = [
     "perturbation_labels",
     "perturbation_ranking",
     "profile_contrast",
-    "rank_correlation",
     "rank_correlations",
     "residualised",
     "retained_signals",

@@ -12,7 +12,7 @@ from scipy.stats import false_discovery_control
 
 from theodolite.analysis.attention.edges import EdgeLabels
 from theodolite.analysis.attention.places import each_place, layer_count
-from theodolite.analysis.attention.trends import RankCorrelation, rank_correlation
+from theodolite.analysis.exact import ExactSpearman, spearman_exact
 from theodolite.gates.effects import auroc, resampled
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class DepthProfile:
     low: Floats
     high: Floats
     draws: Floats
-    trend: RankCorrelation
+    trend: ExactSpearman
     trend_low: float
     trend_high: float
     q: float
@@ -127,8 +127,8 @@ class ProfileContrast:
     difference: Floats
     low: Floats
     high: Floats
-    trend: RankCorrelation
-    correlation: RankCorrelation
+    trend: ExactSpearman
+    correlation: ExactSpearman
 
 
 def depth_profiles(
@@ -170,7 +170,7 @@ def _profile(edges: EdgeLabels, value: Floats, draws: Floats, layers: Floats, se
     low, high = np.percentile(whole, [2.5, 97.5], axis=0)
     slopes = _slopes(whole, layers)
     trend_low, trend_high = np.percentile(slopes, [2.5, 97.5]).tolist()
-    trend = rank_correlation(layers, value, seed)
+    trend = spearman_exact(layers, value, seed=seed)
     return DepthProfile(edges.name, edges.directed, value, low, high, whole, trend, trend_low, trend_high, trend.p)
 
 
@@ -209,6 +209,6 @@ def profile_contrast(first: DepthProfile, second: DepthProfile, *, seed: int = 0
         difference,
         low,
         high,
-        rank_correlation(layers, difference, seed),
-        rank_correlation(first.auroc, second.auroc, seed),
+        spearman_exact(layers, difference, seed=seed),
+        spearman_exact(first.auroc, second.auroc, seed=seed),
     )
