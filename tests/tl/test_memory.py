@@ -16,7 +16,7 @@ from theodolite.experiments.machine import memory_bytes
 from theodolite.models.compact import CompactConfig, CompactTransformer
 from theodolite.models.compact_model import CompactModel
 from theodolite.tl import MemoryLimitError, captures
-from theodolite.tl.memory import capture_bytes, measuring_bytes, refuse_beyond
+from theodolite.tl.memory import adjusting_bytes, capture_bytes, measuring_bytes, refuse_beyond
 from theodolite.tools import BenchSize, ModelShape, get_tool
 
 SIZE = BenchSize(genes=300, regulators=0, cells=40, width=16, shape=ModelShape(2, 2, read_out=True))
@@ -70,10 +70,20 @@ def test_the_estimate_of_a_capture_by_hand() -> None:
 def test_what_an_instrument_says_of_its_memory_is_part_of_the_estimate() -> None:
     edges = get_tool("attention.edges")
     params = edges.params(layer=1)
-    plain = measuring_bytes(edges, params, SIZE, 300, compared=False)
+    plain = measuring_bytes(edges, params, SIZE, 300)
     assert edges.memory is not None and plain == edges.memory(SIZE, params) + 36 * 300**2 + 4 * 300**2
-    assert measuring_bytes(edges, params, SIZE, 3_000, compared=False) - plain == 4 * (3_000**2 - 300**2)
-    assert measuring_bytes(edges, params, SIZE, 300, compared=True) > plain
+    assert measuring_bytes(edges, params, SIZE, 3_000) - plain == 4 * (3_000**2 - 300**2)
+    assert adjusting_bytes("GeneScores", SIZE) == 0
+    assert adjusting_bytes("PairScores", SIZE) == 20 * 40 * 300 + 85 * 300**2 + 1_450 * 300**2
+
+
+def test_adjusted_aurocs_may_be_left_out_where_they_do_not_fit(adata: Any, model: str) -> None:
+    reference, allowed = list(adata.var_names[:20]), 0.05
+    with pytest.raises(MemoryLimitError, match=r"adjusted AUROCs \(adjust=False leaves them out\) 0.138 GB"):
+        tl.attention_edges(adata, model=model, layer=1, reference=reference, max_memory_gb=allowed)
+    tl.attention_edges(adata, model=model, layer=1, reference=reference, max_memory_gb=allowed, adjust=False)
+    found = adata.uns["attention_edges"]["references"].iloc[0]
+    assert np.isfinite(found["auroc"]) and np.isnan(found["auroc_adjusted"])
 
 
 def test_parts_are_told_largest_by_name() -> None:
@@ -90,7 +100,7 @@ def test_the_peak_stays_within_the_estimate_and_is_no_small_part_of_it(compared:
     n = 500
     genes = tuple(f"G{place}" for place in range(n))
     transformer = CompactTransformer(
-        CompactConfig(genes=genes, width=8, n_layers=2, n_heads=3, feedforward=8, dropout=0.0), seed=1
+        CompactConfig(genes=genes, width=9, n_layers=2, n_heads=3, feedforward=8, dropout=0.0), seed=1
     ).eval()
     data = anndata.AnnData(X=np.random.default_rng(0).poisson(2.0, (8, n)).astype(np.float32))
     data.var_names = list(genes)
@@ -99,9 +109,10 @@ def test_the_peak_stays_within_the_estimate_and_is_no_small_part_of_it(compared:
     tl.attention_edges(
         data, model=model, layer=1, genes=list(genes[:50]), reference=reference
     )  # compiles what it needs
-    edges, size = get_tool("attention.edges"), BenchSize(n, 0, 8, 8, ModelShape(2, 3, True))
+    edges, size = get_tool("attention.edges"), BenchSize(n, 0, 8, 9, ModelShape(2, 3, True))
     taking, held = capture_bytes(size, saved=False)
-    beside = measuring_bytes(edges, edges.params(layer=1), size, n, compared=compared)
+    beside = measuring_bytes(edges, edges.params(layer=1), size, n)
+    beside += adjusting_bytes("PairScores", size) if compared else 0
     tracemalloc.start()
     try:
         tl.attention_edges(data, model=model, layer=1, reference=reference)

@@ -163,13 +163,13 @@ def _genes_of(reference: Reference, labels: Bools) -> int:
     return int(ends) // (2 if reference.kind == "pairs" else 1)
 
 
-def table_of(measurement: Measurement, labels: Labels, cells: CellSet) -> Any:
+def table_of(measurement: Measurement, labels: Labels, cells: CellSet, *, adjust: bool = True) -> Any:
     """Return a table of references: what each is, how much of it was measured, and its AUROC.
 
     The AUROC is the chance that an item of the reference has a higher score than one that is none (Mann and Whitney
     1947): a gene, or a pair of two families. ``auroc`` is of the scores as measured. ``auroc_adjusted`` is of what is
     left of them after mean, variance and dropout of the genes and, for pairs, hubs and two estimates of co-expression
-    from the same cells, as gates would leave it; NaN where there are too few genes or cells for that.
+    from the same cells, as gates would leave it; NaN where it was not asked for, or genes or cells are too few.
 
     Parameters
     ----------
@@ -179,6 +179,8 @@ def table_of(measurement: Measurement, labels: Labels, cells: CellSet) -> Any:
         As of :func:`labelled`.
     cells
         The cells, for co-expression.
+    adjust
+        Whether scores are adjusted too.
 
     Returns
     -------
@@ -188,7 +190,7 @@ def table_of(measurement: Measurement, labels: Labels, cells: CellSet) -> Any:
     """
     import pandas as pd
 
-    raw, adjusted = _views(measurement, cells)
+    raw, adjusted = _views(measurement, cells, adjust=adjust)
     rows = []
     for item, label in labels.values():
         plain = raw.effect(label)
@@ -206,14 +208,14 @@ def table_of(measurement: Measurement, labels: Labels, cells: CellSet) -> Any:
     return pd.DataFrame(rows, index=pd.Index(list(labels), name="reference", dtype=object))
 
 
-def _views(measurement: Measurement, cells: CellSet) -> tuple[Any, Any]:
+def _views(measurement: Measurement, cells: CellSet, *, adjust: bool) -> tuple[Any, Any]:
     """Return the scores as measured and as adjusted, each ranked among its candidates."""
     assert isinstance(measurement, (GeneScores, PairScores, BipartiteScores))
     basis = shown(measurement, (), None)
     raw = replace(basis, rank=midranks(measurement.score[basis.candidates]))
     adjustment = adjustment_of(measurement.shape)
     n = len(measurement.targets if isinstance(measurement, BipartiteScores) else measurement.genes)
-    if n < least_genes(len(measurement.covariate_names)):
+    if not adjust or n < least_genes(len(measurement.covariate_names)):
         return raw, None
     if isinstance(measurement, GeneScores):
         return raw, shown(measurement, adjustment, None)

@@ -73,6 +73,6 @@ adata
 model
     Name of a model, its folder, or an object of FoundationModel.
 {own}
-key_added, copy, counts, cells, genes, families, regulators, reference, cache, max_memory_gb, seed
+key_added, copy, counts, cells, genes, families, regulators, reference, adjust, cache, max_memory_gb, seed
     As for :func:`theodolite.tl.measure`, which says what is stored, returned and raised too.
 """

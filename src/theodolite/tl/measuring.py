@@ -17,7 +17,7 @@ from theodolite.plugins import find_tool
 from theodolite.tl.choosing import regulators_among
 from theodolite.tl.comparing import labelled, references_for, regulons_named, table_of
 from theodolite.tl.errors import MeasureError
-from theodolite.tl.memory import measuring_bytes
+from theodolite.tl.memory import adjusting_bytes, measuring_bytes
 from theodolite.tl.preparing import Prepared, prepare
 from theodolite.tl.storing import STORED, check_key, into, put_facts, put_measurement
 from theodolite.tools import Tool, ToolParams
@@ -38,6 +38,7 @@ def measure(
     families: str | Path | GeneFamilies | None = None,
     regulators: str | Sequence[str] | Reference | None = None,
     reference: Any = None,
+    adjust: bool = True,
     cache: str | Path | None = None,
     max_memory_gb: float | None = None,
     seed: int = 0,
@@ -84,6 +85,9 @@ def measure(
     reference
         What scores are held against: a name, a :class:`~theodolite.data.Reference` or several, a list of genes, or a
         list of pairs of genes.
+    adjust
+        Whether AUROCs are also given of what is left of the scores after what gates take out of them. For pairs that
+        takes memory: some 1.5 kB a pair.
     cache
         Folder in which the capture of the model is kept, as campaigns keep theirs; the setting where not given.
         Captures are kept in memory by content in any case, until :func:`theodolite.tl.forget`.
@@ -125,7 +129,10 @@ def measure(
     references = () if reference is None else references_for(instrument, reference)
     chosen = _regulators(instrument, ready, regulators, references)
     labels = labelled(references, ready.genes.names, ready.families, chosen) if references else {}
-    beside = measuring_bytes(instrument, parsed, ready.size(chosen), adata.n_vars, compared=bool(labels))
+    size = ready.size(chosen)
+    beside = {"the measurement": measuring_bytes(instrument, parsed, size, adata.n_vars)}
+    if labels and adjust:
+        beside["adjusted AUROCs (adjust=False leaves them out)"] = adjusting_bytes(instrument.shape.shape, size)
     ready.check_memory(_doing(instrument, ready), beside)
 
     bench = ready.bench(chosen, axes="axes" in instrument.fits)
@@ -145,7 +152,7 @@ def measure(
         **ready.facts(),
     }
     if labels:
-        facts["references"] = table_of(measurement, labels, ready.read.cells)
+        facts["references"] = table_of(measurement, labels, ready.read.cells, adjust=adjust)
     target = into(adata, copy=copy)
     put_measurement(target, key, ready.read.rows, measurement)
     put_facts(target, key, facts)

@@ -9,7 +9,10 @@ from theodolite.tl.errors import MemoryLimitError
 from theodolite.tl.settings import GB
 from theodolite.tools import BenchSize, Tool, ToolParams
 
-__all__ = ["capture_bytes", "measuring_bytes", "refuse_beyond"]
+__all__ = ["adjusting_bytes", "capture_bytes", "measuring_bytes", "refuse_beyond"]
+
+_COEXPRESSION, _ADJUSTING = 85, 1_450
+"""Bytes a pair that co-expression takes, and that its fit to scores takes at its peak; tests hold them to it."""
 
 
 def capture_bytes(size: BenchSize, *, saved: bool, with_attention: bool = True, gaps: bool = False) -> tuple[int, int]:
@@ -38,7 +41,7 @@ def capture_bytes(size: BenchSize, *, saved: bool, with_attention: bool = True, 
     return taking, held
 
 
-def measuring_bytes(tool: Tool, params: ToolParams, size: BenchSize, n_vars: int, *, compared: bool) -> int:
+def measuring_bytes(tool: Tool, params: ToolParams, size: BenchSize, n_vars: int) -> int:
     """Return bytes that an instrument and what becomes of its scores take, beside the capture.
 
     Parameters
@@ -49,20 +52,33 @@ def measuring_bytes(tool: Tool, params: ToolParams, size: BenchSize, n_vars: int
         Sizes of the workbench.
     n_vars
         Rows of ``adata.var``, over which results are spread.
-    compared
-        Whether scores are held against references, for which co-expression is counted too.
     """
     own = 0 if tool.memory is None else tool.memory(size, params)
     shape = tool.shape.shape
-    scores = {"PairScores": size.genes**2, "BipartiteScores": size.genes * size.regulators}.get(shape, size.genes)
     written = 4 * n_vars * {"PairScores": n_vars, "BipartiteScores": size.regulators}.get(shape, 2)
     # Attention of a layer or head as it is read, then the scores as returned, checked and rounded.
-    measuring = own + (12 * size.genes**2 if shape != "GeneScores" else 0) + 24 * scores
-    comparing = 0
-    if compared and shape != "GeneScores":
-        # Values of the cells and of half of them; five estimates of co-expression; ten regressors of each pair.
-        comparing = 20 * size.cells * size.genes + 40 * size.genes**2 + 80 * scores
-    return measuring + max(written, comparing)
+    read = 12 * size.genes**2 if shape != "GeneScores" else 0
+    return own + read + 24 * _scores(shape, size) + written
+
+
+def adjusting_bytes(shape: str, size: BenchSize) -> int:
+    """Return bytes that co-expression takes and its fit to scores of pairs; scores of genes take next to nothing.
+
+    Parameters
+    ----------
+    shape
+        Of the measurement.
+    size
+        Sizes of the workbench.
+    """
+    if shape == "GeneScores":
+        return 0
+    # Values of the cells and of half of them; estimates of co-expression; then some 180 numbers a pair of the fit.
+    return 20 * size.cells * size.genes + _COEXPRESSION * size.genes**2 + _ADJUSTING * _scores(shape, size)
+
+
+def _scores(shape: str, size: BenchSize) -> int:
+    return {"PairScores": size.genes**2, "BipartiteScores": size.genes * size.regulators}.get(shape, size.genes)
 
 
 def refuse_beyond(limit: int, parts: Mapping[str, int], genes: int, doing: str) -> None:

@@ -75,7 +75,7 @@ class Prepared:
             shape=self.shape,
         )
 
-    def check_memory(self, doing: str, beside: int = 0, *, with_attention: bool = True) -> None:
+    def check_memory(self, doing: str, beside: Mapping[str, int], *, with_attention: bool = True) -> None:
         """Refuse what would not fit, before the model is loaded.
 
         Parameters
@@ -83,7 +83,7 @@ class Prepared:
         doing
             What it is, in words.
         beside
-            Bytes that are taken beside the capture, once it is there.
+            Bytes that are taken beside the capture, once it is there, by what takes them.
         with_attention
             Whether attention is captured too.
 
@@ -100,10 +100,11 @@ class Prepared:
         )
         key = capture_key(self.model, self.read.cells, self.genes, with_attention=with_attention)
         there = remembered(key, self.cache)
-        if there or held + beside >= taking:
-            parts = {"gene vectors and attention": held, "the measurement": beside}
+        what = "gene vectors and attention" if with_attention else "gene vectors"
+        if there or held + sum(beside.values()) >= taking:
+            parts = {what: held, **beside}
         else:
-            parts = {"gene vectors and attention while they are captured": taking}
+            parts = {f"{what} while they are captured": taking}
         refuse_beyond(self.limit, parts, len(self.genes.names), doing)
 
     def bench(self, regulators: Sequence[str] = (), *, axes: bool) -> GeneWorkbench:

@@ -22,6 +22,7 @@ STORED: Mapping[str, str] = {"GeneScores": "var", "PairScores": "varp", "Biparti
 """Where a measurement of a shape goes, under its key."""
 
 Floats = NDArray[np.floating]
+Numbers = NDArray[np.floating] | NDArray[np.integer]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +65,7 @@ def into(adata: Any, *, copy: bool) -> Any:
     return adata.copy() if copy else adata
 
 
-def put_column(adata: Any, key: str, rows: GeneRows, genes: Sequence[str], values: Floats) -> None:
+def put_column(adata: Any, key: str, rows: GeneRows, genes: Sequence[str], values: Numbers) -> None:
     """Write one number a gene, (n,), into ``adata.var[key]``."""
     match = rows.match(genes)
     adata.var[key] = np.where(match >= 0, np.asarray(values, dtype=np.float64)[match], np.nan)

@@ -68,7 +68,7 @@ def capture(
     spread = 4 * len(sites) * width * adata.n_vars
     ready.check_memory(
         f"capturing {n_genes:,} genes at {ready.shape.n_layers + 1} layers of width {width}",
-        spread,
+        {"results": spread},
         with_attention=False,
     )
     taken = captured(
