@@ -151,6 +151,13 @@ def test_a_model_runs_once_for_equal_cells_model_and_genes(
     assert len(ran) == 4
 
 
+def test_the_log_says_how_far_a_model_is(adata: Any, model: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="theodolite.tl"):
+        tl.measure(adata, "attention.edges", model=model, layer=1)
+    said = [record.getMessage() for record in caplog.records if "has read" in record.getMessage()]
+    assert len(said) == 10 and said[-1] == "model planted-model has read 40 of 40 cells"
+
+
 def test_a_cache_is_read_in_the_next_session_and_shared_with_campaigns(
     adata: Any, model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

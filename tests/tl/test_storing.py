@@ -5,6 +5,8 @@ from __future__ import annotations
 import anndata
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from theodolite.measurements import BipartiteScores, CellScores, GeneScores, PairScores
 from theodolite.tl import MeasureError
@@ -82,3 +84,22 @@ def test_a_copy_leaves_the_input_as_it_is(data: anndata.AnnData) -> None:
     assert into(data, copy=False) is data
     put_column(into(data, copy=True), "key", ROWS, ["A"], np.array([1.0]))
     assert "key" not in data.var
+
+
+@given(st.data())
+def test_every_row_has_the_score_of_its_gene_or_none(data: st.DataObject) -> None:
+    genes = tuple(f"g{place}" for place in range(data.draw(st.integers(1, 8))))
+    gene_of = data.draw(st.lists(st.integers(-1, len(genes) - 1), min_size=1, max_size=12))
+    measured = data.draw(st.lists(st.sampled_from(genes), min_size=1, unique=True))
+    pairs = np.arange(len(measured) ** 2, dtype=float).reshape(len(measured), -1)
+    scores = PairScores(tuple(measured), pairs + pairs.T, tuple(measured), (), none(len(measured)), "units")
+    found = anndata.AnnData(X=np.ones((1, len(gene_of)), dtype=np.float32))
+    put_measurement(found, "key", GeneRows(genes, np.array(gene_of)), scores)
+    names = [genes[gene] if gene >= 0 else None for gene in gene_of]
+    for row, first in enumerate(names):
+        for column, second in enumerate(names):
+            stored = found.varp["key"][row, column]
+            if first == second or first not in measured or second not in measured:
+                assert np.isnan(stored)
+            else:
+                assert stored == scores.score[measured.index(first), measured.index(second)]

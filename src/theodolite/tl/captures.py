@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from theodolite.tl.settings import settings
 from theodolite.tools import Axes
 
 __all__ = ["Captured", "capture_key", "captured", "forget", "remembered", "runs_on"]
+
+_log = logging.getLogger(__name__)
 
 MOST_KEPT = 4
 """Captures that are kept in memory, as far as the setting of memory allows; the one that was used last goes last."""
@@ -112,4 +116,18 @@ def _take(model: AnyModel, cells: CellSet, genes: Genes, *, with_attention: bool
     from theodolite.models.batches import resolve_device, resolve_dtype
 
     placed = model.load().placed(resolve_device(resolved_device(settings.device)), resolve_dtype(settings.dtype))
-    return capture(placed, cells, genes.names, with_attention=with_attention)
+    told = _progress(model.facts.name)
+    return capture(placed, cells, genes.names, told, _log.warning, with_attention=with_attention)
+
+
+def _progress(model: str) -> Callable[[int, int], None]:
+    """Return what tells the log how far a model is, at each tenth of the cells."""
+    tenths = 0
+
+    def tell(done: int, total: int) -> None:
+        nonlocal tenths
+        if 10 * done // total > tenths:
+            tenths = 10 * done // total
+            _log.info("model %s has read %d of %d cells", model, done, total)
+
+    return tell

@@ -64,7 +64,8 @@ def _docstring(tool: Tool, fields: dict[str, FieldInfo]) -> str:
     return f"""{prose}
 
 Scores go to ``{STORED.get(tool.shape.shape, "")}`` under ``{tool.name.replace(".", "_")}``, in units of: {tool.unit}.
-What follows holds of genes that axes were fitted on: it is a description, no held-out claim.
+Here axes, where there are any, are fitted on the very genes that are measured, in place of discovery genes: what is
+stored is a description, no held-out claim.
 
 Parameters
 ----------

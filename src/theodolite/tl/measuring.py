@@ -174,7 +174,7 @@ def _instrument(tool: str | Tool) -> Tool:
         try:
             found = find_tool(tool)
         except KeyError as error:
-            raise MeasureError(f"{error.args[0]}; `theodolite tools list` says what they measure") from None
+            raise MeasureError(f"{error.args[0]}; theodolite.plugins.load_plugin(PATH) loads one of your own") from None
     if found.shape.shape not in STORED:
         raise MeasureError(
             f"{found.name} returns {found.shape.shape}, which has no place in an AnnData; these have: "
