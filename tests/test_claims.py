@@ -145,7 +145,7 @@ def test_places_of_the_closed_list(fields: dict[str, Any], words: str) -> None:
         ({"kind": "head", "layer": 1, "index": (0,)}, "counted from 1"),
         ({"kind": "window", "layer": 1, "index": (3, 1)}, "ascend"),
         ({"kind": "window", "layer": 1, "index": (1,)}, "has 2 indices"),
-        ({"kind": "neuron", "layer": 1}, "'any', 'layer', 'head', 'axis'"),
+        ({"kind": "neuron", "layer": 1}, "'any', 'layer', 'head', 'mlp', 'axis'"),
     ],
 )
 def test_no_other_place_exists(fields: dict[str, Any], complaint: str) -> None:

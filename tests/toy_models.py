@@ -97,3 +97,41 @@ def toy_tokens(cells: int = 11, seed: int = 0) -> Tokens:
     flat = np.concatenate(genes).astype(np.int32)
     ids = np.where(flat < 0, CLS, flat).astype(np.int32)
     return Tokens(indptr, ids, flat, None, np.zeros(cells, dtype=np.int32))
+
+
+READ = toy_tokens(cells=23)
+
+
+class ReadingToy(ToyModel):
+    """A toy that reads cells: those named ``c0``, ``c1``, … are rows of :data:`READ`."""
+
+    def places(self, cells: CellSet) -> np.ndarray:
+        known = {gene: place for place, gene in enumerate(self.genes)}
+        return np.array([known.get(gene, -1) for gene in cells.genes])
+
+    def tokenise(self, cells: CellSet) -> Tokens:
+        rows = [int(cell[1:]) for cell in cells.cells]
+        parts = [slice(READ.indptr[row], READ.indptr[row + 1]) for row in rows]
+        lengths = [part.stop - part.start for part in parts]
+        return Tokens(
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            np.concatenate([READ.ids[part] for part in parts]),
+            np.concatenate([READ.genes[part] for part in parts]),
+            None,
+            np.zeros(len(rows), dtype=np.int32),
+        )
+
+
+class ValueToy(ReadingToy):
+    """Predicts one value a token, as scGPT and the compact model do."""
+
+    def predict(self, hidden: Tensor, batch: Batch) -> Tensor:
+        return self.read(hidden)[..., 0]
+
+
+def toy_cells() -> CellSet:
+    """Return the 23 cells that :class:`ReadingToy` knows how to read."""
+    names = [f"G{index}" for index in range(N_GENES)]
+    rows = [f"c{row}" for row in range(23)]
+    counts = np.ones((23, N_GENES), dtype=np.int64)
+    return CellSet.from_counts("toys", counts, names, rows, species="planted", origin="test")

@@ -75,6 +75,7 @@ class LocusKind(StrEnum):
     ANY = "any"
     LAYER = "layer"
     HEAD = "head"
+    MLP = "mlp"
     AXIS = "axis"
     WINDOW = "window"
     READ_OUT_AXIS = "read_out_axis"
@@ -85,6 +86,7 @@ _INDEX_LENGTH = {
     LocusKind.ANY: 0,
     LocusKind.LAYER: 0,
     LocusKind.HEAD: 1,
+    LocusKind.MLP: 0,
     LocusKind.AXIS: 1,
     LocusKind.WINDOW: 2,
     LocusKind.READ_OUT_AXIS: 1,
@@ -102,9 +104,11 @@ class Locus(Closed):
         One of :class:`LocusKind`.
     layer
         Residual stream after ``layer`` blocks (0 is the embedding) for axes and windows; the block, counted from 1,
-        for attention. None for ``any``, and for the read-out: the gene vectors that predictions are read out with.
+        for attention, heads and MLPs. None for ``any``, and for the read-out: the gene vectors that predictions are
+        read out with.
     index
-        ``(head,)``, ``(axis,)`` or ``(first axis, last axis)``, counted from 1; empty for ``any`` and ``layer``.
+        ``(head,)``, ``(axis,)`` or ``(first axis, last axis)``, counted from 1; empty for ``any``, ``layer``
+        and ``mlp``.
     """
 
     kind: LocusKind
@@ -133,6 +137,8 @@ class Locus(Closed):
                 return f"layer {self.layer}"
             case LocusKind.HEAD:
                 return f"layer {self.layer} head {self.index[0]}"
+            case LocusKind.MLP:
+                return f"layer {self.layer} MLP"
             case LocusKind.AXIS:
                 return f"layer {self.layer} axis {self.index[0]}"
             case LocusKind.WINDOW:

@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 
 from theodolite.cli.exit_codes import ExitCode
-from theodolite.tools import tools
+from theodolite.tools import NothingMovedError, tools
 
 
 def test_every_instrument_is_listed_and_described(cli):
@@ -63,7 +63,10 @@ def test_the_lines_of_a_description_run(cli, small_world, tmp_path):
         file.write_text("\n".join(["name: tried", *told["campaign"]]), encoding="utf-8")
         assert load_campaign(file).tools == (tool.name,)
         names = {"adata": tl.pbmc()[::50].copy()}
-        exec("\n".join(told["python"]), names)
+        try:
+            exec("\n".join(told["python"]), names)
+        except NothingMovedError:
+            continue  # what happens to stand in the example does nothing in this model, and the instrument says so
         assert tool.name.replace(".", "_") in names["adata"].uns
 
 

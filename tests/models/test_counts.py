@@ -9,7 +9,8 @@ import pytest
 
 from theodolite.data import planted_cells
 from theodolite.models.capture import Capture, load_capture, save_capture
-from theodolite.models.counts import capture_counts
+from theodolite.models.components import Component, components
+from theodolite.models.counts import ablate_counts, capture_counts
 
 SIZE: dict[str, Any] = {"n_layers": 2, "n_heads": 3, "width": 8, "read_out": True}
 
@@ -84,3 +85,34 @@ def test_cells_that_show_no_co_expression_are_refused() -> None:
         taken(np.ones((1, 4), dtype=np.float32))
     with pytest.raises(ValueError, match="x 3 genes"):
         capture_counts(np.ones((5, 4), dtype=np.float32), ("A", "B", "C"), **SIZE)
+
+
+def test_taking_a_component_out_changes_what_the_cells_are_rebuilt_from(values: np.ndarray) -> None:
+    counts = taken(values)
+    found = ablate_counts(counts, "zero")
+    centred = values.astype(float) - values.astype(float).mean(axis=0)
+    _, singular, axes = np.linalg.svd(centred, full_matrices=False)
+    # Three heads and an MLP a layer: the head 3 of layer 1 is the third component, the MLP of layer 2 the eighth.
+    for part, place in ((Component("head", 1, 3), 2), (Component("mlp", 2), 7)):
+        lost = np.outer(centred @ axes[place], axes[place])
+        np.testing.assert_allclose(found.prediction[found.row[(part,)]], (lost**2).mean(axis=0), rtol=1e-3, atol=1e-7)
+    whole = found.prediction[found.row[(Component("layer", 1),)]]
+    parts = [found.prediction[place] for place in range(4)]
+    np.testing.assert_allclose(whole, np.sum(parts, axis=0))
+    assert [part for (part,) in found.conditions] == list(components(2, 3))
+    assert found.faithful.all()
+    assert 0 <= found.stream.min() <= found.stream.max() <= 1
+
+
+def test_all_attention_alike_is_of_heads_alone_and_narrow_counts_begin_again(values: np.ndarray) -> None:
+    assert len(ablate_counts(taken(values), "uniform").conditions) == 6
+    narrow = ablate_counts(taken(values, width=2), "mean")
+    np.testing.assert_array_equal(narrow.prediction[0], narrow.prediction[2])
+
+
+def test_a_gene_that_is_constant_in_the_cells_loses_nothing(values: np.ndarray) -> None:
+    flat = values.copy()
+    flat[:, 5] = 1.0
+    found = ablate_counts(taken(flat), "zero")
+    assert (found.prediction[:, 5] == 0).all()
+    assert (found.stream[:, 5] == 0).all()

@@ -8,6 +8,7 @@ from typing import Any
 import anndata
 import numpy as np
 import pytest
+import torch
 from toy_models import N_GENES, ToyModel, toy_model
 
 from theodolite import tl
@@ -41,6 +42,24 @@ def adata(_small: Any) -> Any:
 def model(small_world: Any) -> str:
     """Return the folder of a compact model of these genes: two layers of two heads, width 16."""
     return str(small_world.model)
+
+
+@pytest.fixture(scope="session")
+def loud(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the folder of a compact model of the same genes, in which every head does something."""
+    from theodolite.models.compact import CompactConfig, CompactTransformer, save_checkpoint
+
+    genes = small_world.planted.cells.genes
+    config = CompactConfig(genes=genes, width=16, n_layers=2, n_heads=2, feedforward=16, dropout=0.0)
+    transformer = CompactTransformer(config, seed=4).eval()
+    with torch.no_grad():
+        for layer, factor in ((1, 10.0), (2, 60.0)):
+            for weight in transformer.block(layer).parameters():
+                if weight.ndim == 2:
+                    weight.mul_(factor)
+    folder = tmp_path_factory.mktemp("loud") / "loud-model"
+    save_checkpoint(folder, transformer, {})
+    return str(folder)
 
 
 class TokenToy(ToyModel):

@@ -19,11 +19,11 @@ def blocks(page: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def ran(checkout: Path) -> dict[str, Any]:
-    """Return what the page's blocks leave behind, run one after another on every tenth of the packaged cells."""
+    """Return what the page's blocks leave behind, run one after another on every twentieth of the packaged cells."""
     names: dict[str, Any] = {}
     with pytest.MonkeyPatch.context() as patch:
         whole = tl.pbmc
-        patch.setattr(tl, "pbmc", lambda: whole()[::10].copy())
+        patch.setattr(tl, "pbmc", lambda: whole()[::20].copy())
         for block in blocks(checkout / "docs" / "instruments" / "README.md"):
             exec(compile(block, "README.md", "exec"), names)
     return names

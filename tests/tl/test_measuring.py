@@ -18,6 +18,7 @@ from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.data import CellDataError, Reference, load_families
 from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, fit_layer_axes
 from theodolite.measurements import CellScores, GeneScores
+from theodolite.models.ablating import ablate_each
 from theodolite.models.capture import capture, capture_name
 from theodolite.models.facts import ModelNotFoundError
 from theodolite.models.registry import load_model
@@ -32,6 +33,7 @@ PLACES: dict[str, dict[str, Any]] = {
     "geometry.regulator_proximity": {"layer": 2, "first": 4, "last": 6},
     "attention.edges": {"layer": 2, "head": 1},
     "attention.regulation": {"layer": 1},
+    "ablation.zero_ablation": {"part": "head", "layer": 2, "head": 1},
 }
 
 
@@ -45,7 +47,10 @@ def by_hand(adata: Any, folder: str, name: str, genes: Sequence[str] | None = No
     columns = [cells.genes.index(gene) for gene in taken.genes]
     covariates = cells.gene_statistics().matrix(COVARIATES)[columns]
     bench = GeneWorkbench(taken.genes, families, covariates, taken, (), REGULATORS)
-    fitted = GeneWorkbench(taken.genes, families, covariates, taken, fit_layer_axes(bench), REGULATORS)
+    fitted = GeneWorkbench(
+        taken.genes, families, covariates, taken, fit_layer_axes(bench), REGULATORS,
+        lambda how: ablate_each(load_model(folder), cells, how, genes),
+    )  # fmt: skip
     instrument = get_tool(name)
     return instrument.measure(fitted, instrument.params(**PLACES[name]))
 
@@ -55,10 +60,10 @@ def needs(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_scores_are_those_of_the_instrument_run_by_hand(adata: Any, model: str, name: str) -> None:
+def test_scores_are_those_of_the_instrument_run_by_hand(adata: Any, loud: str, name: str) -> None:
     adata = adata[:, ::-1].copy()  # rows of var in another order than the model's genes
-    assert tl.measure(adata, name, model=model, **PLACES[name], **needs(name)) is None
-    measured, key = by_hand(adata, model, name), name.replace(".", "_")
+    assert tl.measure(adata, name, model=loud, **PLACES[name], **needs(name)) is None
+    measured, key = by_hand(adata, loud, name), name.replace(".", "_")
     stored = getattr(adata, adata.uns[key]["stored_in"])[key]
     if measured.shape == "GeneScores":
         np.testing.assert_array_equal(stored[list(measured.genes)], measured.score)
@@ -76,22 +81,20 @@ def test_scores_are_those_of_the_instrument_run_by_hand(adata: Any, model: str, 
 
 @pytest.mark.parametrize("name", PLACES)
 def test_what_is_stored_says_what_it_is_of_and_survives_a_file(
-    adata: Any, model: str, name: str, tmp_path: Path
+    adata: Any, loud: str, name: str, tmp_path: Path
 ) -> None:
     given = ["G0001", "G0002", "G0003", "G0004", "G0006", "G0007", "G0008"]
     shape = get_tool(name).shape.shape
     reference: Any = given if shape == "GeneScores" else [(given[0], given[3]), (given[1], given[6])]
     if shape == "BipartiteScores":
         reference = [("G0005", "G0050"), ("G0005", "G0001"), ("G0050", "G0002")]
-    tl.measure(adata, name, model=model, key_added="mine", reference=reference, **PLACES[name])
+    tl.measure(adata, name, model=loud, key_added="mine", reference=reference, **PLACES[name])
     adata.write_h5ad(tmp_path / "out.h5ad")
     back = anndata.read_h5ad(tmp_path / "out.h5ad")
     facts = back.uns["mine"]
     assert (facts["tool"], facts["version"], facts["unit"]) == (name, get_tool(name).version, get_tool(name).unit)
-    assert {key: None if value is None else int(value) for key, value in facts["params"].items()} == {
-        "head": None, **PLACES[name]
-    } if name == "attention.regulation" else PLACES[name]  # fmt: skip
-    assert facts["model"] == "planted-model" and facts["model_sha256"] == load_model(model).sha256
+    assert facts["params"] == ({"head": None} if name == "attention.regulation" else {}) | PLACES[name]
+    assert facts["model"] == "loud-model" and facts["model_sha256"] == load_model(loud).sha256
     assert facts["cells_sha256"] == tl.read_anndata(adata).cells.sha256
     assert "no held-out claim" in facts["standing"]
     before, after = (getattr(data, facts["stored_in"])["mine"] for data in (adata, back))
@@ -185,6 +188,24 @@ def test_a_model_may_be_given_as_an_object_and_its_variants_are_told_apart(adata
     assert other.uns["attention_edges"]["model"] == "planted-model untrained(1)"
 
 
+def test_components_are_taken_out_once_and_kept_beside_the_capture(
+    adata: Any, loud: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tl.zero_ablation(adata, model=loud, part="head", layer=2, head=2, cache=tmp_path, copy=True)
+    assert len(list(tmp_path.iterdir())) == 2
+    monkeypatch.setattr("theodolite.models.ablating.ablate_each", None)
+    again = tl.zero_ablation(adata, model=loud, part="head", layer=2, head=2, cache=tmp_path, copy=True)
+    tl.forget()
+    later = tl.zero_ablation(adata, model=loud, part="head", layer=2, head=2, cache=tmp_path, copy=True)
+    for other in (again, later):
+        np.testing.assert_array_equal(other.var["ablation_zero_ablation"], first.var["ablation_zero_ablation"])
+
+
+def test_a_step_of_an_ablation_is_part_of_the_estimate(adata: Any, model: str) -> None:
+    with pytest.raises(tl.MemoryLimitError, match="a step of an ablation, at most 1.07 GB"):
+        tl.zero_ablation(adata, model=model, part="mlp", layer=1, max_memory_gb=1.0)
+
+
 def test_a_tool_of_a_plug_in_is_run_too(adata: Any, model: str, checkout: Path, fresh_plugins: None) -> None:
     from theodolite.plugins import load_plugin
 
@@ -245,7 +266,7 @@ def test_a_parameter_whose_name_is_taken_goes_into_params(adata: Any, model: str
 
 
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
-    "unknown tool": ({"tool": "geometry.nope"}, MeasureError, "no tool 'geometry.nope'; there are attention.edges"),
+    "unknown tool": ({"tool": "geometry.nope"}, MeasureError, "no tool 'geometry.nope'; there are ablation.*edges"),
     "unknown model": ({"model": "nope"}, ModelNotFoundError, "no model 'nope': neither packaged or added"),
     "no model at all": ({"model": 3}, MeasureError, "model is of type int; give a name"),
     "a layer out of range": ({"layer": 7}, ToolError, "has no axis 1 of layer 7|has no .*7.* it admits"),

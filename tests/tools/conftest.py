@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from theodolite.models.components import Component
 from theodolite.tools import Axes, ModelShape, fit_axes
 
 N_LAYERS, N_HEADS, WIDTH = 2, 3, 9
@@ -27,6 +28,7 @@ class HandBench:
     fitted: tuple[Axes, ...]
     shape: ModelShape = ModelShape(N_LAYERS, N_HEADS)
     regulators: tuple[str, ...] = ()
+    changes: Any = None
 
     def hidden(self, layer: int) -> Any:
         return self.states[layer]
@@ -37,6 +39,9 @@ class HandBench:
     def attention(self, layer: int, head: int | None) -> Any:
         maps = self.probabilities[layer - 1]
         return maps.mean(axis=0) if head is None else maps[head - 1]
+
+    def ablated(self, component: Component, how: str) -> Any:
+        return self.changes[component, how]
 
     def with_axes_of(self, other: HandBench, n_axes: int = 6) -> HandBench:
         return replace(self, fitted=tuple(fit_axes(states, n_axes) for states in other.states))

@@ -24,6 +24,7 @@ SHAPE = ModelShape(3, 2, read_out=True)
         ("geometry.pair_proximity", ("hidden", "axes")),
         ("geometry.regulator_proximity", ("hidden", "axes", "regulators")),
         ("attention.edges", ("attention",)),
+        ("ablation.zero_ablation", ("ablated",)),
         ("attention.regulation", ("attention", "regulators")),
     ],
 )

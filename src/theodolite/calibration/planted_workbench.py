@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.measurements import Variant
+from theodolite.models.components import Component, How
 from theodolite.models.planted import PlantedModel
 from theodolite.tools import Axes, ModelShape, ToolError
 
@@ -56,3 +57,7 @@ class PlantedWorkbench:
     def attention(self, layer: int, head: int | None) -> Floats:
         """Return attention (n, n) from row gene to column gene, of a head or of a layer."""
         return self.model.attention(layer, head, self.genes, self.variant)
+
+    def ablated(self, component: Component, how: How) -> Floats:
+        """Raise ToolError: a planted model computes nothing that could be taken out."""
+        raise ToolError("a planted model has attention only, nothing to take out; use `attention.regulation`")

@@ -18,8 +18,11 @@ from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials, Mismatch
 from theodolite.experiments.seeds import seed_generators
 
 if TYPE_CHECKING:
+    from theodolite.data import CellSet
     from theodolite.measurements import Variant
+    from theodolite.models.ablated import Ablated
     from theodolite.models.capture import Capture
+    from theodolite.models.components import How
     from theodolite.models.protocol import FoundationModel
 
 __all__ = ["Bench"]
@@ -49,6 +52,7 @@ class Bench:
         captured = self._split.get("captured")
         self._chosen = None if captured is None else tuple(captured)
         self._captures: OrderedDict[str, Any] = OrderedDict()
+        self._ablations: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._benches: OrderedDict[tuple[str, str, str | None], Any] = OrderedDict()
 
     def run(self, job: JobSpec) -> bytes:
@@ -99,37 +103,79 @@ class Bench:
             for axes in fitted:
                 _freeze(axes.centre, axes.components, axes.singular_values)
             _freeze(covariates)
-            return GeneWorkbench(genes, families, covariates, taken, fitted, regulators)
+            interventions = self._interventions(job.variant)
+            return GeneWorkbench(genes, families, covariates, taken, fitted, regulators, interventions)
 
         return _kept(self._benches, (job.variant, job.split, job.fitted), make)
 
     def _capture(self, variant_text: str) -> Any:
         from theodolite.measurements import Variant
-        from theodolite.models.capture import capture_name, load_capture, save_capture
+        from theodolite.models.capture import load_capture, save_capture
 
-        def load() -> Any:
-            further = () if self._runs_on == STANDARD else (self._runs_on,)
-            if self._chosen is not None:
-                further = (*further, digest(self._chosen))
-            name = capture_name(self._model_sha256, self._cells.sha256, variant_text, *further)
-            path = Path(self._materials.cache) / name
-            # Workers that want the same capture at once wait for the first of them instead of each taking it.
-            with _alone(path.with_suffix(".lock")):
-                if not path.is_file():
-                    of = (self._model_sha256, self._cells.sha256, variant_text)
-                    save_capture(path, self._take(Variant.parse(variant_text)), of)
-            return load_capture(path)
+        def take(path: Path) -> None:
+            of = (self._model_sha256, self._cells.sha256, variant_text)
+            save_capture(path, self._take(Variant.parse(variant_text)), of)
 
-        return _kept(self._captures, variant_text, load)
+        return _kept(self._captures, variant_text, lambda: load_capture(self._cached(variant_text, "", take)))
+
+    def _interventions(self, variant_text: str) -> Callable[[How], Ablated]:
+        """Return who gives the effects of all components of a model, measured once and kept beside its capture."""
+        from theodolite.measurements import Variant, VariantKind
+        from theodolite.models.ablated import load_ablated, save_ablated
+        from theodolite.models.ablating import ablate_each
+        from theodolite.models.counts import ablate_counts
+
+        variant = Variant.parse(variant_text)
+        if variant.kind is VariantKind.COUNTS:
+            return lambda how: ablate_counts(self._capture(variant_text), how)
+
+        def interventions(how: How) -> Ablated:
+            def take(path: Path) -> None:
+                of = (self._model_sha256, self._cells.sha256, variant_text)
+                save_ablated(path, ablate_each(*self._varied(variant), how, self._chosen, _say), of)
+
+            def load() -> Ablated:
+                return load_ablated(self._cached(variant_text, f"ablated-1 {how}", take))
+
+            found: Ablated = _kept(self._ablations, (variant_text, how), load)
+            return found
+
+        return interventions
+
+    def _cached(self, variant_text: str, what: str, take: Callable[[Path], None]) -> Path:
+        """Return the file in which something about a variant is kept; ``take`` writes it where there is none.
+
+        Workers that want the same file at once wait for the first of them instead of each making it.
+        """
+        from theodolite.models.capture import capture_name
+
+        further = () if self._runs_on == STANDARD else (self._runs_on,)
+        if self._chosen is not None:
+            further = (*further, digest(self._chosen))
+        if what:
+            further = (*further, what)
+        path = Path(self._materials.cache) / capture_name(
+            self._model_sha256, self._cells.sha256, variant_text, *further
+        )
+        with _alone(path.with_suffix(".lock")):
+            if not path.is_file():
+                take(path)
+        return path
+
+    def _varied(self, variant: Variant) -> tuple[FoundationModel, CellSet]:
+        """Return the model and the cells of a variant."""
+        from theodolite.measurements import VariantKind
+
+        shuffled = variant.kind is VariantKind.SHUFFLED_INPUT
+        cells = self._cells.shuffled_within_gene(variant.seed) if shuffled else self._cells
+        return self._model.variant(variant), cells
 
     def _take(self, variant: Variant) -> Capture:
         from theodolite.measurements import VariantKind
         from theodolite.models.capture import capture
         from theodolite.models.counts import capture_counts
 
-        shuffled = variant.kind is VariantKind.SHUFFLED_INPUT
-        cells = self._cells.shuffled_within_gene(variant.seed) if shuffled else self._cells
-        model = self._model.variant(variant)
+        model, cells = self._varied(variant)
         if variant.kind is not VariantKind.COUNTS:
             return capture(model, cells, self._chosen, said=_say)
         genes = self._chosen or model.genes

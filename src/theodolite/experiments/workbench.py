@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,12 @@ from numpy.typing import NDArray
 from theodolite.canonical import sha256_bytes
 from theodolite.claims import Covariate
 from theodolite.models.capture import Capture
-from theodolite.tools import Axes, ModelShape, ToolError, fit_axes
+from theodolite.models.components import Component, How
+from theodolite.tools import Axes, ModelShape, NothingMovedError, ToolError, fit_axes
 from theodolite.tools.geometry import N_AXES
+
+if TYPE_CHECKING:
+    from theodolite.models.ablated import Ablated
 
 __all__ = ["COVARIATES", "GeneWorkbench", "axes_from_bytes", "axes_to_bytes", "fit_layer_axes", "fit_source_sha256"]
 
@@ -38,6 +44,9 @@ class GeneWorkbench:
         Axes of each site in the order of ``shape.sites``, fitted on discovery genes.
     regulators
         The genes of the split that regulate anything in the campaign's regulons, in the order of ``genes``.
+    interventions
+        What every component of the model does to every gene, by what stands in its place; None where nobody can
+        intervene.
     """
 
     genes: tuple[str, ...]
@@ -46,6 +55,7 @@ class GeneWorkbench:
     capture: Capture = field(repr=False)
     fitted: tuple[Axes, ...] = field(repr=False)
     regulators: tuple[str, ...] = ()
+    interventions: Callable[[How], Ablated] | None = field(default=None, repr=False)
 
     @property
     def covariate_names(self) -> tuple[str, ...]:
@@ -81,6 +91,28 @@ class GeneWorkbench:
         maps = self.capture.attention[layer - 1]
         chosen = maps.mean(axis=0) if head is None else maps[head - 1]
         return np.asarray(chosen[np.ix_(rows, rows)], dtype=np.float64)
+
+    def ablated(self, component: Component, how: How) -> Floats:
+        """Mean squared change (n,) of the prediction at each gene's token without a component."""
+        if self.interventions is None:
+            raise ToolError("this workbench holds what was read of a model, and no model to take a component out of")
+        found = self.interventions(how)
+        if (component,) not in found.row:
+            raise ToolError(f"{component} was not taken out by {how!r}; the model has {len(found.row)} components")
+        taken_out = found.row[(component,)]
+        if not found.faithful[taken_out]:
+            raise NothingMovedError(
+                f"{component}: no token's last residual stream turned by more than {found.largest[taken_out, 0]:.2g} "
+                f"without it ({how}); an ablation that does nothing shows nothing"
+            )
+        place = {gene: row for row, gene in enumerate(found.genes)}
+        rows = np.array([place[gene] for gene in self.genes], dtype=np.intp)
+        if (silent := found.presence[rows] == 0).any():
+            raise ToolError(
+                f"{self.genes[int(silent.argmax())]!r} and {int(silent.sum()) - 1} other genes are tokens of none of "
+                "the cells that are read for ablations; raise `genes: {least_cells: ...}`, or survey more cells"
+            )
+        return np.asarray(found.prediction[taken_out][rows], dtype=np.float64)
 
 
 def fit_layer_axes(bench: GeneWorkbench) -> tuple[Axes, ...]:

@@ -33,6 +33,7 @@ __all__ = [
     "capture",
     "capture_name",
     "captured_of",
+    "known_genes",
     "load_capture",
     "rows_of",
     "save_capture",
@@ -139,7 +140,7 @@ def capture(
     """
     from theodolite.models.batches import in_batches
 
-    chosen = _known(model, cells) if genes is None else tuple(genes)
+    chosen = known_genes(model, cells) if genes is None else tuple(genes)
     sums = _Sums(model, rows_of(model, cells, chosen), len(chosen), with_attention=with_attention)
     n_cells = len(cells.cells)
     for start in range(0, n_cells, CELLS_PER_READING):
@@ -152,7 +153,8 @@ def capture(
     return sums.means(chosen, n_cells)
 
 
-def _known(model: FoundationModel, cells: CellSet) -> tuple[str, ...]:
+def known_genes(model: FoundationModel, cells: CellSet) -> tuple[str, ...]:
+    """Return the genes of the cells that a model knows, in its order, as the cells call them."""
     places = model.places(cells)
     first: dict[int, str] = {}
     for place, gene in zip(places.tolist(), cells.genes, strict=True):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.models.ablated import Ablated
 from theodolite.models.capture import Capture
+from theodolite.models.components import Component, How, components
 
-__all__ = ["capture_counts"]
+__all__ = ["ablate_counts", "capture_counts"]
 
 
 def capture_counts(
@@ -53,6 +55,44 @@ def capture_counts(
         np.broadcast_to(vectors, (n_layers + 1, *vectors.shape)),
         np.broadcast_to(attention, (n_layers, n_heads, *attention.shape)),
         vectors if read_out else None,
+    )
+
+
+def ablate_counts(taken: Capture, how: How) -> Ablated:
+    """Return what taking principal components of the cells out does to each gene, in the form of a model's ablations.
+
+    Each head and each MLP stands for one component, in the order of :func:`~theodolite.models.components.components`
+    (again from the first where there are fewer), a block for those of its heads and its MLP. A gene's prediction is
+    its reconstruction from all components; without some, its mean squared change over cells is the sum of its squared
+    loadings on them.
+
+    Parameters
+    ----------
+    taken
+        Of :func:`capture_counts`.
+    how
+        What would stand in a component's place in a model. Components have mean zero, so that it makes no difference.
+    """
+    n_layers, n_heads = taken.attention.shape[:2]
+    squared = np.square(taken.hidden[0].astype(np.float64)).T
+    listed = [part for part in components(n_layers, n_heads) if how != "uniform" or part.part == "head"]
+    single = [part for part in components(n_layers, n_heads) if part.part != "layer"]
+    change = {part: squared[place % len(squared)] for place, part in enumerate(single)}
+    for layer in range(1, n_layers + 1):
+        of_layer = {place % len(squared) for place, part in enumerate(single) if part.layer == layer}
+        change[Component("layer", layer)] = squared[sorted(of_layer)].sum(axis=0)
+    prediction = np.stack([change[part] for part in listed])
+    whole = np.maximum(squared.sum(axis=0), np.finfo(np.float64).tiny)
+    kept = np.sqrt(np.clip(1.0 - prediction / whole, 0.0, 1.0))  # cosine of what is left with the whole vector
+    stream = np.where(squared.sum(axis=0) > 0, 1.0 - kept, 0.0)
+    return Ablated(
+        taken.genes,
+        tuple((part,) for part in listed),
+        how,
+        prediction,
+        stream,
+        np.ones(len(taken.genes), dtype=np.int64),
+        np.stack([stream.max(axis=1), prediction.max(axis=1)], axis=1),
     )
 
 

@@ -13,7 +13,17 @@ from theodolite.models.protocol import Batch
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["AblateFeature", "AddDirection", "Patch", "Replace", "SetMean", "Where", "Zero"]
+__all__ = [
+    "AblateFeature",
+    "AddDirection",
+    "MeanQuery",
+    "Patch",
+    "Replace",
+    "SetMean",
+    "UniformAttention",
+    "Where",
+    "Zero",
+]
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,48 @@ class Zero:
     def __call__(self, value: Tensor, batch: Batch) -> Tensor:
         """Return the value with zeros where the edit applies."""
         return value.masked_fill(self.where.mask(value, batch), 0.0)
+
+
+@dataclass(frozen=True)
+class UniformAttention:
+    """Attend to all tokens of the cell alike, 1 / n each."""
+
+    where: Where = EVERYWHERE
+
+    def __call__(self, value: Tensor, batch: Batch) -> Tensor:
+        """Return attention [B, H, T, T] that is even where the edit applies; rows still sum to one.
+
+        Raises
+        ------
+        ValueError
+            If the site is not one of attention.
+        """
+        keys = batch.present[:, None, None, :]
+        even = keys / keys.sum(dim=-1, keepdim=True)
+        return torch.where(self._rows(value, batch), even.to(value), value)
+
+    def _rows(self, value: Tensor, batch: Batch) -> Tensor:
+        if value.ndim != 4:
+            raise ValueError(f"{type(self).__name__} at a site of shape {tuple(value.shape)}; edit attention with it")
+        return self.where.mask(value, batch)
+
+
+@dataclass(frozen=True)
+class MeanQuery(UniformAttention):
+    """Attend as the queries of the cell do on average, so that what a head reads hangs on no query any more."""
+
+    def __call__(self, value: Tensor, batch: Batch) -> Tensor:
+        """Return attention [B, H, T, T] with the mean row of each head and cell where the edit applies.
+
+        Raises
+        ------
+        ValueError
+            If the site is not one of attention.
+        """
+        rows = self._rows(value, batch)
+        queries = batch.present[:, None, :, None]
+        mean = (value * queries).sum(dim=2, keepdim=True) / queries.sum(dim=2, keepdim=True)
+        return torch.where(rows, mean, value)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from theodolite.models.protocol import Batch, FoundationModel
-from theodolite.models.running import Edit, NotHandedOverError, Pass, run
+from theodolite.models.running import Edit, NotHandedOverError, Pass, Resumption, run
 from theodolite.models.sites import EMBEDDING, OUTPUT, Site, SiteKind, attention, residual
 
 if TYPE_CHECKING:
@@ -326,8 +326,15 @@ class CheckedRuns:
         self._model = model
         self._checked: set[tuple[Site, type]] = set()
 
-    def run(self, batch: Batch, edits: Sequence[tuple[Site, Edit]], *, read: Iterable[Site] = ()) -> Pass:
-        """Return a pass with its edits.
+    def run(
+        self,
+        batch: Batch,
+        edits: Sequence[tuple[Site, Edit]],
+        *,
+        read: Iterable[Site] = (),
+        resume: Resumption | None = None,
+    ) -> Pass:
+        """Return a pass with its edits, from the point that it resumes from where one is given.
 
         Raises
         ------
@@ -338,4 +345,4 @@ class CheckedRuns:
             if (site, type(edit)) not in self._checked:
                 require(check_interventions(self._model, batch, site, edit))
                 self._checked.add((site, type(edit)))
-        return run(self._model, batch, read=read, edits=edits)
+        return run(self._model, batch, read=read, edits=edits, resume=resume)

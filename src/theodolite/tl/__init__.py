@@ -27,6 +27,7 @@ __all__ = [
     "capture",
     "forget",
     "instrument",
+    "mean_ablation",
     "measure",
     "pair_proximity",
     "pbmc",
@@ -34,6 +35,8 @@ __all__ = [
     "regulation",
     "regulator_proximity",
     "settings",
+    "uniform_attention",
+    "zero_ablation",
 ]
 
 axis_separation = instrument(get_tool("geometry.axis_separation"))
@@ -41,6 +44,9 @@ pair_proximity = instrument(get_tool("geometry.pair_proximity"))
 regulator_proximity = instrument(get_tool("geometry.regulator_proximity"))
 attention_edges = instrument(get_tool("attention.edges"), name="attention_edges")
 regulation = instrument(get_tool("attention.regulation"))
+zero_ablation = instrument(get_tool("ablation.zero_ablation"))
+mean_ablation = instrument(get_tool("ablation.mean_ablation"))
+uniform_attention = instrument(get_tool("ablation.uniform_attention"))
 
 
 def pbmc() -> Any:

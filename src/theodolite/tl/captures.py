@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,12 @@ from theodolite.tl.choosing import AnyModel, Genes
 from theodolite.tl.settings import settings
 from theodolite.tools import Axes
 
-__all__ = ["Captured", "capture_key", "captured", "forget", "remembered", "runs_on"]
+if TYPE_CHECKING:
+    from theodolite.models.ablated import Ablated
+    from theodolite.models.components import How
+    from theodolite.models.protocol import FoundationModel
+
+__all__ = ["Captured", "capture_key", "captured", "forget", "interventions", "remembered", "runs_on"]
 
 _log = logging.getLogger(__name__)
 
@@ -29,10 +35,11 @@ MOST_KEPT = 4
 
 @dataclass(eq=False)
 class Captured:
-    """A capture, and the axes that were fitted on its genes once somebody asked for them."""
+    """A capture, and what was made of its genes once somebody asked for it: axes, and ablations by how."""
 
     capture: Capture
     fitted: tuple[Axes, ...] = field(default=())
+    ablated: dict[How, Ablated] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -54,8 +61,20 @@ def runs_on() -> str:
     return f"{resolved_device(settings.device)} {settings.dtype}"
 
 
-def capture_key(model: AnyModel, cells: CellSet, genes: Genes, *, with_attention: bool = True) -> str:
-    """Return the name of a capture, by hashes of all that it is made of; the one that a campaign gives it."""
+def capture_key(
+    model: AnyModel, cells: CellSet, genes: Genes, *, with_attention: bool = True, what: str | None = None
+) -> str:
+    """Return the name of a capture, by hashes of all that it is made of; the one that a campaign gives it.
+
+    Parameters
+    ----------
+    model, cells, genes
+        What was run on what.
+    with_attention
+        Whether it holds attention.
+    what
+        What else of the same model, cells and genes is named, where it is no capture.
+    """
     facts = model.facts
     further = () if runs_on() == STANDARD else (runs_on(),)
     if not genes.whole:
@@ -64,6 +83,8 @@ def capture_key(model: AnyModel, cells: CellSet, genes: Genes, *, with_attention
         further = (*further, f"given as {facts.name}")
     if not with_attention:
         further = (*further, "vectors only")
+    if what is not None:
+        further = (*further, what)
     return capture_name(facts.sha256, cells.sha256, "main", *further)
 
 
@@ -113,11 +134,47 @@ def captured(
 
 
 def _take(model: AnyModel, cells: CellSet, genes: Genes, *, with_attention: bool) -> Capture:
+    told = _progress(model.facts.name)
+    return capture(_placed(model), cells, genes.names, told, _log.warning, with_attention=with_attention)
+
+
+def _placed(model: AnyModel) -> FoundationModel:
     from theodolite.models.batches import resolve_device, resolve_dtype
 
-    placed = model.load().placed(resolve_device(resolved_device(settings.device)), resolve_dtype(settings.dtype))
-    told = _progress(model.facts.name)
-    return capture(placed, cells, genes.names, told, _log.warning, with_attention=with_attention)
+    return model.load().placed(resolve_device(resolved_device(settings.device)), resolve_dtype(settings.dtype))
+
+
+def interventions(
+    model: AnyModel, cells: CellSet, genes: Genes, kept: Captured, cache: Path | None
+) -> Callable[[How], Ablated]:
+    """Return who gives the effects of all components of a model, measured when they are first asked for and kept.
+
+    Parameters
+    ----------
+    model, cells, genes
+        What is run on what.
+    kept
+        The capture beside which they are kept in memory.
+    cache
+        Folder in which they are kept too, as campaigns keep theirs.
+    """
+
+    def effects(how: How) -> Ablated:
+        from theodolite.models.ablated import load_ablated, save_ablated
+        from theodolite.models.ablating import ablate_each
+
+        if how not in kept.ablated:
+            path = None if cache is None else cache / capture_key(model, cells, genes, what=f"ablated-1 {how}")
+            if path is not None and path.is_file():
+                kept.ablated[how] = load_ablated(path)
+            else:
+                found = ablate_each(_placed(model), cells, how, genes.names, _log.warning)
+                if path is not None:
+                    save_ablated(path, found, of=(model.facts.sha256, cells.sha256, "main"))
+                kept.ablated[how] = found
+        return kept.ablated[how]
+
+    return effects
 
 
 def _progress(model: str) -> Callable[[int, int], None]:

@@ -21,6 +21,7 @@ from theodolite.tl.memory import adjusting_bytes, measuring_bytes
 from theodolite.tl.preparing import Prepared, prepare
 from theodolite.tl.storing import STORED, check_key, into, put_facts, put_measurement
 from theodolite.tools import Tool, ToolParams
+from theodolite.tools.trying import what_it_reads
 
 __all__ = ["measure"]
 
@@ -116,6 +117,8 @@ def measure(
         If the estimate exceeds the memory that is allowed; nothing has run then.
     ToolError
         If this model has no such place, or the instrument cannot measure.
+    InterventionError
+        If an edit of an instrument that intervenes does not do what it says.
     CellDataError, ModelNotFoundError, CheckpointError, CampaignError, CatalogueError, FamilyTableError
         If cells, model, reference or table of families cannot be had.
     """
@@ -131,6 +134,10 @@ def measure(
     labels = labelled(references, ready.genes.names, ready.families, chosen) if references else {}
     size = ready.size(chosen)
     beside = {"the measurement": measuring_bytes(instrument, parsed, size, adata.n_vars)}
+    with _seeded(seed):
+        reads = what_it_reads(instrument, parsed, ready.shape)
+    if reads is not None and "ablated" in reads:
+        beside["a step of an ablation, at most"] = _step_of_an_ablation()
     if labels and adjust:
         beside["adjusted AUROCs (adjust=False leaves them out)"] = adjusting_bytes(instrument.shape.shape, size)
     ready.check_memory(_doing(instrument, ready), beside)
@@ -157,6 +164,12 @@ def measure(
     put_measurement(target, key, ready.read.rows, measurement)
     put_facts(target, key, facts)
     return target if copy else None
+
+
+def _step_of_an_ablation() -> int:
+    from theodolite.models.ablating import MEMORY_BYTES
+
+    return MEMORY_BYTES
 
 
 def _doing(instrument: Tool, ready: Prepared) -> str:

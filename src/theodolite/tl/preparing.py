@@ -11,7 +11,7 @@ import numpy as np
 
 import theodolite
 from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, fit_layer_axes
-from theodolite.tl.captures import capture_key, captured, remembered, runs_on
+from theodolite.tl.captures import capture_key, captured, interventions, remembered, runs_on
 from theodolite.tl.choosing import AnyModel, Genes, any_model, choose_genes, families_of_genes
 from theodolite.tl.errors import MeasureError
 from theodolite.tl.memory import capture_bytes, refuse_beyond
@@ -140,7 +140,8 @@ class Prepared:
             for found in taken.fitted:
                 for array in (found.centre, found.components, found.singular_values):
                     array.setflags(write=False)
-        return GeneWorkbench(*fields, taken.fitted if axes else (), tuple(regulators))
+        effects = interventions(self.model, self.read.cells, self.genes, taken, self.cache)
+        return GeneWorkbench(*fields, taken.fitted if axes else (), tuple(regulators), effects)
 
     def facts(self) -> dict[str, Any]:
         """Return what a result is of, to be kept beside it."""

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from theodolite.tools import attention, geometry
+from theodolite.tools import ablation, attention, geometry
 from theodolite.tools.places import closed_list, closed_list_defect
-from theodolite.tools.registry import Tool, ToolError, ToolParams, ToolRegistrationError, get_tool, tool, tools
+from theodolite.tools.registry import (
+    NothingMovedError,
+    Tool,
+    ToolError,
+    ToolParams,
+    ToolRegistrationError,
+    get_tool,
+    tool,
+    tools,
+)
 from theodolite.tools.workbench import Axes, BenchSize, ModelShape, Workbench, fit_axes
 
 __all__ = [
     "Axes",
     "BenchSize",
     "ModelShape",
+    "NothingMovedError",
     "Tool",
     "ToolError",
     "ToolParams",
     "ToolRegistrationError",
     "Workbench",
+    "ablation",
     "attention",
     "closed_list",
     "closed_list_defect",

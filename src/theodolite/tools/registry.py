@@ -16,7 +16,7 @@ from theodolite.measurements import SHAPES, Measurement
 from theodolite.origins import built_in, code_sha256, source_file
 from theodolite.tools.workbench import BenchSize, ModelShape, Workbench
 
-__all__ = ["Tool", "ToolError", "ToolParams", "ToolRegistrationError", "get_tool", "tool", "tools"]
+__all__ = ["NothingMovedError", "Tool", "ToolError", "ToolParams", "ToolRegistrationError", "get_tool", "tool", "tools"]
 
 
 class ToolRegistrationError(TypeError):
@@ -25,6 +25,10 @@ class ToolRegistrationError(TypeError):
 
 class ToolError(RuntimeError):
     """A tool cannot measure what it was asked to; ends in a ledger row that quotes the message."""
+
+
+class NothingMovedError(ToolError):
+    """An intervention that moved nothing; what it did not do says nothing about what was taken out."""
 
 
 class ToolParams(BaseModel):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.models.components import Component, How
 from theodolite.tools.registry import Tool, ToolParams
 from theodolite.tools.workbench import Axes, ModelShape, fit_axes
 
@@ -16,6 +17,7 @@ READABLE = {
     "hidden": "gene vectors (the residual stream at each gene's token, averaged over cells, or the read-out's)",
     "axes": "singular axes of a site's gene vectors, fitted on discovery genes",
     "attention": "attention from gene to gene, averaged over cells",
+    "ablated": "what the model's predictions lose at each gene's token with a component taken out",
     "regulators": "which genes are regulators, by the regulons of the campaign",
 }
 """What of a workbench is read, in words; gene statistics and families every instrument hands on."""
@@ -56,6 +58,10 @@ class _Trial:
         self.read.add("attention")
         weights = self._random.gamma(0.5, 1.0, (_GENES, _GENES)) + 1e-6
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+    def ablated(self, component: Component, how: How) -> Floats:
+        self.read.add("ablated")
+        return self._random.gamma(1.0, 1.0, _GENES)
 
     def _vectors(self) -> Floats:
         return self._random.standard_normal((_GENES, _WIDTH))

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.models.components import Component, How
+
 __all__ = ["Axes", "BenchSize", "ModelShape", "Workbench", "fit_axes"]
 
 Floats = NDArray[np.float64]
@@ -148,4 +150,20 @@ class Workbench(Protocol):
 
     def attention(self, layer: int, head: int | None) -> Floats:
         """Return attention (n, n) from row gene to column gene, averaged over cells, of a head or over all heads."""
+        ...
+
+    def ablated(self, component: Component, how: How) -> Floats:
+        """Return what taking a component out does to each gene (n,).
+
+        The mean squared change of the prediction at the gene's token, over the cells that are read for ablations.
+
+        Raises
+        ------
+        ToolError
+            If there is no model to intervene in, or a gene is a token of none of the cells.
+        NothingMovedError
+            If the last residual stream of no token turned by a cosine distance of 0.02 or more.
+        InterventionError
+            If the intervention does not do what it says.
+        """
         ...
