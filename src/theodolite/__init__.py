@@ -5,7 +5,9 @@ Tools measure, gates judge, the ledger remembers, and agents only propose and ob
 
 from __future__ import annotations
 
+import importlib
 import logging
+from types import ModuleType
 
 __all__ = ["__version__"]
 
@@ -13,3 +15,10 @@ __version__ = "0.1.0"
 
 # A program that wants no log hears nothing; without this, Python prints warnings of libraries to standard error.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Import ``theodolite.tl`` when it is first asked for: it needs heavy libraries, and this module none."""
+    if name == "tl":
+        return importlib.import_module("theodolite.tl")
+    raise AttributeError(f"module 'theodolite' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 
 from theodolite.cli.exit_codes import ExitCode
-from theodolite.tools import tools
+from theodolite.tools import NothingMovedError, tools
 
 
 def test_every_instrument_is_listed_and_described(cli):
@@ -20,7 +20,54 @@ def test_every_instrument_is_listed_and_described(cli):
         assert tool.unit.split(",")[0] in text and f"version {tool.version}" in text
         assert all(parameter in text for parameter in tool.params.model_fields)
         assert "-------" not in text
-        assert json.loads(cli("tools", "describe", tool.name, "--json").stdout) == tool.describe()
+        told = json.loads(cli("tools", "describe", tool.name, "--json").stdout)
+        assert {key: told[key] for key in tool.describe()} == tool.describe()
+
+
+def test_a_description_is_enough_to_use_an_instrument(cli):
+    text = " ".join(cli("tools", "describe", "geometry.pair_proximity", "--genes", "2000").stdout.split())
+    for said in (
+        "PairScores: one number a pair of genes, (n, n), symmetric",
+        "source: arXiv 2602.22247 §co-pole and pair tests",
+        "reads: gene vectors (the residual stream",
+        "; singular axes of a site's gene vectors",
+        "memory: 96 MB for 2,000 genes, beside a capture of",
+        "places in compact-pbmc: 15, from",
+        "the seed of a job fixes whatever is drawn",
+        "first: first singular axis of the window, counted from 1 (integer, 1 to 6)",
+        "(integer or null, 0 or more)",
+        "tools: [geometry.pair_proximity] references: programs",
+        'tl.measure(adata, "geometry.pair_proximity", model="compact-pbmc", layer=',
+        'adata.varp["geometry_pair_proximity"]',
+    ):
+        assert said in text, said
+
+
+def test_a_description_tells_the_places_of_the_model_that_is_named(cli, small_world):
+    words = ["tools", "describe", "attention.edges", "--model", small_world.model, "--json"]
+    told = json.loads(cli(*words).stdout)
+    assert told["places"] == 2 * 3 and told["reads"] == ["attention"] and "§attention" in told["source"]
+    assert told["memory"]["own bytes"] == 3 * 8 * 1_000**2
+    found = cli("tools", "describe", "attention.edges", "--model", "nope")
+    assert found.exit_code == ExitCode.BAD_INPUT and "no model 'nope'" in found.stderr
+
+
+def test_the_lines_of_a_description_run(cli, small_world, tmp_path):
+    """The campaign lines make a campaign file, and the three Python lines measure."""
+    from theodolite import tl
+    from theodolite.experiments import load_campaign
+
+    for tool in tools():
+        told = json.loads(cli("tools", "describe", tool.name, "--json", "--model", "compact-pbmc").stdout)
+        file = tmp_path / "c.yaml"
+        file.write_text("\n".join(["name: tried", *told["campaign"]]), encoding="utf-8")
+        assert load_campaign(file).tools == (tool.name,)
+        names = {"adata": tl.pbmc()[::50].copy()}
+        try:
+            exec("\n".join(told["python"]), names)
+        except NothingMovedError:
+            continue  # what happens to stand in the example does nothing in this model, and the instrument says so
+        assert tool.name.replace(".", "_") in names["adata"].uns
 
 
 def test_an_unknown_instrument_is_answered_with_those_there_are(cli):

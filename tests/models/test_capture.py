@@ -287,3 +287,22 @@ def test_a_cell_that_does_not_fit_is_named_with_a_remedy(model: CompactModel, mo
     monkeypatch.setattr(CompactModel, "block", no_memory)
     with pytest.raises(MemoryError, match="one cell of 10 tokens does not fit into the memory of cpu .*fewer genes"):
         capture(model, some_cells(3))
+
+
+def test_without_attention_the_vectors_are_the_same_and_nothing_grows_with_pairs(model: CompactModel) -> None:
+    cells = some_cells(9)
+    whole, vectors = capture(model, cells), capture(model, cells, with_attention=False)
+    np.testing.assert_allclose(vectors.hidden, whole.hidden, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(vectors.read_out, whole.read_out)
+    assert vectors.attention.shape == (2, 2, 0, 0) and vectors.presence is None and vectors.together is None
+
+
+def test_without_attention_a_gene_is_averaged_over_the_cells_that_have_it(
+    model: CompactModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_module, "CELLS_PER_STEP", 1)
+    cells = sparse_cells(12)
+    whole, vectors = capture(Expressed(model), cells), capture(Expressed(model), cells, with_attention=False)
+    np.testing.assert_allclose(vectors.hidden, whole.hidden, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(vectors.presence, whole.presence)
+    assert vectors.together is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,39 +81,32 @@ def list_tools(plugin: PluginOption = None, as_json: JsonOption = False) -> None
 def describe_tool(
     name: Annotated[str, typer.Argument(help="A name that `tools list` prints.")],
     plugin: PluginOption = None,
+    model: Annotated[str, typer.Option("--model", help="Model whose places, memory and examples are told.")] = (
+        "compact-pbmc"
+    ),
+    genes: Annotated[int, typer.Option("--genes", min=1, help="Genes for which memory is told.")] = 1_000,
+    regulators: Annotated[int, typer.Option("--regulators", min=0, help="Regulators likewise.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
-    """Describe one instrument: what it measures, its unit, its parameters."""
-    described = tool_called(name, plugin).describe()
+    """Describe one instrument: what it measures and reads, its unit, parameters, places, memory, and how to use it."""
+    from theodolite.cli.tool_describing import described, lines_of, paragraphs, parameter_line
+    from theodolite.plugins import find_facts
+
+    told = described(tool_called(name, plugin), find_facts(model), genes, regulators, plugin or [])
     if as_json:
-        print_json(described)
+        print_json(told)
         return
     console = results()
-    console.print(f"{described['name']}, version {described['version']}", style="bold")
-    for paragraph in _paragraphs(described["help"]):
+    console.print(f"{told['name']}, version {told['version']}", style="bold")
+    for paragraph in paragraphs(told["help"]):
         console.print(paragraph)
         console.print()
-    fitted = ", ".join(described["fitted on discovery"]) or "nothing"
-    for label, value in (
-        ("shape of the result", described["shape"]),
-        ("claims that", f"{described['object']} {described['relation'].replace('_', ' ')} a reference"),
-        ("unit of the score", described["unit"]),
-        ("fitted on discovery genes", fitted),
-    ):
+    for label, value in lines_of(told):
         console.print(f"{label}: {value}")
     console.print("parameters:")
-    for key, schema in described["parameters"]["properties"].items():
-        console.print(f"  {key}: {schema.get('description', '')}{_bounds(schema)}")
-
-
-def _paragraphs(docstring: str) -> list[str]:
-    """Return the prose of a numpy docstring, which ends at its first underlined section, as unbroken paragraphs."""
-    prose = re.split(r"\n\n[^\n]+\n-{3,}\n", docstring)[0]
-    return [" ".join(paragraph.split()) for paragraph in prose.split("\n\n")]
-
-
-def _bounds(schema: dict[str, object]) -> str:
-    low, high = schema.get("minimum"), schema.get("maximum")
-    if low is None and high is None:
-        return ""
-    return f" ({low} or more)" if high is None else f" ({low} to {high})"
+    for key, schema in told["parameters"].get("properties", {}).items():
+        console.print(f"  {parameter_line(key, schema)}")
+    for label, lines in (("in a campaign file", told["campaign"]), ("in Python, on an AnnData", told["python"])):
+        console.print(f"{label}:")
+        for line in lines:
+            console.print(f"  {line}", markup=False, soft_wrap=True)

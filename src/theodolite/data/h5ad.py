@@ -11,7 +11,7 @@ from theodolite.data.counts import CellDataError, CellErrorCode
 from theodolite.data.hdf5 import checked_sparse, opened, read_dense, sampled, unreadable
 from theodolite.data.stored import StoredCells, StoredMatrix
 
-__all__ = ["open_h5ad"]
+__all__ = ["anndata_in_memory", "open_h5ad"]
 
 _BY_COLUMN = {"csr_matrix": False, "csc_matrix": True}
 
@@ -82,7 +82,19 @@ def _matrix(path: Path, item: Any, place: str, n_cells: int, var: Any) -> Stored
 def _open_old(path: Path) -> StoredCells:
     import anndata
 
-    data = anndata.read_h5ad(path)
+    return anndata_in_memory(anndata.read_h5ad(path), path, ".h5ad")
+
+
+def anndata_in_memory(data: Any, path: Path, form: str) -> StoredCells:
+    """Return what an AnnData object holds; nothing is copied before a matrix is read.
+
+    Parameters
+    ----------
+    data
+        An ``anndata.AnnData`` whose matrices are in memory.
+    path, form
+        What it is called in messages.
+    """
     for matrix in (data.X, None if data.raw is None else data.raw.X, *data.layers.values()):
         if sparse.issparse(matrix):
             matrix.check_format(full_check=True)
@@ -90,7 +102,7 @@ def _open_old(path: Path) -> StoredCells:
     if data.raw is not None:
         found["raw"] = (data.raw.X, data.raw.var)
     found |= {name: (matrix, data.var) for name, matrix in data.layers.items()}
-    return StoredCells(path, ".h5ad", data.obs, {name: _in_memory(*pair) for name, pair in found.items()})
+    return StoredCells(path, form, data.obs, {name: _in_memory(*pair) for name, pair in found.items()})
 
 
 def _in_memory(matrix: Any, var: Any) -> StoredMatrix:

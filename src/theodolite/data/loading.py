@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from theodolite.data.aliases import load_aliases
 from theodolite.data.cells import CellSet
 from theodolite.data.counts import CellDataError, CellErrorCode, named_columns, validate_names, whole_counts
@@ -15,9 +18,9 @@ from theodolite.data.gene_names import GeneReport, name_genes
 from theodolite.data.hdf5 import Probe, opened
 from theodolite.data.species import SpeciesEvidence, check_orientation, check_species, likely_species, species_evidence
 from theodolite.data.stored import StoredCells, choose_matrix, wrong_guess
-from theodolite.data.tenx import expression_only
+from theodolite.data.tenx import expressed, expression_only
 
-__all__ = ["FORMS", "ReadCells", "load_cells", "open_cells", "read_cells"]
+__all__ = ["FORMS", "ReadCells", "load_cells", "open_cells", "read_cells", "read_stored"]
 
 FORMS = ".h5ad, a 10x .h5, a 10x folder with matrix.mtx, or a Census query (.census.yaml)"
 _log = logging.getLogger(__name__)
@@ -41,6 +44,9 @@ class ReadCells:
         What names say of the species, and what the check of the declared one came to.
     notes
         What else is to be known.
+    gene_of
+        Shape (columns,): for each column of the matrix as it is stored the position of its gene in ``cells.genes``, -1
+        for one that is no gene.
     """
 
     cells: CellSet
@@ -51,6 +57,7 @@ class ReadCells:
     evidence: SpeciesEvidence
     species: str
     notes: tuple[str, ...]
+    gene_of: NDArray[np.intp]
 
 
 def open_cells(source: str | Path, *, probe: Probe | None = None) -> StoredCells:
@@ -150,9 +157,64 @@ def read_cells(
     CellDataError
         Whatever is wrong, by code and with the remedy.
     """
-    stored = open_cells(source, probe=probe)
+    path = Path(source)
+    return read_stored(
+        open_cells(source, probe=probe),
+        layer=layer,
+        labels=labels,
+        species=species,
+        gene_column=gene_column,
+        ensembl_column=ensembl_column,
+        aliases=aliases,
+        donor=donor,
+        batch=batch,
+        cell_type=cell_type,
+        condition=condition,
+        perturbation=perturbation,
+        control=control,
+        name=name or _name(path),
+        origin=origin or path.name,
+    )
+
+
+def read_stored(
+    stored: StoredCells,
+    *,
+    name: str,
+    origin: str,
+    layer: str = "X",
+    labels: Sequence[str] = (),
+    species: str | None,
+    gene_column: str | None = None,
+    ensembl_column: str | None = None,
+    aliases: str | Path | None = None,
+    control: str | None = None,
+    asked_by: str = "layer ",
+    **roles: str | None,
+) -> ReadCells:
+    """Make cells of what a file, or an object in memory, holds; see :func:`read_cells`.
+
+    Parameters
+    ----------
+    stored
+        What there is.
+    name, origin
+        Name of the set and where it comes from.
+    layer, labels, species, gene_column, ensembl_column, aliases, control
+        As for :func:`read_cells`.
+    asked_by
+        What stands before the name of a matrix where the caller asks for one; for messages.
+    roles
+        Columns of cells by role: donor, batch, cell_type, condition, perturbation.
+
+    Raises
+    ------
+    CellDataError
+        Whatever is wrong, by code and with the remedy.
+    """
     chosen, why = choose_matrix(stored, layer)
-    matrix, notes = expression_only(stored.matrices[chosen])
+    whole = stored.matrices[chosen]
+    matrix, notes = expression_only(whole)
     table = None if aliases is None else load_aliases(aliases)
     names = name_genes(matrix.var, gene_column=gene_column, ensembl_column=ensembl_column, aliases=table)
     cells = [str(cell) for cell in stored.obs.index]
@@ -160,35 +222,35 @@ def read_cells(
     evidence = species_evidence(names.genes, names.ensembl)
     species = species or likely_species(evidence)
     checked = check_species(species, evidence)
-    roles = {"donor": donor, "batch": batch, "cell_type": cell_type, "condition": condition}
-    roles |= {"perturbation": perturbation}
     columns = list(dict.fromkeys([*labels, *(column for column in roles.values() if column is not None)]))
     values = _labels(stored, columns)
+    perturbation = roles.get("perturbation")
     if perturbation is not None and control is not None:
         _check_control(values[perturbation], perturbation, control)
     validate_names((len(cells), len(names.genes)), names.genes, cells)
-    path = Path(source)
     try:
         counts = names.gather(whole_counts(matrix.read()))
         found = CellSet.from_counts(
-            name or _name(path),
+            name,
             counts,
             names.genes,
             cells,
             labels=values,
             species=species,
-            origin="; ".join(part for part in (origin or path.name, names.report.words) if part),
+            origin="; ".join(part for part in (origin, names.report.words) if part),
             ensembl=names.ensembl,
             control=control,
             **roles,
         )
     except CellDataError as error:
-        if (told := wrong_guess(stored, chosen, error)) is error:
+        if (told := wrong_guess(stored, chosen, error, asked_by)) is error:
             raise
         raise told from error
     if names.report.words:
-        _log.warning("genes of %s: %s", path.name, names.report.words, extra={"event": "genes_changed"})
-    return ReadCells(found, stored, chosen, why, names.report, evidence, checked, (*stored.notes, *notes))
+        _log.warning("genes of %s: %s", stored.path.name, names.report.words, extra={"event": "genes_changed"})
+    gene_of = np.full(whole.shape[1], -1, dtype=np.intp)
+    gene_of[expressed(whole)] = names.gene_of
+    return ReadCells(found, stored, chosen, why, names.report, evidence, checked, (*stored.notes, *notes), gene_of)
 
 
 def load_cells(source: str | Path, **options: Any) -> CellSet:

@@ -115,8 +115,16 @@ def choose_matrix(stored: StoredCells, layer: str) -> tuple[str, str]:
     return chosen, f"{told}; the first of X, raw and the layers that holds counts is taken"
 
 
-def wrong_guess(stored: StoredCells, layer: str, error: CellDataError) -> CellDataError:
-    """Return the error of a matrix that holds no counts, naming those of the file that do."""
+def wrong_guess(stored: StoredCells, layer: str, error: CellDataError, asked_by: str = "layer ") -> CellDataError:
+    """Return the error of a matrix that holds no counts, naming those of the file that do.
+
+    Parameters
+    ----------
+    stored, layer, error
+        The file, the matrix, and what is wrong with it.
+    asked_by
+        What stands before the name of a matrix where one is asked for.
+    """
     if error.code not in (
         CellErrorCode.NOT_INTEGER,
         CellErrorCode.NEGATIVE,
@@ -126,9 +134,9 @@ def wrong_guess(stored: StoredCells, layer: str, error: CellDataError) -> CellDa
         return error
     others = [name for name, kind in stored.kinds().items() if kind is ValueKind.COUNTS and name != layer]
     if not others:
-        return CellDataError(error.code, f"matrix {layer!r}: {error.reason}; no other matrix of the file holds counts")
+        return CellDataError(error.code, f"matrix {layer!r}: {error.reason}; no other matrix holds counts")
     return CellDataError(
         error.code,
-        f"matrix {layer!r}: {error.reason}; in this file {', '.join(map(repr, others))} "
-        f"{'holds' if len(others) == 1 else 'hold'} counts: give layer {others[0]!r}",
+        f"matrix {layer!r}: {error.reason}; beside it {', '.join(map(repr, others))} "
+        f"{'holds' if len(others) == 1 else 'hold'} counts: give {asked_by}{others[0]!r}",
     )

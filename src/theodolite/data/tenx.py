@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from theodolite.data.counts import CellDataError, CellErrorCode
 from theodolite.data.stored import StoredMatrix
 
-__all__ = ["EXPRESSION", "expression_only", "tables"]
+__all__ = ["EXPRESSION", "expressed", "expression_only", "tables"]
 
 EXPRESSION = "Gene Expression"
 GEM_GROUP = "gem_group"
@@ -46,6 +47,13 @@ def tables(barcodes: Sequence[str], columns: Mapping[str, Sequence[str]]) -> tup
     return obs, var
 
 
+def expressed(matrix: StoredMatrix) -> NDArray[np.intp]:
+    """Return which columns of a matrix are gene expression: all, where no column of its table says what they are."""
+    if "feature_types" not in matrix.var.columns:
+        return np.arange(matrix.shape[1], dtype=np.intp)
+    return np.flatnonzero([str(kind) == EXPRESSION for kind in matrix.var["feature_types"]])
+
+
 def expression_only(matrix: StoredMatrix) -> tuple[StoredMatrix, tuple[str, ...]]:
     """Return a matrix without the features that are no gene expression, and what was left out, in words.
 
@@ -60,7 +68,7 @@ def expression_only(matrix: StoredMatrix) -> tuple[StoredMatrix, tuple[str, ...]
     others = Counter(kind for kind in types if kind != EXPRESSION)
     if not others:
         return matrix, ()
-    kept = np.flatnonzero([kind == EXPRESSION for kind in types])
+    kept = expressed(matrix)
     told = ", ".join(f"{times} of type {kind!r}" for kind, times in sorted(others.items()))
     if not kept.size:
         raise CellDataError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import random
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -12,11 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.canonical import digest
 from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials, Mismatch
+from theodolite.experiments.seeds import seed_generators
 
 if TYPE_CHECKING:
     from theodolite.data import CellSet
@@ -84,7 +83,7 @@ class Bench:
         if (instrument.version, instrument.source_sha256) != (job.version, job.source_sha256):
             raise Mismatch(f"{job.tool} changed since the job was made; put it back as it was, or start a new campaign")
         # Whatever a tool draws, it draws the same in any worker, at any time.
-        _seed(job.seed)
+        seed_generators(job.seed)
         return instrument.measure(bench, instrument.params(**job.params)).to_bytes()
 
     def _workbench(self, job: JobSpec) -> Any:
@@ -214,15 +213,6 @@ def _say(text: str) -> None:
 def _freeze(*arrays: NDArray[Any]) -> None:
     for array in arrays:
         array.setflags(write=False)
-
-
-def _seed(seed: int) -> None:
-    import torch
-
-    state = np.random.SeedSequence(seed).generate_state(3, np.uint32)
-    random.seed(int(state[0]))
-    np.random.seed(int(state[1]))
-    torch.manual_seed(int(state[2]))
 
 
 def _kept(kept: OrderedDict[Any, Any], key: Any, make: Callable[[], Any]) -> Any:

@@ -1,14 +1,15 @@
-"""Seeds of a campaign, each for a purpose of its own."""
+"""Seeds of a campaign, each for a purpose of its own, and the generators that a tool may draw from."""
 
 from __future__ import annotations
 
+import random
 from functools import lru_cache
 
 import numpy as np
 
 from theodolite.canonical import digest
 
-__all__ = ["derived_seed"]
+__all__ = ["derived_seed", "seed_generators"]
 
 
 @lru_cache(maxsize=4_096)
@@ -17,3 +18,13 @@ def derived_seed(root: int, name: str, *purpose: str) -> int:
     said = digest([name, *purpose])
     words = [int(said[start : start + 8], 16) for start in (0, 8, 16, 24)]
     return int(np.random.SeedSequence([root, *words]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def seed_generators(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's generators, so that whatever a tool draws of them is the same each time."""
+    import torch
+
+    state = np.random.SeedSequence(seed).generate_state(3, np.uint32)
+    random.seed(int(state[0]))
+    np.random.seed(int(state[1]))
+    torch.manual_seed(int(state[2]))

@@ -62,13 +62,14 @@ class Capture:
         Zero where a gene is a token of no cell.
     attention
         Shape (layers, heads, n, n): attention probability from row gene to column gene. Where no cell has both genes,
-        the fit of rows and columns to all other pairs stands in (:class:`theodolite.models.gaps.AdditiveFit`).
+        the fit of rows and columns to all other pairs stands in (:class:`theodolite.models.gaps.AdditiveFit`). Shape
+        (layers, heads, 0, 0) where it was not asked for.
     read_out
         Shape (n, width): the vectors with which predictions are read out; None where a model has none.
     presence
         Shape (n,): cells in which each gene is a token; None where all genes are tokens of all cells.
     together
-        Shape (n, n): cells in which both genes are; None likewise.
+        Shape (n, n): cells in which both genes are; None likewise, and where attention was not asked for.
     """
 
     genes: tuple[str, ...]
@@ -107,6 +108,8 @@ def capture(
     genes: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
     said: Callable[[str], None] = lambda text: None,
+    *,
+    with_attention: bool = True,
 ) -> Capture:
     """Average residual stream and attention over cells, streaming; memory does not grow with the number of cells.
 
@@ -122,6 +125,9 @@ def capture(
         Called with cells done and cells in all.
     said
         Told where memory ran out and the batch was halved.
+    with_attention
+        Whether attention is wanted. Without it, what is kept grows with the genes and not with their square, and the
+        pass is the fused one: vectors may differ from the others in their last digits.
 
     Raises
     ------
@@ -135,7 +141,7 @@ def capture(
     from theodolite.models.batches import in_batches
 
     chosen = known_genes(model, cells) if genes is None else tuple(genes)
-    sums = _Sums(model, rows_of(model, cells, chosen), len(chosen))
+    sums = _Sums(model, rows_of(model, cells, chosen), len(chosen), with_attention=with_attention)
     n_cells = len(cells.cells)
     for start in range(0, n_cells, CELLS_PER_READING):
         read = cells.take_cells(cells.cells[start : start + CELLS_PER_READING])
@@ -159,23 +165,25 @@ def known_genes(model: FoundationModel, cells: CellSet) -> tuple[str, ...]:
 class _Sums:
     """Running sums over cells."""
 
-    def __init__(self, model: FoundationModel, rows: NDArray[np.int64], n: int) -> None:
+    def __init__(self, model: FoundationModel, rows: NDArray[np.int64], n: int, *, with_attention: bool) -> None:
         from theodolite.models.streaming import AttentionAdder
 
         self._model = model
         self._rows = rows
         self._hidden = np.zeros((model.n_layers + 1, n, model.width))
-        self._attention = np.zeros((model.n_layers, model.n_heads, n, n))
+        side = n if with_attention else 0
+        self._attention = np.zeros((model.n_layers, model.n_heads, side, side))
         self._presence = np.zeros(n, dtype=np.int64)
-        self._together = np.zeros((n, n), dtype=np.int64)
+        self._together = np.zeros((side, side), dtype=np.int64)
         self._layers = [residual(layer) for layer in range(model.n_layers + 1)]
         by_site = {attention(layer): sums for layer, sums in enumerate(self._attention, start=1)}
-        self._adder = AttentionAdder(rows, by_site)
+        self._adder = AttentionAdder(rows, by_site) if with_attention else None
 
     def run(self, batch: Batch) -> Pass:
         from theodolite.models.running import run
 
-        return run(self._model, batch, read=self._layers, sinks=self._adder.begin(batch))
+        sinks = None if self._adder is None else self._adder.begin(batch)
+        return run(self._model, batch, read=self._layers, sinks=sinks)
 
     def take(self, batch: Batch, done: Pass) -> None:
         from theodolite.models.sums import accumulate_hidden, add_presence
@@ -183,8 +191,9 @@ class _Sums:
         for layer, site in enumerate(self._layers):
             presence = None if layer else self._presence
             accumulate_hidden(done.read[site], batch.genes, self._hidden[layer], presence, place_of=self._rows)
-        add_presence(self._adder.places, self._together)
-        self._adder.finish(len(batch.ids))
+        if self._adder is not None:
+            add_presence(self._adder.places, self._together)
+            self._adder.finish(len(batch.ids))
 
     def means(self, genes: tuple[str, ...], n_cells: int) -> Capture:
         presence, together = self._presence, self._together
@@ -195,7 +204,7 @@ class _Sums:
                 raise ActivationError(
                     f"{self._model.name} gave {what} that are not finite; take float32 in place of a shorter type"
                 )
-        everywhere = bool((together == n_cells).all())
+        everywhere = bool(((presence if self._adder is None else together) == n_cells).all())
         hidden = (self._hidden / np.maximum(presence, 1)[None, :, None]).astype(np.float32)
         attention_means = np.empty(self._attention.shape, dtype=np.float32)
         gaps = None if (together > 0).all() else AdditiveFit(together > 0)
@@ -210,8 +219,8 @@ class _Sums:
             read_out = kept
         if everywhere:
             return Capture(genes, hidden, attention_means, read_out)
-        counts = presence.astype(np.int32), together.astype(np.int32)
-        return Capture(genes, hidden, attention_means, read_out, *counts)
+        pairs = None if self._adder is None else together.astype(np.int32)
+        return Capture(genes, hidden, attention_means, read_out, presence.astype(np.int32), pairs)
 
 
 def capture_name(model_sha256: str, cells_sha256: str, variant: str, *further: str) -> str:

@@ -1,0 +1,45 @@
+"""The examples of the page of instruments run as they stand there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from theodolite import tl
+from theodolite.tools import tools
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def ran(checkout: Path) -> dict[str, Any]:
+    """Return what the page's blocks leave behind, run one after another on every twentieth of the packaged cells."""
+    names: dict[str, Any] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        whole = tl.pbmc
+        patch.setattr(tl, "pbmc", lambda: whole()[::20].copy())
+        for block in blocks(checkout / "docs" / "instruments" / "README.md"):
+            exec(compile(block, "README.md", "exec"), names)
+    return names
+
+
+def test_every_example_leaves_its_result(ran: dict[str, Any]) -> None:
+    adata = ran["adata"]
+    assert adata.var["geometry_axis_separation"].notna().all()
+    assert adata.varp["near"].shape == (765, 765) and "attention_edges" in adata.varp
+    assert sorted(adata.varm["geometry_regulator_proximity"].columns) == ["IRF8", "SPI1", "SPIB"]
+    assert np.isfinite(adata.varm["hidden_L3"]).all()
+    assert np.isfinite(ran["described"].varp["attention_edges"]).sum() == 6
+
+
+def test_the_page_shows_every_built_in_instrument(checkout: Path) -> None:
+    page = (checkout / "docs" / "instruments" / "README.md").read_text(encoding="utf-8")
+    for tool in tools():
+        if tool.built_in:
+            assert f"`{tool.name}`" in page
