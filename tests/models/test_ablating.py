@@ -14,11 +14,11 @@ from torch import Tensor
 from toy_models import HEADS, LAYERS, N_GENES, READ, WIDTH, ReadingToy, ToyModel, ValueToy, toy_cells, toy_model
 
 from theodolite.data import CellSet
-from theodolite.models.ablated import load_ablated, save_ablated
-from theodolite.models.ablating import ablate, ablate_each
+from theodolite.models.ablated import ablated_key, load_ablated, save_ablated
+from theodolite.models.ablating import ablate, ablate_alike
 from theodolite.models.batches import batch_of
 from theodolite.models.capture import captured_of
-from theodolite.models.components import Component, components
+from theodolite.models.components import Component, alike, components
 from theodolite.models.protocol import Batch
 from theodolite.models.running import run
 from theodolite.models.sanity import InterventionError
@@ -129,15 +129,13 @@ def test_an_ablation_that_did_nothing_is_known_as_such(cells: CellSet) -> None:
     assert ablate(model_of(), cells, [[HEAD]], "mean").prediction.min() > 1e-6
 
 
-def test_every_component_is_taken_out_alone_and_read_behind_it(cells: CellSet) -> None:
-    found = ablate_each(model_of(), cells, "zero")
-    assert [condition[0] for condition in found.conditions] == list(components(LAYERS, HEADS))
+@pytest.mark.parametrize("part", components(LAYERS, HEADS), ids=str)
+def test_a_component_is_taken_out_beside_all_of_its_size_and_read_behind_it(cells: CellSet, part: Component) -> None:
+    found = ablate_alike(model_of(), cells, part, "zero")
+    assert [condition[0] for condition in found.conditions] == list(alike(part, LAYERS, HEADS))
     # Also what lies in the last layer moves the read-out: nothing is read before what is taken out.
     assert found.prediction.min() > 0
     assert found.largest.min() > 0
-    assert {part.part for condition in ablate_each(model_of(), cells, "uniform").conditions for part in condition} == {
-        "head"
-    }
 
 
 def test_a_gene_that_is_a_token_of_no_cell_is_known_by_its_presence(cells: CellSet) -> None:
@@ -220,3 +218,11 @@ def test_what_was_measured_comes_back_from_disk(cells: CellSet, tmp_path: Path) 
         np.testing.assert_array_equal(getattr(back, name), getattr(found, name))
     assert captured_of(tmp_path / "a.safetensors") == ("m", "c", "main")
     assert replace(back, how="mean").row == {found.conditions[0]: 0, found.conditions[1]: 1}
+
+
+def test_what_is_measured_together_is_kept_together() -> None:
+    every = components(LAYERS, HEADS)
+    for part in every:
+        together = [other for other in every if ablated_key(other, "zero") == ablated_key(part, "zero")]
+        assert together == list(alike(part, LAYERS, HEADS))
+        assert ablated_key(part, "zero") != ablated_key(part, "mean")

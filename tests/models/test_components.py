@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from theodolite.models.components import Component, components
+from theodolite.models.components import Component, alike, components
 
 
 def test_every_component_of_a_model_by_layer() -> None:
@@ -28,3 +28,16 @@ def test_every_component_of_a_model_by_layer() -> None:
 def test_what_is_no_component_is_refused(part: str, layer: int, head: int | None) -> None:
     with pytest.raises(ValueError, match="layer|head"):
         Component(part, layer, head)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (Component("head", 2, 1), ["layer 2 head 1", "layer 2 head 2"]),
+        (Component("mlp", 2), ["layer 1 MLP", "layer 2 MLP"]),
+        (Component("layer", 1), ["layer 1", "layer 2"]),
+    ],
+    ids=str,
+)
+def test_heads_are_of_the_size_of_heads_of_their_layer(part: Component, words: list[str]) -> None:
+    assert [str(other) for other in alike(part, 2, 2)] == words

@@ -18,7 +18,7 @@ from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.data import CellDataError, Reference, load_families
 from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, fit_layer_axes
 from theodolite.measurements import CellScores, GeneScores
-from theodolite.models.ablating import ablate_each
+from theodolite.models.ablating import ablate_alike
 from theodolite.models.capture import capture, capture_name
 from theodolite.models.facts import ModelNotFoundError
 from theodolite.models.registry import load_model
@@ -49,7 +49,7 @@ def by_hand(adata: Any, folder: str, name: str, genes: Sequence[str] | None = No
     bench = GeneWorkbench(taken.genes, families, covariates, taken, (), REGULATORS)
     fitted = GeneWorkbench(
         taken.genes, families, covariates, taken, fit_layer_axes(bench), REGULATORS,
-        lambda how: ablate_each(load_model(folder), cells, how, genes),
+        lambda component, how: ablate_alike(load_model(folder), cells, component, how, genes),
     )  # fmt: skip
     instrument = get_tool(name)
     return instrument.measure(fitted, instrument.params(**PLACES[name]))
@@ -193,7 +193,7 @@ def test_components_are_taken_out_once_and_kept_beside_the_capture(
 ) -> None:
     first = tl.zero_ablation(adata, model=loud, part="head", layer=2, head=2, cache=tmp_path, copy=True)
     assert len(list(tmp_path.iterdir())) == 2
-    monkeypatch.setattr("theodolite.models.ablating.ablate_each", None)
+    monkeypatch.setattr("theodolite.models.ablating.ablate_alike", None)
     again = tl.zero_ablation(adata, model=loud, part="head", layer=2, head=2, cache=tmp_path, copy=True)
     tl.forget()
     later = tl.zero_ablation(adata, model=loud, part="head", layer=2, head=2, cache=tmp_path, copy=True)

@@ -13,7 +13,8 @@ import numpy as np
 from theodolite.analysis.ablation import dose_response, head_conditions
 from theodolite.data import load_pbmc, load_programs
 from theodolite.models.ablated import LEAST_TURN, Ablated
-from theodolite.models.ablating import ablate_each
+from theodolite.models.ablating import ablate
+from theodolite.models.components import components
 from theodolite.plugins import find_model
 
 CELLS, DRAWS, SIZES, PROGRAM = 24, 15, (1, 2, 4), "b_lineage_marks"
@@ -38,7 +39,8 @@ def draw(path: Path) -> None:
     reference = next(item for item in load_programs() if item.id == PROGRAM)
     members = np.array([gene in reference.genes for gene in model.genes])
     first, second = cells.take_cells(cells.cells[0::2]), cells.take_cells(cells.cells[1::2])
-    each = ablate_each(model, first.take_cells(first.cells[:CELLS]), "zero")
+    every = [[part] for part in components(model.n_layers, model.n_heads)]
+    each = ablate(model, first.take_cells(first.cells[:CELLS]), every, "zero")
     ranking = heads_by_effect(each, model.n_heads, members)
     conditions = head_conditions(ranking, SIZES, draws=DRAWS, seed=1)
     response = dose_response(model, second, conditions, reference.genes, cells_at_most=CELLS)

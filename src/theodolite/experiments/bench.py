@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from theodolite.measurements import Variant
     from theodolite.models.ablated import Ablated
     from theodolite.models.capture import Capture
-    from theodolite.models.components import How
+    from theodolite.models.components import Component, How
     from theodolite.models.protocol import FoundationModel
 
 __all__ = ["Bench"]
@@ -118,26 +118,25 @@ class Bench:
 
         return _kept(self._captures, variant_text, lambda: load_capture(self._cached(variant_text, "", take)))
 
-    def _interventions(self, variant_text: str) -> Callable[[How], Ablated]:
-        """Return who gives the effects of all components of a model, measured once and kept beside its capture."""
+    def _interventions(self, variant_text: str) -> Callable[[Component, How], Ablated]:
+        """Return who gives the effects of a component and of others of its size; measured once, then kept."""
         from theodolite.measurements import Variant, VariantKind
-        from theodolite.models.ablated import load_ablated, save_ablated
-        from theodolite.models.ablating import ablate_each
+        from theodolite.models.ablated import ablated_key, load_ablated, save_ablated
+        from theodolite.models.ablating import ablate_alike
         from theodolite.models.counts import ablate_counts
 
         variant = Variant.parse(variant_text)
         if variant.kind is VariantKind.COUNTS:
-            return lambda how: ablate_counts(self._capture(variant_text), how)
+            return lambda component, how: ablate_counts(self._capture(variant_text), how)
 
-        def interventions(how: How) -> Ablated:
+        def interventions(component: Component, how: How) -> Ablated:
             def take(path: Path) -> None:
                 of = (self._model_sha256, self._cells.sha256, variant_text)
-                save_ablated(path, ablate_each(*self._varied(variant), how, self._chosen, _say), of)
+                save_ablated(path, ablate_alike(*self._varied(variant), component, how, self._chosen, _say), of)
 
-            def load() -> Ablated:
-                return load_ablated(self._cached(variant_text, f"ablated-1 {how}", take))
-
-            found: Ablated = _kept(self._ablations, (variant_text, how), load)
+            what = ablated_key(component, how)
+            key = (variant_text, what)
+            found: Ablated = _kept(self._ablations, key, lambda: load_ablated(self._cached(variant_text, what, take)))
             return found
 
         return interventions

@@ -45,8 +45,8 @@ class GeneWorkbench:
     regulators
         The genes of the split that regulate anything in the campaign's regulons, in the order of ``genes``.
     interventions
-        What every component of the model does to every gene, by what stands in its place; None where nobody can
-        intervene.
+        What a component and all others of its size do to every gene, by what stands in their place; None where nobody
+        can intervene.
     """
 
     genes: tuple[str, ...]
@@ -55,7 +55,7 @@ class GeneWorkbench:
     capture: Capture = field(repr=False)
     fitted: tuple[Axes, ...] = field(repr=False)
     regulators: tuple[str, ...] = ()
-    interventions: Callable[[How], Ablated] | None = field(default=None, repr=False)
+    interventions: Callable[[Component, How], Ablated] | None = field(default=None, repr=False)
 
     @property
     def covariate_names(self) -> tuple[str, ...]:
@@ -96,9 +96,9 @@ class GeneWorkbench:
         """Mean squared change (n,) of the prediction at each gene's token without a component."""
         if self.interventions is None:
             raise ToolError("this workbench holds what was read of a model, and no model to take a component out of")
-        found = self.interventions(how)
+        found = self.interventions(component, how)
         if (component,) not in found.row:
-            raise ToolError(f"{component} was not taken out by {how!r}; the model has {len(found.row)} components")
+            raise ToolError(f"{component} is none of the {len(found.row)} components that were taken out ({how})")
         taken_out = found.row[(component,)]
         if not found.faithful[taken_out]:
             raise NothingMovedError(

@@ -14,7 +14,7 @@ from theodolite.files import write_atomically
 from theodolite.models.components import Component, How
 from theodolite.models.mapped import mapped_arrays
 
-__all__ = ["LEAST_TURN", "Ablated", "load_ablated", "save_ablated"]
+__all__ = ["LEAST_TURN", "Ablated", "ablated_key", "load_ablated", "save_ablated"]
 
 LEAST_TURN = 0.02
 """Cosine distance by which an ablation must turn the last residual stream of some token, or it tested nothing: that
@@ -63,6 +63,14 @@ class Ablated:
     def row(self) -> dict[tuple[Component, ...], int]:
         """Row of each condition."""
         return {condition: row for row, condition in enumerate(self.conditions)}
+
+
+def ablated_key(component: Component, how: How) -> str:
+    """Return what of a model, cells and genes is kept together: a component and all others of its size, by how.
+
+    The number is raised whenever what is measured could change.
+    """
+    return f"ablated-2 {how} {component.part}" + (f" of layer {component.layer}" if component.head else "")
 
 
 def save_ablated(path: Path, found: Ablated, of: Sequence[str] = ()) -> None:

@@ -20,7 +20,7 @@ from theodolite.models.ablated import Ablated
 from theodolite.models.activations.errors import ActivationError
 from theodolite.models.batches import batch_of, in_batches
 from theodolite.models.capture import known_genes, rows_of
-from theodolite.models.components import Component, How, components
+from theodolite.models.components import Component, How, alike
 from theodolite.models.edits import MeanQuery, SetMean, UniformAttention, Where, Zero
 from theodolite.models.protocol import Batch, FoundationModel
 from theodolite.models.running import Edit, Pass, Resumption, run
@@ -33,7 +33,7 @@ __all__ = [
     "MEMORY_BYTES",
     "Ablation",
     "ablate",
-    "ablate_each",
+    "ablate_alike",
 ]
 
 Result = TypeVar("Result")
@@ -49,19 +49,20 @@ _TOKENS_PER_STEP = 1024
 _CELLS_PER_STEP = 64
 
 
-def ablate_each(
+def ablate_alike(
     model: FoundationModel,
     cells: CellSet,
+    component: Component,
     how: How,
     genes: Sequence[str] | None = None,
     said: Callable[[str], None] = lambda text: None,
 ) -> Ablated:
-    """Take out every component of a model, one at a time; of ``uniform`` every head.
+    """Take out a component and all others of its size, one at a time.
 
-    Arguments and errors are those of :func:`ablate`.
+    Arguments and errors are those of :func:`ablate`, those of its size of
+    :func:`~theodolite.models.components.alike`.
     """
-    found = components(model.n_layers, model.n_heads)
-    each = [(part,) for part in found if how != "uniform" or part.part == "head"]
+    each = [(part,) for part in alike(component, model.n_layers, model.n_heads)]
     return ablate(model, cells, each, how, genes, said)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["HOW", "Component", "How", "Part", "components"]
+__all__ = ["HOW", "Component", "How", "Part", "alike", "components"]
 
 Part = Literal["head", "mlp", "layer"]
 """An attention head, the MLP of a block, or a whole block: all its heads and its MLP."""
@@ -54,6 +54,15 @@ class Component:
         if self.head is not None:
             return f"layer {self.layer} head {self.head}"
         return f"layer {self.layer}" + (" MLP" if self.part == "mlp" else "")
+
+
+def alike(component: Component, n_layers: int, n_heads: int) -> tuple[Component, ...]:
+    """Return what is of a component's size, itself among them: the heads of its layer, or all MLPs, or all blocks."""
+    return tuple(
+        other
+        for other in components(n_layers, n_heads)
+        if other.part == component.part and (other.head is None or other.layer == component.layer)
+    )
 
 
 def components(n_layers: int, n_heads: int) -> tuple[Component, ...]:

@@ -22,7 +22,7 @@ from theodolite.tools import Axes
 
 if TYPE_CHECKING:
     from theodolite.models.ablated import Ablated
-    from theodolite.models.components import How
+    from theodolite.models.components import Component, How
     from theodolite.models.protocol import FoundationModel
 
 __all__ = ["Captured", "capture_key", "captured", "forget", "interventions", "remembered", "runs_on"]
@@ -35,11 +35,11 @@ MOST_KEPT = 4
 
 @dataclass(eq=False)
 class Captured:
-    """A capture, and what was made of its genes once somebody asked for it: axes, and ablations by how."""
+    """A capture, and what was made of its genes once somebody asked for it: axes, and ablations by their key."""
 
     capture: Capture
     fitted: tuple[Axes, ...] = field(default=())
-    ablated: dict[How, Ablated] = field(default_factory=dict)
+    ablated: dict[str, Ablated] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -146,8 +146,8 @@ def _placed(model: AnyModel) -> FoundationModel:
 
 def interventions(
     model: AnyModel, cells: CellSet, genes: Genes, kept: Captured, cache: Path | None
-) -> Callable[[How], Ablated]:
-    """Return who gives the effects of all components of a model, measured when they are first asked for and kept.
+) -> Callable[[Component, How], Ablated]:
+    """Return who gives the effects of a component and of others of its size, measured when first asked for, and kept.
 
     Parameters
     ----------
@@ -159,20 +159,21 @@ def interventions(
         Folder in which they are kept too, as campaigns keep theirs.
     """
 
-    def effects(how: How) -> Ablated:
-        from theodolite.models.ablated import load_ablated, save_ablated
-        from theodolite.models.ablating import ablate_each
+    def effects(component: Component, how: How) -> Ablated:
+        from theodolite.models.ablated import ablated_key, load_ablated, save_ablated
+        from theodolite.models.ablating import ablate_alike
 
-        if how not in kept.ablated:
-            path = None if cache is None else cache / capture_key(model, cells, genes, what=f"ablated-1 {how}")
+        what = ablated_key(component, how)
+        if what not in kept.ablated:
+            path = None if cache is None else cache / capture_key(model, cells, genes, what=what)
             if path is not None and path.is_file():
-                kept.ablated[how] = load_ablated(path)
+                kept.ablated[what] = load_ablated(path)
             else:
-                found = ablate_each(_placed(model), cells, how, genes.names, _log.warning)
+                found = ablate_alike(_placed(model), cells, component, how, genes.names, _log.warning)
                 if path is not None:
                     save_ablated(path, found, of=(model.facts.sha256, cells.sha256, "main"))
-                kept.ablated[how] = found
-        return kept.ablated[how]
+                kept.ablated[what] = found
+        return kept.ablated[what]
 
     return effects
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Literal, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from pydantic import Field, model_validator
 
 from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.measurements import GeneScores
-from theodolite.models.components import Component, How, components
+from theodolite.models.components import Component, How, alike, components
 from theodolite.tools.registry import NothingMovedError, ToolError, ToolParams, tool
 from theodolite.tools.workbench import BenchSize, ModelShape, Workbench
 
@@ -54,7 +55,7 @@ class AblatedPart(ToolParams):
     def enumerate(cls, shape: ModelShape) -> Iterator[Self]:
         """Yield the components that there are others of: heads of the same layer, MLPs and blocks of other layers."""
         for found in components(shape.n_layers, shape.n_heads):
-            if (shape.n_heads if found.part == "head" else shape.n_layers) > 1:
+            if len(alike(found, shape.n_layers, shape.n_heads)) > 1:
                 yield cls(part=found.part, layer=found.layer, head=found.head)
 
 
@@ -82,16 +83,19 @@ def _memory(size: BenchSize, params: ToolParams) -> int:
     return 2 * 8 * size.genes * size.shape.n_layers * (size.shape.n_heads + 2)
 
 
+_instrument = partial(
+    tool, family="ablation", shape=GeneScores, relation=Relation.SEPARATES, unit=_UNIT, version="1", memory=_memory
+)
+
+
 def _beyond_others(bench: Workbench, component: Component, how: How, unit: str) -> GeneScores:
-    alike = [other for other in components(bench.shape.n_layers, bench.shape.n_heads) if other.part == component.part]
-    if component.part == "head":
-        alike = [other for other in alike if other.layer == component.layer]
     score = _log(bench.ablated(component, how))
+    others = [other for other in alike(component, bench.shape.n_layers, bench.shape.n_heads) if other != component]
     beside = []
-    for other in alike:
+    for other in others:
         # One that does nothing at all would say of each gene how its rounding errors fall.
         with suppress(NothingMovedError):
-            beside += [_log(bench.ablated(other, how))] if other != component else []
+            beside.append(_log(bench.ablated(other, how)))
     if not beside:
         raise ToolError(f"{component} is the only one of its kind that does anything, so nothing can stand beside it")
     return GeneScores(
@@ -108,22 +112,15 @@ def _log(change: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.log(np.maximum(change, np.finfo(np.float32).tiny)))
 
 
-@tool(
-    family="ablation",
-    shape=GeneScores,
-    object="zero_ablation_effect",
-    relation=Relation.SEPARATES,
-    unit=_UNIT,
-    version="1",
-    memory=_memory,
-)
+@_instrument(object="zero_ablation_effect")
 def zero_ablation(bench: Workbench, params: AblatedPart) -> GeneScores:
     """Change of each gene's prediction when a head, an MLP or a block is silent, beyond that of others of its size.
 
     Attention probabilities of a head are set to zero, so that it reads nothing, and hidden units of an MLP after the
     activation likewise; of a block, both. The squared change of the prediction at the gene's token (of logits, after
     their mean was taken out, averaged over the vocabulary) is averaged over cells; the score is its logarithm, less the
-    mean logarithm over the other heads of the layer, or the MLPs or blocks of the other layers. At most 256 cells are
+    mean logarithm over the other heads of the layer, or the MLPs or blocks of the other layers, as far as these do
+    anything. At most 256 cells are
     read, evenly over those there are. Before any of it counts, each sort of edit passes four checks: at strength zero
     it is the identity, nothing before it moves, two edits compose, what comes next responds. Source: arXiv 2602.17532
     §head ablation, read out at the output.
@@ -144,15 +141,7 @@ def zero_ablation(bench: Workbench, params: AblatedPart) -> GeneScores:
     return _beyond_others(bench, params.component, "zero", zero_ablation.unit)
 
 
-@tool(
-    family="ablation",
-    shape=GeneScores,
-    object="mean_ablation_effect",
-    relation=Relation.SEPARATES,
-    unit=_UNIT,
-    version="1",
-    memory=_memory,
-)
+@_instrument(object="mean_ablation_effect")
 def mean_ablation(bench: Workbench, params: AblatedPart) -> GeneScores:
     """Change of each gene's prediction when a head, an MLP or a block does what it does on average.
 
@@ -173,15 +162,7 @@ def mean_ablation(bench: Workbench, params: AblatedPart) -> GeneScores:
     return _beyond_others(bench, params.component, "mean", mean_ablation.unit)
 
 
-@tool(
-    family="ablation",
-    shape=GeneScores,
-    object="uniform_attention_effect",
-    relation=Relation.SEPARATES,
-    unit=_UNIT,
-    version="1",
-    memory=_memory,
-)
+@_instrument(object="uniform_attention_effect")
 def uniform_attention(bench: Workbench, params: AblatedHead) -> GeneScores:
     """Change of each gene's prediction when a head attends to all tokens alike, beyond the other heads of its layer.
 

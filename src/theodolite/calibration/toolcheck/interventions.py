@@ -54,7 +54,7 @@ class ComponentEffects:
 
     def on(
         self, names: tuple[str, ...], level: Floats, hub: Floats, family: NDArray[np.intp], members: Floats, part: str
-    ) -> Callable[[How], Ablated]:
+    ) -> Callable[[Component, How], Ablated]:
         """Return what is done to genes of a part of the world, as a workbench asks for it.
 
         Parameters
@@ -67,7 +67,7 @@ class ComponentEffects:
             Names the part, whose noise is its own.
         """
 
-        def done(how: How) -> Ablated:
+        def done(component: Component, how: How) -> Ablated:
             rng = np.random.default_rng(SeedSequence([self.seed, HOW.index(how), *part.encode()]))
             moved = np.array([each in self.planted for each in self.parts], dtype=np.float64)
             alike = rng.normal(0.0, _FAMILY, (len(self.parts), int(family.max()) + 1))[:, family]
