@@ -9,9 +9,11 @@ import pytest
 from planted_heads import model_with_a_head
 
 from theodolite.claims import Verdict
+from theodolite.data import DISCOVERY
 from theodolite.experiments.replay import verify_decisions
 from theodolite.models.compact import load_checkpoint, save_checkpoint
 from theodolite.store import EntryKind, Ledger
+from theodolite.tools.ablation import zero_ablation
 
 PLANTED = "layer 2 head 2"
 
@@ -53,3 +55,10 @@ def test_a_planted_head_is_found_and_no_other_set_is(
         tests = list(ledger.entries(kind=EntryKind.RESULT))
         assert all("counts" in entry.payload["measurements"] for entry in tests)
         assert verify_decisions(ledger, deep=True) == []
+
+    # Of a baseline, what does nothing is read all the same.
+    with small_world.opened(tmp_path, spec) as run:
+        run.open()
+        mlp = {"part": "mlp", "layer": 1, "head": None}
+        jobs = [run._tool_job(zero_ablation, mlp, DISCOVERY, variant) for variant in ("main", "untrained(0)")]
+        assert [outcome.status for outcome in run._runner.submit(jobs)] == ["tool_error", "done"]

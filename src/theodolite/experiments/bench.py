@@ -88,6 +88,7 @@ class Bench:
 
     def _workbench(self, job: JobSpec) -> Any:
         from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, axes_from_bytes
+        from theodolite.measurements import Variant, VariantKind
         from theodolite.store import ArtefactStore
 
         def make() -> Any:
@@ -104,7 +105,8 @@ class Bench:
                 _freeze(axes.centre, axes.components, axes.singular_values)
             _freeze(covariates)
             interventions = self._interventions(job.variant)
-            return GeneWorkbench(genes, families, covariates, taken, fitted, regulators, interventions)
+            baseline = Variant.parse(job.variant).kind is not VariantKind.MAIN
+            return GeneWorkbench(genes, families, covariates, taken, fitted, regulators, interventions, baseline)
 
         return _kept(self._benches, (job.variant, job.split, job.fitted), make)
 

@@ -47,6 +47,9 @@ class GeneWorkbench:
     interventions
         What a component and all others of its size do to every gene, by what stands in their place; None where nobody
         can intervene.
+    baseline
+        Whether it holds a baseline that a claim is held against: there an ablation that does nothing is a baseline that
+        shows nothing, and is read all the same; of the model itself it is no measurement.
     """
 
     genes: tuple[str, ...]
@@ -56,6 +59,7 @@ class GeneWorkbench:
     fitted: tuple[Axes, ...] = field(repr=False)
     regulators: tuple[str, ...] = ()
     interventions: Callable[[Component, How], Ablated] | None = field(default=None, repr=False)
+    baseline: bool = False
 
     @property
     def covariate_names(self) -> tuple[str, ...]:
@@ -100,7 +104,7 @@ class GeneWorkbench:
         if (component,) not in found.row:
             raise ToolError(f"{component} is none of the {len(found.row)} components that were taken out ({how})")
         taken_out = found.row[(component,)]
-        if not found.faithful[taken_out]:
+        if not (self.baseline or found.faithful[taken_out]):
             raise NothingMovedError(
                 f"{component}: no token's last residual stream turned by more than {found.largest[taken_out, 0]:.2g} "
                 f"without it ({how}); an ablation that does nothing shows nothing"

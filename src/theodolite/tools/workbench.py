@@ -162,7 +162,7 @@ class Workbench(Protocol):
         ToolError
             If there is no model to intervene in, or a gene is a token of none of the cells.
         NothingMovedError
-            If the last residual stream of no token turned by a cosine distance of 0.02 or more.
+            If the last residual stream of no token turned by a cosine distance of 0.02 or more; not of a baseline.
         InterventionError
             If the intervention does not do what it says.
         """
