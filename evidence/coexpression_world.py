@@ -19,10 +19,10 @@ from scipy.stats import mannwhitneyu
 from theodolite.claims import Covariate
 from theodolite.data.coexpression import coexpression
 from theodolite.data.coexpression_world import CoexpressionWorld, coexpression_world
-from theodolite.gates.adjust import double_centred_bipartite
 from theodolite.gates.bipartite import BipartiteContrast, contrast_bipartite
 from theodolite.gates.confounds import reliability, residual_bipartite
 from theodolite.gates.evidence import exceedances, monte_carlo_p
+from theodolite.measurements.centring import double_centred_bipartite
 from theodolite.plans import NullName
 
 NULLS: tuple[NullName, ...] = ("family_block_swap", "curveball", "stratified_labels", "coexpression_strata")

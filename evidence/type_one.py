@@ -14,10 +14,10 @@ import numpy as np
 from lib.record import write_evidence
 
 from theodolite.data.pair_worlds import NULL_WORLDS, PairGraph, PairWorld, pair_graph, pair_scores
-from theodolite.gates.adjust import double_centred_bipartite
 from theodolite.gates.bipartite import BipartiteContrast, contrast_bipartite
 from theodolite.gates.evidence import exceedances, monte_carlo_p
 from theodolite.gates.kernels import strata_statistics
+from theodolite.measurements.centring import double_centred_bipartite
 from theodolite.plans import NullName
 
 NULLS: tuple[NullName, ...] = ("family_block_swap", "curveball", "stratified_labels", "coexpression_strata")

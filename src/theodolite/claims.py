@@ -48,6 +48,20 @@ class Relation(StrEnum):
     """The object's values of the reference's genes lie apart from those of the other genes."""
     RANKS_ABOVE = "ranks_above"
     """The object ranks the reference's gene pairs above the other pairs."""
+    CHANGES_WITH_DEPTH = "changes_with_depth"
+    """The standing of the reference's gene pairs rises, or falls, over a span of layers more than that of others."""
+    PEAKS_EARLIER = "peaks_earlier"
+    """The reference's gene pairs stand highest in the earlier layers, or the later ones, more than others do."""
+
+    @property
+    def of_depth(self) -> bool:
+        """Whether it compares layers with one another, so that what has no layers has nothing to say of it."""
+        return self in (Relation.CHANGES_WITH_DEPTH, Relation.PEAKS_EARLIER)
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether either tail can be claimed: an axis has two ends, and a trend two directions."""
+        return self is not Relation.RANKS_ABOVE
 
 
 class Covariate(StrEnum):
@@ -78,6 +92,8 @@ class LocusKind(StrEnum):
     MLP = "mlp"
     AXIS = "axis"
     WINDOW = "window"
+    SPAN = "span"
+    BOUNDARY = "boundary"
     READ_OUT_AXIS = "read_out_axis"
     READ_OUT_WINDOW = "read_out_window"
 
@@ -89,6 +105,8 @@ _INDEX_LENGTH = {
     LocusKind.MLP: 0,
     LocusKind.AXIS: 1,
     LocusKind.WINDOW: 2,
+    LocusKind.SPAN: 1,
+    LocusKind.BOUNDARY: 0,
     LocusKind.READ_OUT_AXIS: 1,
     LocusKind.READ_OUT_WINDOW: 2,
 }
@@ -104,11 +122,11 @@ class Locus(Closed):
         One of :class:`LocusKind`.
     layer
         Residual stream after ``layer`` blocks (0 is the embedding) for axes and windows; the block, counted from 1,
-        for attention, heads and MLPs. None for ``any``, and for the read-out: the gene vectors that predictions are
-        read out with.
+        for attention, heads and MLPs. Of a span the first layer, of a boundary the last one before it. None for
+        ``any``, and for the read-out: the gene vectors that predictions are read out with.
     index
-        ``(head,)``, ``(axis,)`` or ``(first axis, last axis)``, counted from 1; empty for ``any``, ``layer``
-        and ``mlp``.
+        ``(head,)``, ``(axis,)``, ``(first axis, last axis)`` or ``(last layer,)`` of a span, counted from 1; empty for
+        ``any``, ``layer``, ``mlp`` and ``boundary``.
     """
 
     kind: LocusKind
@@ -127,6 +145,8 @@ class Locus(Closed):
             raise ValueError(f"layer is {self.layer!r}; layers are counted from 0 (the embedding)")
         if any(item < 1 for item in self.index) or list(self.index) != sorted(self.index):
             raise ValueError(f"locus index {self.index!r} must be counted from 1 and ascend")
+        if self.kind is LocusKind.SPAN and self.layer is not None and self.index[0] <= self.layer:
+            raise ValueError(f"a span from layer {self.layer} to layer {self.index[0]} holds no second layer")
         return self
 
     def __str__(self) -> str:
@@ -143,6 +163,10 @@ class Locus(Closed):
                 return f"layer {self.layer} axis {self.index[0]}"
             case LocusKind.WINDOW:
                 return f"layer {self.layer} axes {self.index[0]}-{self.index[1]}"
+            case LocusKind.SPAN:
+                return f"layers {self.layer} to {self.index[0]}"
+            case LocusKind.BOUNDARY:
+                return f"layers up to {self.layer}"
             case LocusKind.READ_OUT_AXIS:
                 return f"read-out axis {self.index[0]}"
             case LocusKind.READ_OUT_WINDOW:

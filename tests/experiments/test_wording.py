@@ -30,3 +30,16 @@ def test_the_end_of_the_axis_stays_part_of_the_claim() -> None:
     assert "upper end of an axis" in claim_text(of_axis, ANY, Direction.GREATER, "x")
     here = Locus(kind=LocusKind.AXIS, layer=2, index=(3,))
     assert claim_text(of_axis, here, Direction.LESS, "x").endswith("lower end of axis 3 after block 2")
+
+
+def test_a_claim_of_depth_names_what_is_compared() -> None:
+    rises = claim("attention_weight", Relation.CHANGES_WITH_DEPTH)
+    span = Locus(kind=LocusKind.SPAN, layer=1, index=(4,))
+    assert claim_text(rises, span, Direction.LESS, "x") == (
+        "\u201cx\u201d: attention between its genes falls over layers 1 to 4 more than that of other pairs"
+    )
+    peaks = claim("regulator_proximity", Relation.PEAKS_EARLIER)
+    boundary = Locus(kind=LocusKind.BOUNDARY, layer=2)
+    assert "peaks in layers up to 2" in claim_text(peaks, boundary, Direction.GREATER, "x")
+    assert "peaks in the layers after 2" in claim_text(peaks, boundary, Direction.LESS, "x")
+    assert "peaks later" in claim_text(peaks, ANY, Direction.LESS, "x")

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from theodolite.data.pair_worlds import PairWorld, pair_graph, pair_scores
-from theodolite.gates.adjust import double_centred_bipartite
 from theodolite.gates.bipartite import BipartiteContrast, contrast_bipartite
 from theodolite.gates.contrasts import AnyContrast
 from theodolite.gates.curveball import curveball_draws
 from theodolite.gates.effects import auroc
 from theodolite.gates.kernels import permutations
 from theodolite.gates.nulls import evidence_against, null_effects
+from theodolite.measurements.centring import double_centred_bipartite
 
 NULLS = ("family_block_swap", "curveball", "stratified_labels", "coexpression_strata")
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theodolite.gates.adjust import double_centred_bipartite
 from theodolite.gates.bipartite import BipartiteContrast, contrast_bipartite
 from theodolite.gates.controls import (
     covariance_class,
@@ -25,6 +24,7 @@ from theodolite.gates.evidence import Stopping, exceedances, monte_carlo_p
 from theodolite.gates.kernels import permutations
 from theodolite.gates.nulls import Contrast, contrast_genes, contrast_pairs
 from theodolite.gates.standins import SHARES, random_genes, random_pairs, random_regulation
+from theodolite.measurements.centring import double_centred_bipartite
 
 PANEL = ("family_block_swap", "stratified_labels")
 

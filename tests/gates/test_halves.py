@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theodolite.gates.adjust import double_centred_bipartite
 from theodolite.gates.bipartite import contrast_bipartite
 from theodolite.gates.halves import Halves, family_halves, independent_halves, restricted
 from theodolite.gates.nulls import contrast_genes, contrast_pairs, evidence_against
 from theodolite.measurements import BipartiteScores, GeneScores, PairScores
+from theodolite.measurements.centring import double_centred_bipartite
 
 COVARIATES = ("mean_expression", "variance")
 

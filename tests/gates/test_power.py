@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from theodolite.gates.adjust import double_centred_bipartite
 from theodolite.gates.bipartite import contrast_bipartite
 from theodolite.gates.nulls import contrast_genes, evidence_against
 from theodolite.gates.power import (
@@ -13,6 +12,7 @@ from theodolite.gates.power import (
     blinded_spread_set,
     minimum_detectable_effect,
 )
+from theodolite.measurements.centring import double_centred_bipartite
 
 
 def test_the_minimum_detectable_effect_is_that_of_a_normal_test():

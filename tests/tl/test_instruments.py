@@ -24,6 +24,14 @@ FUNCTIONS = {
     "ablation.zero_ablation": tl.zero_ablation,
     "ablation.mean_ablation": tl.mean_ablation,
     "ablation.uniform_attention": tl.uniform_attention,
+    "depth.attention_trend": tl.attention_trend,
+    "depth.attention_peak": tl.attention_peak,
+    "depth.regulation_trend": tl.regulation_trend,
+    "depth.regulation_peak": tl.regulation_peak,
+    "depth.proximity_trend": tl.proximity_trend,
+    "depth.proximity_peak": tl.proximity_peak,
+    "depth.regulator_trend": tl.regulator_trend,
+    "depth.regulator_peak": tl.regulator_peak,
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from theodolite.agents.llm.answers import ActionDef
-from theodolite.claims import Author, Direction, Hypothesis, Relation
+from theodolite.claims import Author, Direction, Hypothesis
 from theodolite.experiments import CampaignRun, Setting
 from theodolite.prompts import clean_text
 from theodolite.tools import Tool, ToolError, ToolParams
@@ -149,7 +149,7 @@ def _claim_check(setting: Setting, tool: Tool) -> Callable[[Any], None]:
             close = difflib.get_close_matches(chosen.reference, names, n=3)
             hint = f"; did you mean {' or '.join(close)}?" if close else f"; such as {', '.join(names[:3])}"
             raise ValueError(f"reference {chosen.reference!r} is none that {tool.name} can be held against{hint}")
-        if tool.relation is Relation.RANKS_ABOVE and chosen.direction is not Direction.GREATER:
+        if not tool.relation.two_sided and chosen.direction is not Direction.GREATER:
             raise ValueError(f"{tool.name} claims that pairs rank above others: direction is 'greater'")
 
     return check

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from theodolite.claims import Author, Direction, Hypothesis, Relation
+from theodolite.claims import Author, Direction, Hypothesis
 from theodolite.data import DISCOVERY
 from theodolite.experiments import CampaignRun, Event, Look
 from theodolite.experiments.proposals import slots_of_people
@@ -199,8 +199,8 @@ class Planner:
                     continue
                 tool, margin = look.tool, look.margins.get(reference_id)
                 # Closeness is a one-sided claim; the sign of an axis is arbitrary, so either end of it will do.
-                signed = abs(effect) if tool.relation is Relation.SEPARATES else effect
-                greater = effect >= 0 or tool.relation is Relation.RANKS_ABOVE
+                signed = abs(effect) if tool.relation.two_sided else effect
+                greater = effect >= 0 or not tool.relation.two_sided
                 error = math.sqrt((universe + 1) / (12 * max(n, 1) * max(universe - n, 1)))
                 beyond = "" if margin is None else f", {margin.gain:+.3f} beyond the best baseline"
                 hypothesis = Hypothesis(

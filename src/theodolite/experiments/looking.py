@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.canonical import sha256_bytes
-from theodolite.claims import Relation
 from theodolite.data import DISCOVERY, Reference
 from theodolite.experiments.jobs import JobOutcome, JobSpec
 from theodolite.experiments.journal import Event, Journal, StepError, judged_shape
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting, adjustment_of
-from theodolite.gates import BASELINES
+from theodolite.gates import baselines_for
 from theodolite.gates.exploration import Margin, Shown, shown
 from theodolite.gates.memo import Memo
 from theodolite.measurements import load_measurement
@@ -181,7 +180,7 @@ class Looking(Journal):
 
     def _margins(self, tool: Tool, content: bytes, effects: Collection[str]) -> dict[str, Margin]:
         """Return what every reference adds here to the best baseline at its own best place; remembered by content."""
-        either = tool.relation is Relation.SEPARATES
+        either = tool.relation.two_sided
 
         def compare() -> dict[str, Margin]:
             ranked, found = self._ranked(tool, content), {}
@@ -196,7 +195,7 @@ class Looking(Journal):
         return _added.get((*self._key(tool, content), *given), compare)
 
     def _best_baseline(self, tool: Tool, reference: str, *, either: bool) -> Shown | None:
-        places = {variant: self.setting.loci[variant, tool.name] for variant in BASELINES}
+        places = {variant: self.setting.loci[variant, tool.name] for variant in baselines_for(tool.relation)}
         sizes = {
             variant: abs(place.effects[reference]) if either else place.effects[reference]
             for variant, place in places.items()

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-from theodolite.claims import Author, Direction, Hypothesis, Locus, LocusKind, Relation
+from theodolite.claims import Author, Direction, Hypothesis, Locus, LocusKind
 from theodolite.data import Reference
 from theodolite.experiments.setting import Setting
 from theodolite.tools import Tool, ToolError
@@ -47,8 +47,8 @@ def places_of(setting: Setting, tool: Tool) -> dict[str, Locus]:
 
 
 def directions_of(tool: Tool) -> tuple[Direction, ...]:
-    """Return which ends can be claimed: closeness and attention are claims of more, an axis has two ends."""
-    return (Direction.GREATER,) if tool.relation is Relation.RANKS_ABOVE else tuple(Direction)
+    """Return which ends can be claimed: closeness and attention are of more, an axis or a trend has two."""
+    return tuple(Direction) if tool.relation.two_sided else (Direction.GREATER,)
 
 
 def persons_claim(

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from theodolite.canonical import canonical_json
-from theodolite.claims import Relation
 from theodolite.data import CONFIRMATION, DISCOVERY
 from theodolite.experiments.checking import Check, put_check, unchecked
 from theodolite.experiments.jobs import FIT_AXES, FIT_VERSION, JobSpec
@@ -17,7 +16,7 @@ from theodolite.experiments.looking import Looking
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import BaselineLoci, Setting
 from theodolite.experiments.workbench import fit_source_sha256
-from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION
+from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION, baselines_for
 from theodolite.store import EntryKind, Ledger, entry_id
 from theodolite.tools import Tool, ToolError
 
@@ -284,7 +283,8 @@ class Opening(Looking):
 
     def _place_baselines(self) -> dict[tuple[str, str], BaselineLoci]:
         """Find where each baseline does best for each reference on discovery genes; a fit like another."""
-        wanted = [(variant, tool) for variant in BASELINES for tool in self.setting.tools]
+        tools = self.setting.tools
+        wanted = [(variant, tool) for variant in BASELINES for tool in tools if variant in baselines_for(tool.relation)]
         found: dict[tuple[str, str], BaselineLoci] = {}
         for done, (variant, tool) in enumerate(wanted):
             name = f"{variant}-loci-{tool.name}"
@@ -316,7 +316,7 @@ class Opening(Looking):
         for plain, job, outcome in zip(places, jobs, self._runner.submit(jobs), strict=True):
             effects = self._effects_of(tool, job, outcome)
             for reference, (effect, n) in effects.items():
-                size = abs(effect) if tool.relation is Relation.SEPARATES else effect
+                size = abs(effect) if tool.relation.two_sided else effect
                 if reference not in best or size > best[reference]["size"]:
                     best[reference] = {"params": plain, "size": size, "effect": effect, "n": n}
         return {

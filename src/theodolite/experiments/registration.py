@@ -293,7 +293,7 @@ class Registrar:
             statistic="auroc",
             shape=shape,  # type: ignore[arg-type]
             params=params,
-            variants=setting.variants,
+            variants=setting.variants_for(instrument),
             fitted=setting.fitted_for(instrument),
             reference_sha256=reference.sha256,
             families_sha256=setting.families.sha256,

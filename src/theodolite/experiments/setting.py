@@ -33,6 +33,7 @@ from theodolite.files import write_atomically
 from theodolite.gates import (
     BASELINES,
     Ablation,
+    baselines_for,
     blinded_spread_bipartite,
     blinded_spread_pairs,
     blinded_spread_set,
@@ -194,8 +195,12 @@ class Setting:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """What every claim is measured on: the model, and the baselines, which are the same for all campaigns."""
+        """The model, and the baselines, which are the same for all campaigns."""
         return ("main", *BASELINES)
+
+    def variants_for(self, tool: Tool) -> tuple[str, ...]:
+        """Return what a tool's claims are measured on: the model, and every baseline that has what they speak of."""
+        return ("main", *baselines_for(tool.relation))
 
     @property
     def paired(self) -> bool:
@@ -221,10 +226,12 @@ class Setting:
     def baseline_params(self, tool: Tool, reference: str, params: ToolParams) -> dict[str, dict[str, int | str | None]]:
         """Return the parameters of a tool by baseline: its own best place for a reference, else the claim's."""
         own = {
-            variant: self.loci[variant, tool.name].params for variant in BASELINES if (variant, tool.name) in self.loci
+            variant: self.loci[variant, tool.name].params
+            for variant in baselines_for(tool.relation)
+            if (variant, tool.name) in self.loci
         }
         same = params.model_dump(mode="json")
-        return {variant: own.get(variant, {}).get(reference, same) for variant in BASELINES}
+        return {variant: own.get(variant, {}).get(reference, same) for variant in baselines_for(tool.relation)}
 
     def blinded_spread(self, shape: str, reference: str, block: str) -> float:
         """Return the null spread of AUROC - 0.5 for a reference in a block, from random scores."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from theodolite.claims import Claim, Direction, Locus, LocusKind
+from theodolite.claims import Claim, Direction, Locus, LocusKind, Relation
 
 __all__ = ["claim_text", "place"]
 
@@ -27,6 +27,8 @@ def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> 
         The reference in words (``mitochondrial proteins``).
     """
     name = f"\u201c{title}\u201d"
+    if claim.relation.of_depth:
+        return f"{name}: {_over_depth(claim, locus, direction)}"
     if locus.kind is LocusKind.ANY:
         return f"{name}: {_anywhere(claim, direction)} {place(locus)}"
     match claim.object, locus.index:
@@ -41,6 +43,30 @@ def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> 
             return f"{name}: genes attend to one another, {place(locus).removeprefix('after ')}"
         case other, _:
             return f"{name}: {other} {claim.relation.value.replace('_', ' ')}, {locus}"
+
+
+_PAIRS = {
+    "attention_weight": "attention between its genes",
+    "attention_to_regulator": "attention of targets to their regulators",
+    "axis_window_proximity": "nearness of its genes",
+    "regulator_proximity": "nearness of targets to their regulators",
+}
+"""What of pairs of genes a claim of depth is about; another object keeps its own name."""
+
+
+def _over_depth(claim: Claim, locus: Locus, direction: Direction) -> str:
+    """Return what is claimed of layers that are compared with one another."""
+    what = _PAIRS.get(claim.object, claim.object)
+    greater, beyond = direction is Direction.GREATER, "more than that of other pairs"
+    if claim.relation is Relation.CHANGES_WITH_DEPTH:
+        doing, where = ("rises" if greater else "falls"), f"over {locus}"
+    else:
+        doing = "peaks"
+        where = f"in {locus}" if greater else f"in the layers after {locus.layer}"
+    if locus.kind is LocusKind.ANY:
+        doing += "" if claim.relation is Relation.CHANGES_WITH_DEPTH else (" earlier" if greater else " later")
+        return f"{what} {doing} {beyond}, {place(locus)}"
+    return f"{what} {doing} {where} {beyond}"
 
 
 def _anywhere(claim: Claim, direction: Direction) -> str:

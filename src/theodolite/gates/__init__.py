@@ -2,7 +2,7 @@
 
 from theodolite.gates.ablation import Ablation
 from theodolite.gates.catalogue1.judging import power_gate
-from theodolite.gates.catalogue2.discipline import BASELINES, PANELS, identity_gate, panel_for
+from theodolite.gates.catalogue2.discipline import BASELINES, PANELS, baselines_for, identity_gate, panel_for
 from theodolite.gates.catalogue2.panel import LEAST_MOVED, b_max, p_level
 from theodolite.gates.catalogue2.settling import Place, spends
 from theodolite.gates.catalogues import (
@@ -53,6 +53,7 @@ __all__ = [
     "Place",
     "StreamExhausted",
     "b_max",
+    "baselines_for",
     "blinded_spread_bipartite",
     "blinded_spread_pairs",
     "blinded_spread_set",

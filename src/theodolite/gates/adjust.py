@@ -12,11 +12,11 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.measurements.centring import double_centred, gene_means, tidy
+
 __all__ = [
     "adjusted_genes",
     "adjusted_pairs",
-    "double_centred",
-    "double_centred_bipartite",
     "least_genes",
     "midranks",
     "ranked",
@@ -78,45 +78,12 @@ def spline_basis(covariates: Floats) -> Floats:
     return np.asarray(left[:, singular > 1e-8 * singular[0]])
 
 
-def _tidy(residual: Floats, spread: float) -> Floats:
-    """Round to 2**-36 of the scores' spread: what is rounding error ties, instead of being ranked."""
-    step = 2.0 ** (int(np.frexp(spread)[1]) - 36)
-    return np.asarray(np.round(residual / step) * step)
-
-
 def adjusted_genes(score: Floats, covariates: Floats) -> Floats:
     """Return scores (n,) minus their fit by splines of the covariates (n, k); unchanged if k is 0."""
     if covariates.shape[1] == 0:
         return score
     basis = spline_basis(covariates)
-    return _tidy(score - basis @ (basis.T @ score), float(np.ptp(score)))
-
-
-def _gene_means(score: Floats) -> Floats:
-    """Return the mean of each row of a symmetric matrix without the diagonal."""
-    off = np.array(score)
-    np.fill_diagonal(off, 0.0)
-    return np.asarray(off.sum(axis=1) / (len(off) - 1))
-
-
-def double_centred(score: Floats) -> Floats:
-    """Return an off-diagonal symmetric matrix minus its least-squares fit ``mu + a_i + a_j``.
-
-    After it every row has mean zero over its off-diagonal entries. The diagonal is set to zero.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than three genes, where the fit is not determined.
-    """
-    n = len(score)
-    if n < 3:
-        raise ValueError(f"double-centring needs three genes or more, got {n}")
-    means = _gene_means(score)
-    gene = (means - means.mean()) * (n - 1) / (n - 2)
-    centred = score - means.mean() - (gene[:, None] + gene[None, :])
-    np.fill_diagonal(centred, 0.0)
-    return np.asarray(centred)
+    return tidy(score - basis @ (basis.T @ score), float(np.ptp(score)))
 
 
 def adjusted_pairs(score: Floats, covariates: Floats) -> Floats:
@@ -139,39 +106,11 @@ def adjusted_pairs(score: Floats, covariates: Floats) -> Floats:
         If there are fewer than three genes.
     """
     centred = double_centred(score)
-    basis = spline_basis(np.column_stack([_gene_means(score), covariates]))
+    basis = spline_basis(np.column_stack([gene_means(score), covariates]))
     filled = np.array(centred)
     for _ in range(_FILLS):
         fit = basis @ (basis.T @ filled @ basis) @ basis.T
         np.fill_diagonal(filled, np.diag(fit))
     residual = centred - (fit + fit.T) / 2.0
     np.fill_diagonal(residual, 0.0)
-    return _tidy(residual, float(np.ptp(score[np.triu_indices(len(score), 1)])))
-
-
-def double_centred_bipartite(score: Floats, candidates: NDArray[np.bool_]) -> Floats:
-    """Return a matrix minus its least-squares fit ``a_i + b_j`` over the candidates.
-
-    After it every row and every column has mean zero over its candidates. Pairs that are no candidates lose the same
-    effects; a row or column without candidates has effect zero.
-
-    Parameters
-    ----------
-    score, candidates
-        Shape (r, t).
-
-    Raises
-    ------
-    ValueError
-        If there is no candidate.
-    """
-    if not candidates.any():
-        raise ValueError("double-centring needs candidate pairs, got none; regulators and targets are of one family")
-    weight = candidates.astype(np.float64)
-    rows, columns = weight.sum(axis=1), np.maximum(weight.sum(axis=0), 1.0)
-    row_sums, column_sums = (weight * score).sum(axis=1), (weight * score).sum(axis=0)
-    # the targets' effects are eliminated, which leaves one equation a regulator, of rank r - 1 or less
-    reduced = np.diag(rows) - (weight / columns) @ weight.T
-    row = np.linalg.lstsq(reduced, row_sums - weight @ (column_sums / columns), rcond=1e-10)[0]
-    column = (column_sums - weight.T @ row) / columns
-    return _tidy(score - row[:, None] - column[None, :], float(np.ptp(score[candidates])))
+    return tidy(residual, float(np.ptp(score[np.triu_indices(len(score), 1)])))

@@ -35,7 +35,12 @@ _NOUN: Final[Mapping[str, str]] = {
     "PairScores": "reference pairs",
     "BipartiteScores": "regulator-target pairs",
 }
-_SHAPE_OF: Final[Mapping[Relation, str]] = {Relation.SEPARATES: "GeneScores", Relation.RANKS_ABOVE: "PairScores"}
+_SHAPE_OF: Final[Mapping[Relation, str]] = {
+    Relation.SEPARATES: "GeneScores",
+    Relation.RANKS_ABOVE: "PairScores",
+    Relation.CHANGES_WITH_DEPTH: "PairScores",
+    Relation.PEAKS_EARLIER: "PairScores",
+}
 _FITTED_LOCI: Final = (
     LocusKind.AXIS,
     LocusKind.WINDOW,

@@ -13,10 +13,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.adjust import double_centred_bipartite
 from theodolite.gates.bipartite import BipartiteContrast, contrast_bipartite
 from theodolite.gates.nulls import Contrast, contrast_genes, contrast_pairs, null_effects
 from theodolite.gates.standins import random_regulation
+from theodolite.measurements.centring import double_centred_bipartite
 from theodolite.plans import NullName
 
 __all__ = [

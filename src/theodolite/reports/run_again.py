@@ -46,7 +46,7 @@ def run_again(ledger: Ledger, found: Invalidation) -> list[RunAgain]:
         row = rows[item.subject]
         words = ["theodolite", "propose", f"{names.get(row.campaign, 'FILE')}.yaml"]
         words += ["--tool", row.tool.partition("@")[0], "--reference", row.reference, "--place", row.locus]
-        if row.relation == Relation.SEPARATES.value:
+        if Relation(row.relation).two_sided:
             words += ["--direction", row.direction]
         command: str | None = shlex.join(words)
         first = remedy(bad)

@@ -23,6 +23,8 @@ __all__ = [
     "Settings",
     "as_anndata",
     "attention_edges",
+    "attention_peak",
+    "attention_trend",
     "axis_separation",
     "capture",
     "forget",
@@ -31,9 +33,15 @@ __all__ = [
     "measure",
     "pair_proximity",
     "pbmc",
+    "proximity_peak",
+    "proximity_trend",
     "read_anndata",
     "regulation",
+    "regulation_peak",
+    "regulation_trend",
+    "regulator_peak",
     "regulator_proximity",
+    "regulator_trend",
     "settings",
     "uniform_attention",
     "zero_ablation",
@@ -47,6 +55,14 @@ regulation = instrument(get_tool("attention.regulation"))
 zero_ablation = instrument(get_tool("ablation.zero_ablation"))
 mean_ablation = instrument(get_tool("ablation.mean_ablation"))
 uniform_attention = instrument(get_tool("ablation.uniform_attention"))
+attention_trend = instrument(get_tool("depth.attention_trend"))
+attention_peak = instrument(get_tool("depth.attention_peak"))
+regulation_trend = instrument(get_tool("depth.regulation_trend"))
+regulation_peak = instrument(get_tool("depth.regulation_peak"))
+proximity_trend = instrument(get_tool("depth.proximity_trend"))
+proximity_peak = instrument(get_tool("depth.proximity_peak"))
+regulator_trend = instrument(get_tool("depth.regulator_trend"))
+regulator_peak = instrument(get_tool("depth.regulator_peak"))
 
 
 def pbmc() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from theodolite.tools import ablation, attention, geometry
+from theodolite.tools import ablation, attention, depth, geometry
 from theodolite.tools.places import closed_list, closed_list_defect
 from theodolite.tools.registry import (
     NothingMovedError,
@@ -30,6 +30,7 @@ __all__ = [
     "attention",
     "closed_list",
     "closed_list_defect",
+    "depth",
     "fit_axes",
     "geometry",
     "get_tool",

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from theodolite.gates.adjust import adjusted_pairs, double_centred_bipartite
+from theodolite.gates.adjust import adjusted_pairs
 from theodolite.gates.confounds import reliability, residual_bipartite, residual_pairs
+from theodolite.measurements.centring import double_centred_bipartite
 
 R, T, N = 40, 120, 100
 ROWS = tuple(f"R{index // 4}" for index in range(R))

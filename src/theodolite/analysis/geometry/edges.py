@@ -27,8 +27,8 @@ from theodolite.analysis.geometry.inputs import (
 from theodolite.analysis.geometry.nulls import NullResult, against
 from theodolite.data import GeneStatistics
 from theodolite.data.regulons import Sign
-from theodolite.gates.adjust import double_centred_bipartite
 from theodolite.gates.bipartite import BipartiteContrast, contrast_bipartite
+from theodolite.measurements.centring import double_centred_bipartite
 
 __all__ = [
     "WINDOWS",

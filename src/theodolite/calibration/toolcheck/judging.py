@@ -93,7 +93,7 @@ def _best(tool: Tool, places: Sequence[ToolParams], part: Part) -> tuple[ToolPar
             raise ToolError(_unjudged(tool, error)) from error
         if effect is None:
             continue
-        either = tool.relation is Relation.SEPARATES
+        either = tool.relation.two_sided
         size = abs(effect[0]) if either else effect[0]
         direction = Direction.LESS if either and effect[0] < 0 else Direction.GREATER
         if best is None or size > best[0]:

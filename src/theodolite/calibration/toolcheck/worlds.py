@@ -2,9 +2,9 @@
 
 In a planted world the members of the reference share a direction in every gene vector, attend to one another in every
 head, and are moved most by one component of either kind, so that whatever reads a model honestly can find them
-somewhere. In an empty world the model knows nothing of the reference but what both owe to something else, which gates
-take out: mean expression, hubs, modules of co-expression, and homology families, whose genes are alike in the model and
-belong to the reference together.
+somewhere, the more so the deeper they look. In an empty world the model knows nothing of the reference but what both
+owe to something else, which gates take out: mean expression, hubs, modules of co-expression, and homology families,
+whose genes are alike in the model and belong to the reference together. Confounds too show the more the deeper.
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ _SET, _MODULE, _TARGETS = 40, 18, 12
 _EDGES = {"PairScores": 150, "BipartiteScores": 260}
 """Edges of a reference that follows confounds, or a few more."""
 
-_IN_VECTORS, _IN_ATTENTION = 1.5, 1.2
-"""What a planted reference adds to gene vectors at the embedding, and again in each layer, and to logarithms of
-attention, where noise is of unit variance."""
+_IN_VECTORS, _IN_ATTENTION = 2.25, 0.8
+"""What a planted reference adds to gene vectors, and to logarithms of attention, with every block on the way, where
+noise is of unit variance; at the embedding nothing is known of it."""
+_GROWTH = 0.3
+"""How much more of a confound each layer shows than the one before it; all sum up to what they would alike."""
 _HUB, _MODULES = 0.5, 2.0
 """How strongly the model shows hubs and co-expression that have nothing to do with the reference."""
 _FAMILY_IN_VECTORS, _FAMILY_IN_ATTENTION = 1.0, 0.3
@@ -266,13 +268,12 @@ def _vectors(
     stays, moves = rng.normal(size=(n, _WIDTH)), rng.normal(size=(sites, n, _WIDTH))
     alike = rng.normal(0.0, _FAMILY_IN_VECTORS, (int(genes.family.max()) + 1, _WIDTH))[genes.family]
     # What a model knows grows from block to block; a gene's vector moves further the more is known of it.
-    depth = 1.0 + np.minimum(np.arange(sites), MODEL.n_layers)
+    depth = np.minimum(np.arange(sites), MODEL.n_layers).astype(np.float64)
+    grown = _grown(depth)[:, None, None]
     vectors = (
         0.8 * stays
         + 0.6 * moves
-        + alike
-        + 2.0 * genes.level[:, None] @ model.level
-        + _MODULES * genes.loading @ model.modules
+        + grown * (alike + 2.0 * genes.level[:, None] @ model.level + _MODULES * genes.loading @ model.modules)
         + _IN_VECTORS * depth[:, None, None] * (group @ model.reference)
     ).astype(np.float32)
     return vectors[:-1], vectors[-1]
@@ -285,15 +286,19 @@ def _attention(genes: _Genes, true: Floats, known: Bools, rng: Generator) -> NDA
     both = (known | known.T).astype(np.float64)
     alike = rng.normal(0.0, _FAMILY_IN_ATTENTION, (count, count))[genes.family][:, genes.family]
     # Genes of a reference draw attention from all others, and more from each other.
+    depth = np.arange(1.0, MODEL.n_layers + 1)[:, None, None, None]
     logarithm = (
         rng.normal(size=size)
-        + alike
-        + _HUB * (genes.level + genes.hub)[None, :]
-        + _MODULES * true
-        + _IN_ATTENTION * (both + both.max(axis=0)[None, :])
+        + _grown(depth) * (alike + _HUB * (genes.level + genes.hub)[None, :] + _MODULES * true)
+        + _IN_ATTENTION * depth * (both + both.max(axis=0)[None, :])
     )
     weight = np.exp(logarithm)
     return np.asarray(weight / weight.sum(axis=-1, keepdims=True), dtype=np.float32)
+
+
+def _grown(depth: Floats) -> Floats:
+    """Return how much of a confound each depth shows; the mean over depths is 1."""
+    return np.asarray(1.0 + _GROWTH * (depth - depth.mean()))
 
 
 def _named(shape: str, names: tuple[str, ...], edges: Bools) -> Members:

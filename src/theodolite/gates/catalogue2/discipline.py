@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from theodolite.claims import LocusKind
+from theodolite.claims import LocusKind, Relation
 from theodolite.gates.ablation import Ablation
 from theodolite.judgements import GateResult
 from theodolite.measurements import Variant, VariantKind
 from theodolite.plans import NullName, Plan
 
-__all__ = ["BASELINES", "LEAST_UNTRAINED", "PANELS", "identity_gate", "panel_for", "selection_discipline"]
+__all__ = [
+    "BASELINES",
+    "LEAST_UNTRAINED",
+    "PANELS",
+    "baselines_for",
+    "identity_gate",
+    "panel_for",
+    "selection_discipline",
+]
 
 PANELS: Final[Mapping[str, tuple[NullName, ...]]] = {
     "GeneScores": ("family_block_swap", "stratified_labels"),
@@ -34,6 +42,18 @@ _WITHOUT: Final[Mapping[str, frozenset[str]]] = {
 _FITTED_LOCI: Final = (LocusKind.AXIS, LocusKind.WINDOW, LocusKind.READ_OUT_AXIS, LocusKind.READ_OUT_WINDOW)
 
 
+_FITTED_OBJECTS: Final = ("axis_window_proximity", "regulator_proximity")
+"""What a claim of depth may read on axes, which its span of layers does not name."""
+
+
+def baselines_for(relation: Relation) -> tuple[str, ...]:
+    """Return the variants measured beside a claim: all, but for a claim of depth those that have layers.
+
+    Counts say the same in every layer, so that a trend over them does not exist, and none could beat it.
+    """
+    return tuple(name for name in BASELINES if not (relation.of_depth and name == "counts"))
+
+
 def panel_for(shape: str, ablation: str | None = None) -> tuple[NullName, ...]:
     """Return the nulls that a claim on a shape must beat; an ablation of a calibration study takes some away."""
     missing = _WITHOUT.get(ablation or "", frozenset())
@@ -49,7 +69,9 @@ def selection_discipline(plan: Plan) -> GateResult:
     if plan.selected_on != "discovery":
         defects.append(f"locus, tail and fits were chosen on {plan.selected_on or 'an unnamed part'}, not on discovery")
     read = [locus] if plan.places is None else [place.locus for place in plan.places.listed]
-    if any(place.kind in _FITTED_LOCI for place in read):
+    claim = plan.hypothesis.claim
+    on_axes = claim.relation.of_depth and claim.object in _FITTED_OBJECTS
+    if on_axes or any(place.kind in _FITTED_LOCI for place in read):
         missing = [variant for variant in plan.variants if variant not in plan.fitted]
         if missing:
             defects.append(f"no artefact fitted on discovery units is named for {', '.join(missing)}")

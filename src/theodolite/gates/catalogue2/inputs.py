@@ -28,7 +28,7 @@ def input_defects(plan: Plan, measurements: Mapping[Variant, Measurement]) -> li
     """
     if plan.shape != "BipartiteScores":
         return symmetric_defects(plan, measurements)
-    if plan.hypothesis.claim.relation is not Relation.RANKS_ABOVE:
+    if plan.hypothesis.claim.relation is Relation.SEPARATES:
         return [f"a claim that {plan.hypothesis.claim.relation.value!r} is not about regulator-target pairs"]
     main = measurements[Variant(VariantKind.MAIN)]
     defects: list[str] = []

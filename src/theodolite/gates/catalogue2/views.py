@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from theodolite.claims import Covariate, Direction
 from theodolite.gates.ablation import Ablation
-from theodolite.gates.adjust import adjusted_genes, adjusted_pairs, double_centred_bipartite
+from theodolite.gates.adjust import adjusted_genes, adjusted_pairs
 from theodolite.gates.bipartite import contrast_bipartite
 from theodolite.gates.confounds import residual_bipartite, residual_pairs
 from theodolite.gates.contrasts import AnyContrast
 from theodolite.gates.memo import Memo, array_key
 from theodolite.gates.nulls import contrast_genes, contrast_pairs
 from theodolite.measurements import BipartiteScores, Coexpression, GeneScores, Measurement, PairScores
+from theodolite.measurements.centring import double_centred_bipartite
 from theodolite.plans import Plan
 
 __all__ = ["View", "adjusted_score", "beside", "corrected", "estimators", "hub_free_score", "view"]

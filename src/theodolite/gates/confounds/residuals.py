@@ -16,10 +16,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.gates.adjust import adjusted_pairs, double_centred_bipartite
+from theodolite.gates.adjust import adjusted_pairs
 from theodolite.gates.confounds.crossfit import Nuisance, family_folds, training_pairs
 from theodolite.gates.confounds.terms import measured_terms, replicate_terms
 from theodolite.gates.memo import Memo, array_key
+from theodolite.measurements.centring import double_centred_bipartite
 
 __all__ = ["reliability", "residual_bipartite", "residual_pairs"]
 

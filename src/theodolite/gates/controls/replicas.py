@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.stats import norm
 
-from theodolite.gates.adjust import double_centred, double_centred_bipartite
 from theodolite.gates.bipartite import BipartiteContrast
 from theodolite.gates.contrasts import AnyContrast
 from theodolite.gates.kernels import permutations
@@ -23,6 +22,7 @@ from theodolite.gates.standins import (
     random_pairs,
     random_regulation,
 )
+from theodolite.measurements.centring import double_centred, double_centred_bipartite
 from theodolite.plans import NullName
 
 __all__ = ["Known", "StandIns", "covariance_class", "design_key", "known", "planted", "replica_draws"]
