@@ -1,0 +1,105 @@
+"""Claims of depth go through a campaign as others do, beside every baseline that has layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from theodolite.claims import Author, Direction, Hypothesis, Locus, LocusKind, Relation
+from theodolite.experiments import CampaignRun, Look
+from theodolite.experiments.replay import verify_decisions
+from theodolite.gates import BASELINES, preflight
+from theodolite.gates.catalogue2.discipline import selection_discipline
+from theodolite.plans import Plan
+from theodolite.store import EntryKind, Ledger, verify
+from theodolite.tools import get_tool
+
+TOOLS = ("depth.proximity_trend", "depth.proximity_peak", "depth.attention_trend")
+REFERENCE = "program_1_pairs"
+
+
+class Depths:
+    """An executor that makes one claim an instrument, and one about any span."""
+
+    name = "depths"
+
+    def propose(self, run: CampaignRun, looks: Sequence[Look], slots: int) -> list[Hypothesis]:
+        found = []
+        for name in (*TOOLS, TOOLS[0]):
+            tool = get_tool(name)
+            look = next(item for item in looks if item.tool.name == name and REFERENCE in item.effects)
+            anywhere = len(found) == len(TOOLS)
+            found.append(
+                Hypothesis(
+                    claim=run.setting.claim(tool, REFERENCE),
+                    locus=Locus(kind=LocusKind.ANY) if anywhere else look.params.locus(),
+                    direction=Direction.GREATER if look.effects[REFERENCE][0] > 0 else Direction.LESS,
+                    tool=f"{name}@{tool.version}",
+                    rationale="layers may differ",
+                    parents=() if anywhere else (look.id,),
+                    author=Author.EXECUTOR,
+                )
+            )
+        return found[:slots]
+
+
+@pytest.fixture(scope="module")
+def finished(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("depth")
+    spec = small_world.spec("depth", tools=list(TOOLS), budget={"experiments": 4}, round_size=4)
+    small_world.run_in_process(folder, spec, executor=Depths())
+    return folder
+
+
+@pytest.fixture
+def plans(finished: Path) -> list[Plan]:
+    with Ledger.open(finished / "ledger.sqlite", read_only=True) as ledger:
+        return [Plan.model_validate(entry.payload["plan"]) for entry in ledger.entries(kind=EntryKind.REGISTRATION)]
+
+
+def test_every_claim_ends_in_a_verdict_that_its_measurements_give_again(finished: Path, small_world: Any) -> None:
+    rows = small_world.rows(finished)
+    assert len(rows) == 4
+    assert all(row.verdict in ("supported", "refuted", "inconclusive", "invalid") for row in rows)
+    assert {row.relation for row in rows} == {"changes_with_depth", "peaks_earlier"}
+    with Ledger.open(finished / "ledger.sqlite", read_only=True) as ledger:
+        assert verify(ledger).ok
+        assert verify_decisions(ledger, deep=True) == []
+        reviews = [entry.payload for entry in ledger.entries(kind=EntryKind.PLAN_REVIEW)]
+    assert all(not review["objections"] for review in reviews)
+
+
+def test_counts_have_no_depth_and_stand_beside_no_claim_of_it(plans: list[Plan]) -> None:
+    for plan in plans:
+        assert plan.hypothesis.claim.relation.of_depth
+        assert set(plan.variants) == {"main", *BASELINES} - {"counts"}
+        assert plan.loci is None or set(plan.loci) == set(plan.variants) - {"main"}
+        assert all(gate.passed for gate in preflight(plan) if gate.gate == "G2")
+
+
+def test_a_trend_on_axes_needs_a_fit_for_every_variant(plans: list[Plan]) -> None:
+    on_axes = next(plan for plan in plans if plan.hypothesis.claim.object == "axis_window_proximity")
+    bare = on_axes.model_copy(update={"fitted": {"main": "0" * 64}})
+    failed = selection_discipline(bare)
+    assert failed.passed is False and "no artefact fitted on discovery units is named for" in failed.sentence
+    in_attention = next(plan for plan in plans if plan.hypothesis.claim.object == "attention_weight")
+    assert selection_discipline(in_attention).passed
+
+
+def test_any_span_is_the_largest_of_all_of_them(plans: list[Plan]) -> None:
+    anywhere = next(plan for plan in plans if plan.places is not None)
+    layers = anywhere.places.n_layers
+    assert len(anywhere.places.listed) == layers * (layers + 1) // 2
+    assert anywhere.claim_text.endswith("more than that of other pairs, somewhere in the model")
+
+
+def test_the_planner_claims_either_direction_of_a_trend(small_world: Any, tmp_path: Path) -> None:
+    spec = small_world.spec("planned", tools=list(TOOLS), budget={"experiments": 6})
+    small_world.run_in_process(tmp_path, spec)
+    rows = small_world.rows(tmp_path)
+    assert rows and {Relation(row.relation) for row in rows} <= {Relation.CHANGES_WITH_DEPTH, Relation.PEAKS_EARLIER}
+    assert all(row.verdict != "error" for row in rows)
+    assert {row.direction for row in rows} == {"greater", "less"}
