@@ -29,6 +29,7 @@ from theodolite.cli.errors import Commands
 from theodolite.cli.exit_codes import epilog
 from theodolite.cli.logs import choose_log
 from theodolite.cli.streams import open_standard_streams
+from theodolite.cli.threads import one_thread
 
 __all__ = ["app", "main"]
 
@@ -67,6 +68,7 @@ def _options(
         str | None, typer.Option(metavar="LEVEL", help="The least that is logged: debug, info, warning or error.")
     ] = None,
 ) -> None:
+    one_thread()
     choose_log(log_format, log_file, log_level)
 
 

@@ -64,9 +64,6 @@ def calibrate(
         )
     if ablated is not None and not ablations:
         raise UserError("--no-ablations runs none, and --ablated says how many; give one of them")
-    # Thread pools read these once, when the libraries are imported.
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[name] = "1"
     from theodolite.cli.progress import counted, waiting
 
     with waiting("Loading the libraries"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,9 +33,6 @@ def check(
 
     Ends with 1 if its error is above its level: then it cannot be used for verdicts.
     """
-    # Small arrays: threads would only get in each other's way.
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
     from theodolite.cli.progress import counted, waiting
 
     ledger_file = None if workspace is None else find_ledger(workspace)
