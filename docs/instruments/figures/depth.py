@@ -46,7 +46,7 @@ def draw(path: Path) -> None:
     ranks = rankdata(slopes[upper])
     rows = []
     for program in load_programs():
-        member = np.isin(layers[0].genes, program.genes)
+        member = np.array([gene in program.genes for gene in layers[0].genes])
         inside = (member[:, None] & member[None, :])[upper]
         if member.sum() >= LEAST and inside.any():
             profile = [float(at[upper][inside].mean() - at[upper][~inside].mean()) for at in standing]

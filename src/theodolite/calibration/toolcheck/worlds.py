@@ -44,7 +44,7 @@ _SET, _MODULE, _TARGETS = 40, 18, 12
 _EDGES = {"PairScores": 150, "BipartiteScores": 260}
 """Edges of a reference that follows confounds, or a few more."""
 
-_IN_VECTORS, _IN_ATTENTION = 2.25, 0.8
+_IN_VECTORS, _IN_ATTENTION = 3.0, 0.8
 """What a planted reference adds to gene vectors, and to logarithms of attention, with every block on the way, where
 noise is of unit variance; at the embedding nothing is known of it."""
 _GROWTH = 0.3
