@@ -38,6 +38,16 @@ def test_every_example_leaves_its_result(ran: dict[str, Any]) -> None:
     assert np.isfinite(ran["described"].varp["attention_edges"]).sum() == 6
 
 
+def test_the_example_of_depth_runs(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = tl.pbmc
+    monkeypatch.setattr(tl, "pbmc", lambda: whole()[::20].copy())
+    names: dict[str, Any] = {}
+    (block,) = blocks(checkout / "docs" / "instruments" / "depth.md")
+    exec(compile(block, "depth.md", "exec"), names)
+    references = names["adata"].uns["depth_attention_trend"]["references"]
+    assert 0.0 < references.loc["b_lineage_marks", "auroc"] < 1.0
+
+
 def test_the_page_shows_every_built_in_instrument(checkout: Path) -> None:
     page = (checkout / "docs" / "instruments" / "README.md").read_text(encoding="utf-8")
     for tool in tools():
