@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,20 @@ def test_edges_at_random_are_given_the_effect_that_was_asked_for() -> None:
         inside, outside = score[labels], score[candidates & ~labels]
         found.append((inside[:, None] > outside[None, :]).mean() - 0.5)
     assert np.mean(found) == pytest.approx(0.2, abs=0.03)
+
+
+def test_the_documented_table_is_the_record(checkout: Path) -> None:
+    page = (checkout / "docs" / "instruments" / "README.md").read_text(encoding="utf-8")
+    record = json.loads((checkout / "docs" / "evidence" / "instruments.json").read_text(encoding="utf-8"))
+    checks = record["result"]["checks"]
+    assert [row["rung"] for row in checks] == ["R1"] * 8 + ["R2"] * 8
+    for name in {row["tool"] for row in checks}:
+        line = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |") and line.count("|") == 6)
+        for row in checks:
+            if row["tool"] == name:
+                error = f"{row['error']:.3f} ({row['passed_empty']}/{row['empty']})"
+                assert f"| {row['power']:.2f} ({row['found']}/{row['planted']}) | {error}" in line
+                assert f"{row['error_low']:.3f} to {row['error_high']:.3f}" in line
 
 
 @pytest.mark.slow
