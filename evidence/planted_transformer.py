@@ -95,20 +95,25 @@ LEAST_REGISTERED = 12
 
 def write_inputs(structure: PlantedStructure, folder: Path, scale: Scale) -> dict[str, Any]:
     """Write cells, families, the trained and the untrained model, and return what training came to."""
-    import anndata
-    import pandas as pd
-
     cells = structure.cells
-    obs = pd.DataFrame({"donor": list(cells.labels["donor"])}, index=list(cells.cells))
-    anndata.AnnData(cells.counts.astype(np.float32), obs=obs, var=pd.DataFrame(index=list(cells.genes))).write_h5ad(
-        folder / "cells.h5ad"
-    )
+    write_cells(structure, folder / "cells.h5ad", len(cells.cells))
     rows = "".join(f"{gene}\t{family}\n" for gene, family in sorted(structure.families.family.items()))
     (folder / "families.tsv").write_text(f"# version: {cells.name}\ngene\tfamily\n{rows}", encoding="utf-8")
     report = r2_checkpoint(structure, folder / "trained", scale.steps, model=scale.model)
     plain = untrained(load_checkpoint(folder / "trained"), UNTRAINED_SEED)
     save_checkpoint(folder / "untrained", plain, {"trained": False})
     return report.to_dict()
+
+
+def write_cells(structure: PlantedStructure, path: Path, count: int) -> None:
+    """Write the first cells of a world, which are of all donors in turn."""
+    import anndata
+    import pandas as pd
+
+    cells = structure.cells
+    obs = pd.DataFrame({"donor": list(cells.labels["donor"][:count])}, index=list(cells.cells[:count]))
+    counts = cells.counts[:count].astype(np.float32)
+    anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=list(cells.genes))).write_h5ad(path)
 
 
 def campaign(folder: Path, arm: str, tests: int) -> CampaignSpec:

@@ -1,4 +1,4 @@
-"""References for a model that was trained on a planted world: its graph, graphs that left no trace, confounded ones."""
+"""References for a model that was trained on a planted world: its graph, what left no trace, and confounded graphs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from theodolite.data import Reference
 from theodolite.data.planted import PlantedGraph, PlantedStructure
 from theodolite.sources import Source
 
-__all__ = ["CONFOUNDED", "GENERATOR", "SHAM", "references_by_kind", "rewired", "swapped"]
+__all__ = ["CONFOUNDED", "GENERATOR", "SHAM", "references_by_kind", "rewired", "sham_references", "sham_set", "swapped"]
 
 Bools = NDArray[np.bool_]
 
 GENERATOR, SHAM, CONFOUNDED = "generator", "sham", "confounded"
 _SWAPS_PER_EDGE = 20
+_STRONGLY = 1.2
+"""Log-odds of a family's place in a sham set for one standard deviation of its genes' mean expression."""
 
 
 def references_by_kind(structure: PlantedStructure, copies: int) -> dict[str, list[tuple[Reference, Bools]]]:
@@ -48,6 +50,43 @@ def references_by_kind(structure: PlantedStructure, copies: int) -> dict[str, li
         ],
         CONFOUNDED: [(reference, edges) for reference, edges, confounded in planted if confounded],
     }
+
+
+def sham_references(structure: PlantedStructure, sets: int, members: int, regulons: int) -> list[Reference]:
+    """Return sham sets of about ``members`` genes, and the generator's graph rewired and swapped in turn."""
+    rngs = [np.random.default_rng(seed) for seed in np.random.SeedSequence([structure.seed, 5]).spawn(sets + regulons)]
+    graph, kinds = structure.graph, (("rewired", rewired), ("swapped", swapped))
+    return [
+        *(sham_set(structure, f"sham_set_{number + 1}", members, rng) for number, rng in enumerate(rngs[:sets])),
+        *(
+            _regulon(graph, f"{kinds[number % 2][0]}_{number // 2 + 1}", kinds[number % 2][1](graph, rng))
+            for number, rng in enumerate(rngs[sets:])
+        ),
+    ]
+
+
+def sham_set(structure: PlantedStructure, name: str, members: int, rng: np.random.Generator) -> Reference:
+    """Return a set of whole families drawn without a look at the graph, strongly expressed ones rather than others.
+
+    Families are taken until there are ``members`` genes or a few more. The pairs inside such a set are a sham list of
+    pairs: what genes have in common by family and expression alone.
+    """
+    graph = structure.graph
+    mean = structure.cells.gene_statistics().mean_expression
+    level = (mean - mean.mean()) / mean.std()
+    size = np.bincount(graph.family)
+    wish = _STRONGLY * np.bincount(graph.family, level) / size + rng.gumbel(size=len(size))
+    order = np.argsort(-wish)
+    chosen = order[: int(np.searchsorted(np.cumsum(size[order]), members)) + 1]
+    rows = np.flatnonzero(np.isin(graph.family, chosen))
+    return Reference(
+        id=name,
+        title=name.replace("_", " "),
+        kind="set",
+        members=tuple(graph.genes[row] for row in rows.tolist()),
+        definition="whole families by lot, strongly expressed ones rather than others",
+        origins=(Source(name=f"planted world, seed {structure.seed}"),),
+    )
 
 
 def rewired(graph: PlantedGraph, rng: np.random.Generator) -> Bools:

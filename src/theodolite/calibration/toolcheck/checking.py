@@ -15,7 +15,7 @@ from theodolite.gates import CATALOGUE_VERSION, PANELS
 from theodolite.store import ToolCheckRecord
 from theodolite.tools import Tool, ToolError, ToolParams
 
-__all__ = ["EMPTY", "LEVEL", "PLANTED", "WORLDS", "check_tool"]
+__all__ = ["EMPTY", "LEVEL", "PLANTED", "WORLDS", "check_record", "check_tool"]
 
 PLANTED: Final = 40
 """Worlds whose model knows the reference."""
@@ -82,25 +82,55 @@ def check_tool(
         progress(len(worlds), len(worlds))
     if len(failures) == len(worlds):
         raise ToolError(f"{tool.name} could not measure in any of {len(worlds)} worlds of its check: {failures[0]}")
-    low = _rounded(clopper_pearson_lower(passed[False], empty))
+    return check_record(
+        tool,
+        tuple(str(params.locus()) for params in places),
+        worlds=WORLDS,
+        planted=planted,
+        found=passed[True],
+        empty=empty,
+        passed_empty=passed[False],
+        unmeasured=len(failures),
+    )
+
+
+def check_record(
+    tool: Tool,
+    places: tuple[str, ...],
+    *,
+    worlds: str,
+    planted: int,
+    found: int,
+    empty: int,
+    passed_empty: int,
+    unmeasured: int,
+) -> ToolCheckRecord:
+    """Return what counts say of an instrument; arguments are attributes of :class:`ToolCheckRecord`.
+
+    Raises
+    ------
+    ValueError
+        If nothing was counted, or more passed than there were.
+    """
+    low = _rounded(clopper_pearson_lower(passed_empty, empty))
     return ToolCheckRecord(
         tool=tool.name,
         version=tool.version,
         source_sha256=tool.source_sha256,
-        shape=shape,
-        worlds=WORLDS,
+        shape=tool.shape.shape,
+        worlds=worlds,
         catalogue=CATALOGUE_VERSION,
-        places=tuple(str(params.locus()) for params in places),
+        places=places,
         planted=planted,
-        found=passed[True],
-        power=_rounded(passed[True] / planted),
-        power_low=_rounded(clopper_pearson_lower(passed[True], planted)),
+        found=found,
+        power=_rounded(found / planted),
+        power_low=_rounded(clopper_pearson_lower(found, planted)),
         empty=empty,
-        passed_empty=passed[False],
-        error=_rounded(passed[False] / empty),
+        passed_empty=passed_empty,
+        error=_rounded(passed_empty / empty),
         error_low=low,
-        error_high=_rounded(clopper_pearson_upper(passed[False], empty)),
-        unmeasured=len(failures),
+        error_high=_rounded(clopper_pearson_upper(passed_empty, empty)),
+        unmeasured=unmeasured,
         level=LEVEL,
         fit=low <= LEVEL,
     )
