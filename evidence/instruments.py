@@ -28,6 +28,7 @@ reported.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -35,6 +36,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+# Small arrays: threads of linear algebra would only get in one another's way.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import numpy as np
 from lib.in_process import InProcessRunner
