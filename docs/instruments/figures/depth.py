@@ -1,4 +1,4 @@
-"""Draw ``depth.svg``: how near the genes of each program lie, layer by layer, and what the trend of each pair says of it.
+"""Draw ``depth.svg``: how near the genes of each program lie in each layer, and what the trends of its pairs say of it.
 
 Run from a checkout: ``python docs/instruments/figures/depth.py``; another path may follow. Takes half a minute.
 """
