@@ -15,10 +15,12 @@ from theodolite.experiments import JobSpec, Setting
 from theodolite.experiments.bench import Bench
 from theodolite.experiments.setting import adjustment_of
 from theodolite.gates.catalogue2.views import adjusted_score
-from theodolite.measurements import Coexpression, GeneScores, PairScores, load_measurement
+from theodolite.measurements import BipartiteScores, Coexpression, GeneScores, PairScores, load_measurement
 from theodolite.tools import Tool, ToolParams
 
 __all__ = ["Spike", "SpikedRunner", "spiked"]
+
+Scores = GeneScores | PairScores | BipartiteScores
 
 _QUANTILES = 1_000
 _STEPS = 4
@@ -36,12 +38,15 @@ class Spike:
         Id of the gene set or pair list.
     effect
         Expected AUROC - 0.5, below 0.5.
+    least
+        What the effect is not to fall below, wherever one is planted.
     """
 
     tool: Tool
     params: ToolParams
     reference: str
     effect: float
+    least: float = 0.0
 
     @property
     def place(self) -> tuple[str, dict[str, Any]]:
@@ -50,11 +55,11 @@ class Spike:
 
 
 def spiked(
-    measurement: GeneScores | PairScores,
+    measurement: Scores,
     labels: NDArray[np.bool_],
     effect: float,
     coexpression: Coexpression | None = None,
-) -> GeneScores | PairScores:
+) -> Scores:
     """Return a measurement in which every member of a reference scores higher by one and the same amount.
 
     The amount is such that a reference that lies at random on these scores, as the gates adjust them, has an expected
@@ -68,11 +73,11 @@ def spiked(
     measurement
         Of the model.
     labels
-        Members, shape (n,); or pairs, shape (n, n), symmetric, none inside a family.
+        Members, shape (n,); pairs, shape (n, n), symmetric; or edges, shape (r, t). None is inside a family.
     effect
         Expected AUROC - 0.5.
     coexpression
-        What claims on pairs hold fixed.
+        What claims on pairs and edges hold fixed.
 
     Raises
     ------
@@ -85,7 +90,7 @@ def spiked(
         raise ValueError("the reference has no member among these genes; plant one that has")
     adjustment = adjustment_of(measurement.shape)
     score = adjusted_score(measurement, adjustment, coexpression)
-    counted = measurement.candidates() if isinstance(measurement, PairScores) else np.ones(len(labels), dtype=bool)
+    counted = np.ones(len(labels), dtype=bool) if isinstance(measurement, GeneScores) else measurement.candidates()
     spread = np.quantile(score[counted], (np.arange(_QUANTILES) + 0.5) / _QUANTILES)
     wanted = amount = float(np.quantile(spread[:, None] - spread[None, :], 0.5 + effect))
     for _ in range(_STEPS):
@@ -132,7 +137,7 @@ class SpikedRunner(InProcessRunner):
 
     def _plant(self, spike: Spike, split: str, content: bytes) -> bytes:
         measurement = load_measurement(content)
-        assert isinstance(measurement, (GeneScores, PairScores))
-        coexpression = self._setting.coexpression(split) if isinstance(measurement, PairScores) else None
+        assert isinstance(measurement, (GeneScores, PairScores, BipartiteScores))
+        coexpression = None if isinstance(measurement, GeneScores) else self._setting.coexpression(split)
         labels = self._setting.labels(spike.reference, split)
         return spiked(measurement, labels, spike.effect, coexpression).to_bytes()

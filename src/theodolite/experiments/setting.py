@@ -295,13 +295,16 @@ class Setting:
         chosen = self.references[reference]
         if chosen.kind == "set":
             return np.array([gene in chosen.gene_set for gene in genes])
-        if chosen.kind == "pairs":
-            return pair_labels(chosen, genes, self.split_families(split))
+        rows = genes if chosen.kind == "pairs" else self.regulators(split)
+        # Every look asks for all of them again.
         if (reference, split) not in self._edges:
-            self._edges[reference, split] = edge_places(
-                chosen, self.regulators(split), genes, self.split_families(split)
+            families = self.split_families(split)
+            self._edges[reference, split] = (
+                np.flatnonzero(pair_labels(chosen, genes, families))
+                if chosen.kind == "pairs"
+                else edge_places(chosen, rows, genes, families)
             )
-        labels = np.zeros((len(self.regulators(split)), len(genes)), dtype=bool)
+        labels = np.zeros((len(rows), len(genes)), dtype=bool)
         labels.reshape(-1)[self._edges[reference, split]] = True
         return labels
 
