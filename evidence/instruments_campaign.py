@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from lib.arms import Drawn, Places, power, survey
-from lib.mixology import theodolite, trained, write_campaign
+from lib.mixology import theodolite, trained, verified, write_campaign
 from lib.record import write_evidence
 from lib.regulons import shared_data
 from lib.spending import Clock, outside, seconds_of_tools, watched
@@ -140,6 +140,8 @@ def described(setting: Setting) -> dict[str, Any]:
     """Return what the campaign stands on."""
     return {
         "campaign": setting.campaign_id,
+        "model": f"{setting.model.name} {setting.model.sha256[:16]}",
+        "verified": setting.model.verified,
         "genes": len(setting.model.genes),
         "genes_by_part": {part: len(setting.genes(part)) for part in ("discovery", *setting.split.blocks)},
         "references": dict(Counter(reference.kind for reference in setting.references.values())),
@@ -217,7 +219,10 @@ def run_all(folder: Path, data: Path, experiments: int, spikes: Sequence[Drawn])
     file = folder / "instruments.yaml"
     if not file.is_file():
         names = [tool.name for tool in tools() if tool.built_in]
-        write_campaign(file, trained(folder, data), data, REFERENCES, names, experiments)
+        model = trained(folder, data)
+        report = json.loads((model / "training.json").read_text(encoding="utf-8"))["report"]
+        verified(model, report["held_out"], data)
+        write_campaign(file, model, data, REFERENCES, names, experiments)
     spec = load_campaign(file)
     workspace = Workspace.at(file.with_suffix(".theodolite"))
     setting = prepare(spec, workspace)

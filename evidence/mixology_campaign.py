@@ -17,16 +17,13 @@ Needs real cells, references and the published dictionaries: the folder that ``T
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from lib.mixology import theodolite, trained, write_campaign
+from lib.mixology import theodolite, trained, verified, write_campaign
 from lib.record import write_evidence
-from lib.regulons import MIXOLOGY, shared_data
+from lib.regulons import shared_data
 
 from theodolite.store import Ledger, hypothesis_rows
 
@@ -34,19 +31,6 @@ RIVALS = ("unigram", "position only", "model, context shuffled")
 REFERENCES = ("trrust", "collectri")
 TOOLS = ("attention.regulation", "geometry.regulator_proximity")
 EXPERIMENTS = 12
-
-
-def verified(model: Path, plate: str, data: Path) -> dict[str, Any]:
-    """Return what ``theodolite models verify`` found on the unseen plate; a failed check is a finding, not the end."""
-    command = [
-        sys.executable, "-m", "theodolite", "models", "verify", str(model), "--cells", str(data / MIXOLOGY),
-        "--gene-column", "symbol", "--batch", "batch", "--held-out", plate, "--json",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1):
-        raise RuntimeError(done.stderr)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return {check["name"]: check for check in found["checks"]}
 
 
 def main() -> None:

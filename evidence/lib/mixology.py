@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import yaml
 from lib.regulons import MIXOLOGY, provisional_families
 from theodolite.data import load_cells, read_tf_classes
 
-__all__ = ["NAME", "theodolite", "trained", "write_campaign"]
+__all__ = ["NAME", "theodolite", "trained", "verified", "write_campaign"]
 
 NAME = "geneformer-mini-mixology"
 
@@ -36,6 +37,19 @@ def trained(folder: Path, data: Path) -> Path:
         "--batch", "batch", "--dictionaries", str(data / "tokenizers"), "--threads", "2", "--out", str(out), data=data,
     )  # fmt: skip
     return out
+
+
+def verified(model: Path, plate: str, data: Path) -> dict[str, Any]:
+    """Return what ``theodolite models verify`` found on the unseen plate; a failed check is a finding, not the end."""
+    command = [
+        sys.executable, "-m", "theodolite", "models", "verify", str(model), "--cells", str(data / MIXOLOGY),
+        "--gene-column", "symbol", "--batch", "batch", "--held-out", plate, "--json",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(done.stderr)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return {check["name"]: check for check in found["checks"]}
 
 
 def write_campaign(
