@@ -17,77 +17,20 @@ Needs real cells, references and the published dictionaries: the folder that ``T
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-import yaml
+from lib.mixology import theodolite, trained, verified, write_campaign
 from lib.record import write_evidence
-from lib.regulons import MIXOLOGY, provisional_families, shared_data
+from lib.regulons import shared_data
 
-from theodolite.data import load_cells, read_tf_classes
 from theodolite.store import Ledger, hypothesis_rows
 
-NAME = "geneformer-mini-mixology"
 RIVALS = ("unigram", "position only", "model, context shuffled")
+REFERENCES = ("trrust", "collectri")
+TOOLS = ("attention.regulation", "geometry.regulator_proximity")
 EXPERIMENTS = 12
-
-
-def theodolite(*words: str, data: Path) -> None:
-    """Run a command as a person would; its output is shown."""
-    environment = {**os.environ, "THEODOLITE_SHARED_DATA": str(data)}
-    subprocess.run([sys.executable, "-m", "theodolite", *words], check=True, env=environment)
-
-
-def trained(folder: Path, data: Path) -> Path:
-    """Return the model's folder, trained if no earlier run is named."""
-    named = os.environ.get("THEODOLITE_MINI")
-    if named:
-        return Path(named)
-    out = folder / NAME
-    theodolite(
-        "models", "train", "geneformer-mini", "--cells", str(data / MIXOLOGY), "--gene-column", "symbol",
-        "--batch", "batch", "--dictionaries", str(data / "tokenizers"), "--threads", "2", "--out", str(out), data=data,
-    )  # fmt: skip
-    return out
-
-
-def campaign_file(folder: Path, model: Path, data: Path) -> Path:
-    """Write the campaign, and the provisional table of families that its unit of exchangeability needs."""
-    cells = load_cells(data / MIXOLOGY, layer="X", species="human", gene_column="symbol")
-    classes = read_tf_classes((data / "references" / "lambert2018_tfs_dbd.tsv").read_text(encoding="utf-8"))
-    rows = "".join(f"{gene}\t{family}\n" for gene, family in sorted(provisional_families(cells.genes, classes).items()))
-    (folder / "families.tsv").write_text(f"# version: provisional\ngene\tfamily\n{rows}", encoding="utf-8")
-    content = {
-        "name": "mixology",
-        "model": str(model),
-        "cells": {"source": str(data / MIXOLOGY), "gene_column": "symbol", "batch": "batch", "labels": ["cell_line"]},
-        "references": ["trrust", "collectri"],
-        "families": "families.tsv",
-        "tools": ["attention.regulation", "geometry.regulator_proximity"],
-        "budget": {"experiments": EXPERIMENTS, "retire_after": None},
-        "threads": 1,
-    }
-    file = folder / "mixology.yaml"
-    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return file
-
-
-def verified(model: Path, plate: str, data: Path) -> dict[str, Any]:
-    """Return what ``theodolite models verify`` found on the unseen plate; a failed check is a finding, not the end."""
-    command = [
-        sys.executable, "-m", "theodolite", "models", "verify", str(model), "--cells", str(data / MIXOLOGY),
-        "--gene-column", "symbol", "--batch", "batch", "--held-out", plate, "--json",
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1):
-        raise RuntimeError(done.stderr)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return {check["name"]: check for check in found["checks"]}
 
 
 def main() -> None:
@@ -102,7 +45,7 @@ def main() -> None:
         report = json.loads((model / "training.json").read_text(encoding="utf-8"))
         evaluation = report["report"]["evaluation"]
         checks = verified(model, report["report"]["held_out"], data)
-        file = campaign_file(folder, model, data)
+        file = write_campaign(folder / "mixology.yaml", model, data, REFERENCES, TOOLS, EXPERIMENTS)
         theodolite("run", str(file), data=data)
         ledger = folder / "mixology.theodolite"
         theodolite("ledger", "verify", "--deep", "-w", str(ledger), data=data)

@@ -38,12 +38,15 @@ class Spike:
         Id of the gene set, pair list or regulon.
     effect
         Expected AUROC - 0.5, below 0.5.
+    least
+        What the effect is not to fall below, wherever one is planted.
     """
 
     tool: Tool
     params: ToolParams
     reference: str
     effect: float
+    least: float = 0.0
 
     @property
     def place(self) -> tuple[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from theodolite.experiments.workbench import COVARIATES
-from theodolite.measurements import GeneScores, PairScores
+from theodolite.measurements import BipartiteScores, GeneScores, PairScores
 
 ARMS = {"sham": {}, "largest": {"GeneScores": 2.25, "PairScores": 3.0}}
 
@@ -45,13 +45,28 @@ def measure() -> Callable[..., Any]:
         own = np.exp(rng.standard_normal(160)) + covariates[:, 0]
         if shape == "GeneScores":
             return GeneScores(score=own, **common)
+        if shape == "BipartiteScores":
+            edges = np.exp(rng.standard_normal((40, 160))) + own[:40, None] + own[None, :]
+            del common["genes"], common["families"], common["covariates"]
+            return BipartiteScores(
+                regulators=genes[:40],
+                targets=genes,
+                score=edges,
+                regulator_families=genes[:40],
+                target_families=genes,
+                regulator_covariates=covariates[:40],
+                target_covariates=covariates,
+                **common,
+            )
         pairs = np.exp(rng.standard_normal((160, 160)))
         return PairScores(score=(pairs + pairs.T) + (own[:, None] + own[None, :]), **common)
 
     return make
 
 
-@pytest.mark.parametrize(("shape", "effect"), [("GeneScores", 0.3), ("GeneScores", 0.45), ("PairScores", 0.2)])
+@pytest.mark.parametrize(
+    ("shape", "effect"), [("GeneScores", 0.3), ("GeneScores", 0.45), ("PairScores", 0.2), ("BipartiteScores", 0.2)]
+)
 def test_a_reference_at_random_is_given_the_effect_that_was_asked_for(
     script: Any, measure: Callable[..., Any], shape: str, effect: float
 ) -> None:
@@ -63,6 +78,8 @@ def test_a_reference_at_random_is_given_the_effect_that_was_asked_for(
         members = np.zeros(160, dtype=bool)
         members[np.random.default_rng([seed, 1]).choice(160, 20, replace=False)] = True
         labels = members if shape == "GeneScores" else members[:, None] & members & ~np.eye(160, dtype=bool)
+        if shape == "BipartiteScores":
+            labels = measurement.candidates() & (np.random.default_rng([seed, 1]).random((40, 160)) < 0.05)
         score = lib.adjusted_score(lib.spiked(measurement, labels, effect), adjustment, None)
         counted = np.ones(160, dtype=bool) if shape == "GeneScores" else measurement.candidates()
         inside, outside = score[counted & labels], score[counted & ~labels]

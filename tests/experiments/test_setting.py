@@ -95,6 +95,24 @@ def test_labels_of_a_regulon_are_its_edges_between_families(setting: Setting, re
         assert setting.testability("block-1")[reference.id].in_block == len(marked)
 
 
+def test_labels_of_pairs_are_the_pairs_between_families_however_often_they_are_asked_for(
+    small_world: Any, tmp_path: Path
+) -> None:
+    setting = prepare(small_world.spec(), small_world.workspace(tmp_path), references=small_world.planted.references)
+    genes, name = setting.genes("block-1"), f"{small_world.planted.references[0].id}_pairs"
+    family = dict(zip(genes, setting.split_families("block-1"), strict=True))
+    wanted = {
+        pair
+        for first, second in setting.references[name].pairs
+        if first in family and second in family and family[first] != family[second]
+        for pair in ((first, second), (second, first))
+    }
+    for _ in range(2):
+        labels = setting.labels(name, "block-1")
+        assert {(genes[row], genes[column]) for row, column in np.argwhere(labels)} == wanted
+        labels[:] = False  # whoever was given them may do with them what they like
+
+
 def test_a_tool_is_held_against_references_of_its_shape(
     small_world: Any, regulons: list[Reference], tmp_path: Any
 ) -> None:

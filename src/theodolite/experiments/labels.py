@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from theodolite.data import Reference
 
-__all__ = ["edge_places", "pair_labels"]
+__all__ = ["edge_places", "label_places", "pair_labels"]
 
 
 def pair_labels(pairs: Reference, genes: Sequence[str], families: Sequence[str]) -> NDArray[np.bool_]:
@@ -36,3 +36,14 @@ def edge_places(
         if regulator in row and target in column and family[regulator] != family[target]
     ]
     return np.array(sorted(places), dtype=np.intp)
+
+
+def label_places(
+    reference: Reference, rows: Sequence[str], genes: Sequence[str], families: Sequence[str]
+) -> NDArray[np.intp]:
+    """Return the flat positions at which labels are true, by the kind of the reference; ``rows`` are its regulators."""
+    if reference.kind == "set":
+        return np.flatnonzero([gene in reference.gene_set for gene in genes])
+    if reference.kind == "pairs":
+        return np.flatnonzero(pair_labels(reference, genes, families))
+    return edge_places(reference, rows, genes, families)

@@ -24,7 +24,7 @@ from theodolite.data import (
 )
 from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.jobs import Materials
-from theodolite.experiments.labels import edge_places, pair_labels
+from theodolite.experiments.labels import label_places
 from theodolite.experiments.machine import resolved_device
 from theodolite.experiments.seeds import derived_seed
 from theodolite.experiments.workbench import COVARIATES
@@ -131,7 +131,7 @@ class Setting:
     _coexpression: dict[str, Coexpression] = field(default_factory=dict, repr=False)
     _testability: dict[str, dict[str, Testability]] = field(default_factory=dict, repr=False)
     _genes: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
-    _edges: dict[tuple[str, str], NDArray[np.intp]] = field(default_factory=dict, repr=False)
+    _labelled: dict[tuple[str, str], NDArray[np.intp]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def contents(self) -> dict[str, str]:
@@ -300,16 +300,13 @@ class Setting:
         """
         genes = self.genes(split)
         chosen = self.references[reference]
-        if chosen.kind == "set":
-            return np.array([gene in chosen.gene_set for gene in genes])
-        if chosen.kind == "pairs":
-            return pair_labels(chosen, genes, self.split_families(split))
-        if (reference, split) not in self._edges:
-            self._edges[reference, split] = edge_places(
-                chosen, self.regulators(split), genes, self.split_families(split)
-            )
-        labels = np.zeros((len(self.regulators(split)), len(genes)), dtype=bool)
-        labels.reshape(-1)[self._edges[reference, split]] = True
+        rows = self.regulators(split) if chosen.kind == "regulon" else genes
+        # Every look asks for all of them again.
+        if (reference, split) not in self._labelled:
+            found = label_places(chosen, rows, genes, self.split_families(split))
+            self._labelled[reference, split] = found
+        labels = np.zeros((len(genes),) if chosen.kind == "set" else (len(rows), len(genes)), dtype=bool)
+        labels.reshape(-1)[self._labelled[reference, split]] = True
         return labels
 
     def claim(self, tool: Tool, reference: str) -> Claim:
