@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ from theodolite.models.protocol import Device, Dtype
 from theodolite.plans import Places
 from theodolite.prompts import Prompts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, closed_list, get_tool
+from theodolite.tools.places import places_by_words
 
 __all__ = ["REFERENCE_KIND", "BaselineLoci", "Setting", "adjustment_of"]
 
@@ -75,12 +76,6 @@ def adjustment_of(shape: str) -> tuple[Covariate, ...]:
     """Return what a claim on a measurement shape holds fixed."""
     pairs = (Covariate.CO_EXPRESSION, Covariate.DEGREE) if shape != "GeneScores" else ()
     return tuple(sorted((*COVARIATES, *pairs)))
-
-
-@lru_cache(maxsize=64)
-def _places(params: type[ToolParams], shape: ModelShape) -> Mapping[str, ToolParams]:
-    """Return every place that a tool can read in a model of a shape, by its locus in words."""
-    return {str(found.locus()): found for found in params.enumerate(shape)}
 
 
 @dataclass(frozen=True)
@@ -329,7 +324,7 @@ class Setting:
             If the tool has no such locus in this model.
         """
         try:
-            return _places(tool.params, self.model_shape)[str(locus)]
+            return places_by_words(tool.params, self.model_shape)[str(locus)]
         except KeyError:
             raise ToolError(
                 f"{tool.name} has no {locus} in {self.model.name}; see `theodolite tools describe {tool.name}`"

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 from theodolite.plans import Places, PlannedPlace
-from theodolite.tools.registry import Tool, ToolError
+from theodolite.tools.registry import Tool, ToolError, ToolParams
 from theodolite.tools.workbench import ModelShape
 
-__all__ = ["closed_list", "closed_list_defect"]
+__all__ = ["closed_list", "closed_list_defect", "places_by_words"]
+
+
+@lru_cache(maxsize=64)
+def places_by_words(params: type[ToolParams], shape: ModelShape) -> Mapping[str, ToolParams]:
+    """Return every place that a tool can read in a model of a shape, by its locus in words."""
+    return {str(found.locus()): found for found in params.enumerate(shape)}
 
 
 def closed_list(tool: Tool, shape: ModelShape) -> Places:
