@@ -45,7 +45,7 @@ def test_the_example_of_depth_runs(checkout: Path, monkeypatch: pytest.MonkeyPat
     (block,) = blocks(checkout / "docs" / "instruments" / "depth.md")
     exec(compile(block, "depth.md", "exec"), names)
     references = names["adata"].uns["depth_attention_trend"]["references"]
-    assert 0.0 < references.loc["b_lineage_marks", "auroc"] < 1.0
+    assert 0.0 < references.loc["b_lineage_marks_pairs", "auroc"] < 1.0
 
 
 def test_the_page_shows_every_built_in_instrument(checkout: Path) -> None:
