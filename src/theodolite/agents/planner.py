@@ -198,7 +198,7 @@ class Planner:
                 if not testable[reference_id].testable:
                     continue
                 tool, margin = look.tool, look.margins.get(reference_id)
-                # Closeness is a one-sided claim; the sign of an axis is arbitrary, so either end of it will do.
+                # Closeness is a one-sided claim; of an axis or a trend either end will do.
                 signed = abs(effect) if tool.relation.two_sided else effect
                 greater = effect >= 0 or not tool.relation.two_sided
                 error = math.sqrt((universe + 1) / (12 * max(n, 1) * max(universe - n, 1)))

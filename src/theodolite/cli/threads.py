@@ -13,7 +13,7 @@ def one_thread() -> None:
     """Keep thread pools at one thread, where the person has not chosen otherwise; before they are imported.
 
     Threads of small products mostly wait for one another, at full speed, and take the cores from the workers of a
-    campaign; beside other processes that makes judging several times slower. Models set their threads themselves
+    campaign. Models set their threads themselves
     (``threads:`` of a campaign file), whatever stands here.
     """
     for name in _POOLS:

@@ -173,8 +173,7 @@ def attention_trend(bench: Workbench, params: AttentionSpan) -> PairScores:
     """Trend over a span of blocks of how high attention between two genes stands among all pairs.
 
     In each block heads are averaged as :func:`~theodolite.tools.attention.edges` does, hubs are taken out, and pairs
-    are ranked; the score is the least-squares slope of a pair's rank. Of two blocks it is the difference. That a
-    reference is stable between layers is what the refutation of a trend says, at "any" span of all of them. Source:
+    are ranked; the score is the least-squares slope of a pair's rank. Of two blocks it is the difference. Source:
     arXiv 2602.17532 §layer profiles, with the trend of each pair in place of that of one AUROC a layer.
 
     Returns

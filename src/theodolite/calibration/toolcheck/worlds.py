@@ -48,7 +48,7 @@ _IN_VECTORS, _IN_ATTENTION = 3.0, 0.8
 """What a planted reference adds to gene vectors, and to logarithms of attention, with every block on the way, where
 noise is of unit variance; at the embedding nothing is known of it."""
 _GROWTH = 0.3
-"""How much more of a confound each layer shows than the one before it; all sum up to what they would alike."""
+"""How much more of a confound each layer shows than the one before it, as a share of what they show on average."""
 _HUB, _MODULES = 0.5, 2.0
 """How strongly the model shows hubs and co-expression that have nothing to do with the reference."""
 _FAMILY_IN_VECTORS, _FAMILY_IN_ATTENTION = 1.0, 0.3

@@ -40,8 +40,6 @@ _WITHOUT: Final[Mapping[str, frozenset[str]]] = {
 }
 
 _FITTED_LOCI: Final = (LocusKind.AXIS, LocusKind.WINDOW, LocusKind.READ_OUT_AXIS, LocusKind.READ_OUT_WINDOW)
-
-
 _FITTED_OBJECTS: Final = ("axis_window_proximity", "regulator_proximity")
 """What a claim of depth may read on axes, which its span of layers does not name."""
 
