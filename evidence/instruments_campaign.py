@@ -40,7 +40,7 @@ from theodolite.cli.app import app
 from theodolite.experiments import Setting, Workspace, load_campaign, prepare
 from theodolite.reports.forecast import Forecast, forecast
 from theodolite.store import EntryKind, HypothesisRow, Ledger, hypothesis_rows
-from theodolite.tools import ToolParams, get_tool, tools
+from theodolite.tools import ToolParams, get_tool
 
 EXPERIMENTS, LEAST_REGISTERED, LEAST_SENSITIVE, MOST_OUTSIDE = 160, 150, 0.80, 0.05
 LEAST_FOUND, STRENGTH, STANDARD_ERRORS, SEED = 0.70, 2.0, 4.5, 1
@@ -218,7 +218,7 @@ def run_all(folder: Path, data: Path, experiments: int, spikes: Sequence[Drawn])
     """Run the campaign and the planted arms in a folder, and write the evidence."""
     file = folder / "instruments.yaml"
     if not file.is_file():
-        names = [tool.name for tool in tools() if tool.built_in]
+        names = sorted((*SETS, *PAIRS, *REGULONS))
         model = trained(folder, data)
         report = json.loads((model / "training.json").read_text(encoding="utf-8"))["report"]
         verified(model, report["held_out"], data)
