@@ -90,7 +90,7 @@ TRAINED = Trained(
     members=70,
     spiked=12,
 )
-"""Cut to what half an hour of one core allowed for eight instruments; those of depth came later and take as long again."""
+"""Cut to what half an hour of one core allowed for eight instruments; those of depth came later and add to it."""
 
 
 def row(rung: str, record: ToolCheckRecord, beside: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -28,12 +28,6 @@ KNOBS = WorldKnobs(
 )
 
 
-@pytest.fixture(autouse=True)
-def beside(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the folder of acceptance runs importable."""
-    monkeypatch.syspath_prepend(checkout / "evidence")
-
-
 @pytest.fixture(scope="module")
 def structure() -> PlantedStructure:
     """Return the small world."""
