@@ -18,3 +18,5 @@ def one_thread() -> None:
     """
     for name in _POOLS:
         os.environ.setdefault(name, "1")
+    # Models that a command itself runs have more threads; they must not spin while they wait for one another.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
