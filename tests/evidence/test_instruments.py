@@ -81,13 +81,18 @@ def test_only_claims_whose_statistic_was_computed_count_for_the_error() -> None:
     assert (found["supported"], found["places"]) == (1, 3)
     assert found["refused"] == {"underpowered": 1, "unmeasured": 1}
     tool = get_tool("attention.edges")
-    record, beside = script.pooled(tool, ["layer 1"], "R2", endings, endings[-5:])
+    claims = script.Claims()
+    claims.add(script.Claims(["layer 1"], endings[:50], {2.0: endings[-5:-2], 1.0: endings[:5]}))
+    claims.add(script.Claims(["layer 1"], endings[50:], {2.0: endings[-2:], 1.0: endings[5:9]}))
+    record = claims.record(tool, "R2")
     assert (record.empty, record.passed_empty, record.fit) == (97, 1, True)
     # What another gate ended was registered, and not found.
     assert (record.planted, record.found, record.unmeasured) == (3, 1, 2)
-    assert beside["shams"] == found
+    assert record.places == ("layer 1",)
+    assert claims.counts["shams"] == found
+    assert claims.counts["spiked"]["1"]["passed"] == 0
     above = [lib.Ending("layer 1", p=0.01)] * 12 + [lib.Ending("layer 1", p=0.5)] * 88
-    assert not script.pooled(tool, ["layer 1"], "R2", above, above)[0].fit
+    assert not script.Claims(["layer 1"], above, {2.0: above}).record(tool, "R2").fit
 
 
 def test_edges_at_random_are_given_the_effect_that_was_asked_for() -> None:
@@ -146,6 +151,6 @@ def test_a_small_run_makes_and_counts_claims_of_every_shape(monkeypatch: pytest.
     for row in rows:
         assert (row["rung"], row["worlds"]) == ("R2", "R2, seeds 5")
         assert row["shams"]["claims"] == shams[row["shape"]]
-        assert row["spiked"]["claims"] == 2
+        assert [counts["claims"] for counts in row["spiked"].values()] == [2, 2]
     assert sum(row["found"] for row in rows) >= sum(row["planted"] for row in rows) - 2 > 0
     assert trainings["5"]["steps"] == 4
