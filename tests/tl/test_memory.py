@@ -13,10 +13,11 @@ from toy_models import ToyModel
 
 from theodolite import tl
 from theodolite.experiments.machine import memory_bytes
+from theodolite.experiments.needs import capture_bytes
 from theodolite.models.compact import CompactConfig, CompactTransformer
 from theodolite.models.compact_model import CompactModel
 from theodolite.tl import MemoryLimitError, captures
-from theodolite.tl.memory import adjusting_bytes, capture_bytes, measuring_bytes, refuse_beyond
+from theodolite.tl.memory import adjusting_bytes, measuring_bytes, refuse_beyond
 from theodolite.tools import BenchSize, ModelShape, get_tool
 
 SIZE = BenchSize(genes=300, regulators=0, cells=40, width=16, shape=ModelShape(2, 2, read_out=True))

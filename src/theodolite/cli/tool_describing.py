@@ -40,7 +40,7 @@ def described(tool: Tool, model: ModelFacts, genes: int, regulators: int, plugin
     plugins
         Paths that the example of a campaign file has to name.
     """
-    from theodolite.tl.memory import capture_bytes
+    from theodolite.experiments.needs import capture_bytes
     from theodolite.tools import BenchSize, ModelShape
     from theodolite.tools.trying import what_it_reads
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from theodolite.experiments.jobbook import JobBook
 from theodolite.experiments.jobs import JobOutcome, JobSpec, Materials, Orders
 from theodolite.experiments.machine import memory_bytes, worker_count
-from theodolite.experiments.needs import memory_needed
+from theodolite.experiments.needs import job_memory_bytes, memory_needed
 from theodolite.experiments.pool import Pool, Task
 from theodolite.experiments.results import readable
 from theodolite.experiments.workers import WorkerLog
@@ -59,8 +59,7 @@ class LocalRunner:
     job_memory_bytes
         Resident memory that a worker and what it starts may hold; what the machine has where not given.
     needs
-        Says how many bytes a job needs at least, None where its instrument does not say; one that needs more than it
-        may hold is not begun.
+        Says how many bytes a job needs; one that needs more than it may hold is not begun.
     ops, campaign
         Operations tables of the ledger in which attempts and heartbeats are kept, and for which campaign.
     """
@@ -73,11 +72,11 @@ class LocalRunner:
         log: Path,
         workers: int = 1,
         job_memory_bytes: int | None = None,
-        needs: Callable[[JobSpec], int | None] | None = None,
+        needs: Callable[[JobSpec], int] | None = None,
         ops: Ops | None = None,
         campaign: str | None = None,
     ) -> None:
-        self._most = job_memory_bytes or memory_bytes()
+        self._most = memory_bytes() if job_memory_bytes is None else job_memory_bytes
         self._orders = Orders(materials=materials, memory_bytes=self._most)
         self._needs = needs
         self._book = JobBook(ops, campaign)
@@ -91,13 +90,12 @@ class LocalRunner:
     def for_campaign(cls, setting: Setting, ops: Ops | None = None, *, workers: int | None = None) -> Self:
         """Return the runner that a campaign asks for; ``workers`` takes the place of the number in its file."""
         spec = setting.spec
-        most = spec.budget.job_memory_mb
         return cls(
             setting.materials(),
             timeout_s=spec.budget.job_timeout_s,
             log=setting.workspace.worker_log,
             workers=worker_count(workers or spec.workers, spec.threads),
-            job_memory_bytes=None if most is None else most * _MIB,
+            job_memory_bytes=job_memory_bytes(spec.budget),
             needs=partial(memory_needed, setting),
             ops=ops,
             campaign=setting.campaign_id,
@@ -150,11 +148,11 @@ class LocalRunner:
         return task
 
     def _refused(self, job: JobSpec) -> str | None:
-        needed = None if self._needs is None else self._needs(job)
-        if needed is None or needed <= self._most:
+        needed = 0 if self._needs is None else self._needs(job)
+        if needed <= self._most:
             return None
         return (
-            f"{job.tool} needs at least {-(-needed // _MIB):,} MiB here, and a job may hold {self._most // _MIB:,} MiB "
+            f"{job.tool} needs some {-(-needed // _MIB):,} MiB here, and a job may hold {self._most // _MIB:,} MiB "
             "(budget.job_memory_mb); it was not begun"
         )
 

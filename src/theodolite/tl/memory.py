@@ -9,36 +9,10 @@ from theodolite.tl.errors import MemoryLimitError
 from theodolite.tl.settings import GB
 from theodolite.tools import BenchSize, Tool, ToolParams
 
-__all__ = ["adjusting_bytes", "capture_bytes", "measuring_bytes", "refuse_beyond"]
+__all__ = ["adjusting_bytes", "measuring_bytes", "refuse_beyond"]
 
 _COEXPRESSION, _ADJUSTING = 85, 1_450
 """Bytes a pair that co-expression takes, and that its fit to scores takes at its peak; tests hold them to it."""
-
-
-def capture_bytes(size: BenchSize, *, saved: bool, with_attention: bool = True, gaps: bool = False) -> tuple[int, int]:
-    """Return bytes while a capture is taken, and those that are held afterwards.
-
-    Sums are kept in double precision, means in single precision, and both are there at once; a capture that is written
-    to a file is there once more as the file's content.
-
-    Parameters
-    ----------
-    size
-        Sizes of the workbench.
-    saved
-        Whether it is written to a folder.
-    with_attention
-        Whether it holds attention, whose size grows with the square of the genes.
-    gaps
-        Whether some pairs may be in no cell, so that a fit stands in for them.
-    """
-    pairs = size.genes**2 if with_attention else 0
-    vectors = (size.shape.n_layers + 1 + size.shape.read_out) * size.genes * size.width
-    maps = size.shape.n_layers * size.shape.n_heads * pairs
-    held = 4 * (maps + vectors) + (4 * pairs if gaps else 0)
-    # Beside the sums, the cells in which both genes of a pair are, and five matrices of that size for the fit.
-    taking = held + 8 * (maps + vectors) + 8 * pairs + (40 * pairs if gaps else 0) + (2 * held if saved else 0)
-    return taking, held
 
 
 def measuring_bytes(tool: Tool, params: ToolParams, size: BenchSize, n_vars: int) -> int:

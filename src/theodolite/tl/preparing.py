@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 import theodolite
+from theodolite.experiments.needs import capture_bytes
 from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, fit_layer_axes
 from theodolite.tl.captures import capture_key, captured, interventions, remembered, runs_on
 from theodolite.tl.choosing import AnyModel, Genes, any_model, choose_genes, families_of_genes
 from theodolite.tl.errors import MeasureError
-from theodolite.tl.memory import capture_bytes, refuse_beyond
+from theodolite.tl.memory import refuse_beyond
 from theodolite.tl.reading import ReadAnnData, read_anndata
 from theodolite.tl.settings import settings
 from theodolite.tools import BenchSize, ModelShape
