@@ -10,23 +10,31 @@ from theodolite.tools import BenchSize
 if TYPE_CHECKING:
     from theodolite.experiments.setting import Setting
 
-__all__ = ["memory_needed"]
+__all__ = ["bench_size", "memory_needed"]
 
 
 def memory_needed(setting: Setting, job: JobSpec) -> int | None:
     """Return how many bytes a job takes at least beside the model, None where its instrument does not say."""
-    from theodolite.plugins import find_tool
+    from theodolite.descriptions import Description
+    from theodolite.plugins import find_instrument
 
     if job.tool == FIT_AXES:
         return None
-    instrument = find_tool(job.tool)
+    instrument = find_instrument(job.tool)
     if instrument.memory is None:
         return None
-    size = BenchSize(
-        genes=len(setting.genes(job.split)),
-        regulators=len(setting.regulators(job.split)),
+    size = bench_size(setting, job.split)
+    if isinstance(instrument, Description):
+        return instrument.memory(size, instrument.parsed(job.params))
+    return instrument.memory(size, instrument.params(**job.params))
+
+
+def bench_size(setting: Setting, split: str) -> BenchSize:
+    """Return the sizes of the workbench of a part of a campaign's split."""
+    return BenchSize(
+        genes=len(setting.genes(split)),
+        regulators=len(setting.regulators(split)),
         cells=len(setting.cells.cells),
         width=setting.model.width,
         shape=setting.model_shape,
     )
-    return instrument.memory(size, instrument.params(**job.params))

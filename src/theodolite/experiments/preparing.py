@@ -20,6 +20,7 @@ from theodolite.experiments.finding_references import families_of, references_of
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.surveying import surveyed
+from theodolite.experiments.wanted_descriptions import wanted_descriptions
 from theodolite.experiments.workspace import Workspace
 from theodolite.plugins import find_facts
 from theodolite.prompts import load_prompts
@@ -85,6 +86,7 @@ def prepare(
         split,
         prompts=None if spec.agents is None else load_prompts(spec.prompts_folder),
     )
+    wanted_descriptions(setting)
     found = setting.testability(split.blocks[0])
     if not any(item.testable for item in found.values()):
         first = next(iter(found.values()))
