@@ -34,6 +34,7 @@ __all__ = [
     "PluginError",
     "find_description",
     "find_facts",
+    "find_instrument",
     "find_model",
     "find_references",
     "find_tool",
@@ -189,6 +190,29 @@ def find_description(name: str) -> Description:
     if name not in described._REGISTRY:
         load_installed("tools")
     return get_description(name)
+
+
+def find_instrument(name: str) -> Tool | Description:
+    """Return what a job of this name runs, an instrument or a description: no two share a name.
+
+    Raises
+    ------
+    KeyError
+        Naming the instruments that exist.
+    PluginError
+        If an installed plug-in cannot be loaded.
+    """
+    return described._REGISTRY.get(name) or _tool_or_description(name)
+
+
+def _tool_or_description(name: str) -> Tool | Description:
+    # Looking for the tool loads installed plug-ins, which may offer a description of this name.
+    try:
+        return find_tool(name)
+    except KeyError:
+        if name in described._REGISTRY:
+            return get_description(name)
+        raise
 
 
 def find_facts(model: str) -> ModelFacts:

@@ -66,8 +66,8 @@ class Bench:
         ToolError
             If the tool cannot measure.
         """
-        from theodolite.experiments.workbench import axes_to_bytes, fit_layer_axes
         from theodolite.descriptions import Description
+        from theodolite.experiments.workbench import axes_to_bytes, fit_layer_axes
         from theodolite.plugins import find_instrument
 
         for what, wanted, found in (

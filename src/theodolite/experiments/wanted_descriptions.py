@@ -26,6 +26,8 @@ UNTRAINED = next(variant for variant in BASELINES if Variant.parse(variant).kind
 _KIND = {"sets": "set", "pairs": "pairs", "regulons": "regulon"}
 """Kind of a reference by what a description says that it is held against."""
 
+_IN_WORDS = {"set": "set", "pairs": "list of pairs", "regulon": "regulon"}
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -95,7 +97,7 @@ def _called(
         return found
     known = references.get(name)
     near = difflib.get_close_matches(name, fitting, n=3, cutoff=0.4) or list(fitting)[:3]
-    what = "is no reference of this campaign" if known is None else f"is a {known.kind}"
+    what = "is no reference of this campaign" if known is None else f"is a {_IN_WORDS[known.kind]}"
     raise CampaignError(
         f"descriptions: {description.name} is held against {description.references}, and {name!r} {what}; name one "
         f"such as {', '.join(near)}, or leave `references` out for all {len(fitting)}"

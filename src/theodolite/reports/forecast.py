@@ -22,7 +22,15 @@ from theodolite.models.capture import CELLS_PER_STEP
 from theodolite.plans import LevelRule
 from theodolite.store import Ledger, stream_rows
 
-__all__ = ["DescriptionForecast", "Detectable", "Forecast", "NotTestable", "ToolForecast", "forecast", "stream_conflicts"]
+__all__ = [
+    "DescriptionForecast",
+    "Detectable",
+    "Forecast",
+    "NotTestable",
+    "ToolForecast",
+    "forecast",
+    "stream_conflicts",
+]
 
 Progress = Callable[[int, int, str], None]
 
