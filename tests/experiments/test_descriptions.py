@@ -235,7 +235,7 @@ def test_real_workers_refuse_what_is_too_large_and_kill_what_takes_too_long(
     small_world: Any, tmp_path: Path, plugin: str
 ) -> None:
     spec = small_world.spec(
-        plugins=[plugin], descriptions=["odd.gapes", "odd.sleeps", TELLS], budget={"job_timeout_s": 4}, workers=1,
+        plugins=[plugin], descriptions=["odd.gapes", "odd.sleeps", TELLS], budget={"job_timeout_s": 12}, workers=1,
         tools=TOOLS,
     )  # fmt: skip
     # Results are shared by the tests of a session; this one counts what ran.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from theodolite.canonical import canonical_json
 from theodolite.data import Reference
@@ -50,15 +51,10 @@ def references_from_bytes(content: bytes) -> tuple[Reference, ...]:
 
     Each names the whole reference that it was cut from as its origin.
     """
-    return tuple(
-        Reference(
-            id=item["id"],
-            title=item["title"],
-            kind=item["kind"],
-            members=tuple(member if isinstance(member, str) else tuple(member) for member in item["members"]),
-            definition=item["definition"],
-            origins=(Source(name=f"reference:{item['id']}", sha256=item["sha256"]),),
-        )
-        for item in json.loads(content)
-        if item["members"]
-    )
+    return tuple(_reference(item) for item in json.loads(content) if item["members"])
+
+
+def _reference(item: dict[str, Any]) -> Reference:
+    members: Any = tuple(member if isinstance(member, str) else tuple(member) for member in item["members"])
+    origin = Source(name=f"reference:{item['id']}", sha256=item["sha256"])
+    return Reference(item["id"], item["title"], item["kind"], members, item["definition"], (origin,))
