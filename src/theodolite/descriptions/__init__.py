@@ -7,7 +7,7 @@ on its discovery genes.
 
 from __future__ import annotations
 
-from theodolite.descriptions import geometry
+from theodolite.descriptions import geometry, geometry_classes, geometry_edges, geometry_poles
 from theodolite.descriptions.described import Described, facts_of, load_described
 from theodolite.descriptions.registry import (
     STANDING,
@@ -31,6 +31,9 @@ __all__ = [
     "descriptions",
     "facts_of",
     "geometry",
+    "geometry_classes",
+    "geometry_edges",
+    "geometry_poles",
     "get_description",
     "load_described",
 ]
