@@ -319,7 +319,7 @@ def test_the_job_of_an_instrument_has_the_hash_that_it_had() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("program_9", "'program_9' is no reference of this campaign; name one such as program_1"),
+        ("program_9", "'program_9' is no reference of this campaign; name one such as program_"),
         ("program_1_pairs", "held against sets, and 'program_1_pairs' is a list of pairs"),
     ],
 )

@@ -23,9 +23,6 @@ __all__ = ["UNTRAINED", "Wanted", "wanted_descriptions"]
 UNTRAINED = next(variant for variant in BASELINES if Variant.parse(variant).kind is VariantKind.UNTRAINED)
 """The baseline that may be described beside the model: the untrained one that every claim is held against too."""
 
-_KIND = {"sets": "set", "pairs": "pairs", "regulons": "regulon"}
-"""Kind of a reference by what a description says that it is held against."""
-
 _IN_WORDS = {"set": "set", "pairs": "list of pairs", "regulon": "regulon"}
 
 
@@ -75,8 +72,8 @@ def _held_against(
 ) -> tuple[Reference, ...]:
     if description.references == "none":
         return ()
-    kind = _KIND[description.references]
-    fitting = {name: reference for name, reference in references.items() if reference.kind == kind}
+    # Only what the campaign's own row names: a set alone would make pairs of any size here.
+    fitting = {item.id: item for item in description.fitting(tuple(references.values())) if item.id in references}
     if not fitting:
         raise CampaignError(
             f"descriptions: {description.name} is held against {description.references}, and the campaign has none "
