@@ -111,6 +111,32 @@ class Story:
             name=name,
         )
 
+    def describe(self, name: str = "geometry.effective_rank-0a1b2c3d", **changes) -> None:
+        self.campaign_level(
+            EntryKind.DESCRIPTION,
+            {
+                "description": "geometry.effective_rank",
+                "version": "1",
+                "source_sha256": digest("source"),
+                "params": {"draws": 20},
+                "references": {"myeloid": digest("myeloid")},
+                "variant": "main",
+                "split": "discovery",
+                "job_sha256": digest(name),
+                "artefact": self.ledger.artefacts.put(b"myeloid, on discovery genes"),
+                "measurement": self.ledger.artefacts.put(name.encode()),
+                "shape": "CurveFit",
+                "unit": "effective rank",
+                "facts": {"rank_of_layer_3": 12.5},
+                "sentence": "12.5 directions carry layer 3.",
+                "status": "done",
+                "reason": "",
+                "standing": "description: makes no claim, spends no level",
+                **changes,
+            },
+            name=name,
+        )
+
     def hypothesis(self, outcome: Outcome) -> Hypothesis:
         return Hypothesis(
             claim=Claim(
@@ -546,6 +572,7 @@ class Told:
         )
         story.trial()
         story.talk()
+        story.describe()
         story.order(1, 1, Outcome(locus=1))
         story.check()
         story.rejudge(1, 1, Outcome(locus=1))

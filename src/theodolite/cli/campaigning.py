@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from theodolite.cli.anchoring import anchoring, refuse_unfit_anchor
 from theodolite.cli.console import results, say
+from theodolite.cli.descriptions import print_descriptions
 from theodolite.cli.errors import UserError
 from theodolite.cli.progress import CampaignProgress, waiting
 from theodolite.cli.room import naming_the_disk, refuse_unfit
@@ -271,11 +272,12 @@ def _warn(said: str) -> None:
 
 def show_finished(folder: Path, finished: Finished) -> None:
     """Print the table, the counts, why the campaign stopped, and where its ledger is."""
-    from theodolite.reports import count_outcomes, reused_supports, verdict_lines
+    from theodolite.reports import count_outcomes, description_lines, reused_supports, verdict_lines
     from theodolite.store import Ledger
 
     with Ledger.open(folder / "ledger.sqlite", read_only=True) as ledger:
         lines = verdict_lines(ledger, finished.campaign)
+        described = description_lines(ledger, finished.campaign)
         head = ledger.head()
     console = results()
     if finished.was_complete:
@@ -286,6 +288,9 @@ def show_finished(folder: Path, finished: Finished) -> None:
     console.print()
     if lines:
         print_counts(count_outcomes(lines), reused_supports(lines))
+    if described:
+        print_descriptions(described)
+        console.print()
     waits = finished.paused is not None
     console.print(f"{'Waiting' if waits else 'Stopped'}: {finished.reason}", soft_wrap=True)
     console.print(f"Ledger: {folder / 'ledger.sqlite'}, {head.seq} entries, head {head.hash[:16]}", soft_wrap=True)

@@ -64,6 +64,26 @@ def list_hypotheses(
         print_counts(count_outcomes(lines), reused_supports(lines))
 
 
+@app.command("descriptions")
+def list_descriptions(
+    workspace: WorkspaceOption = None, campaign: CampaignOption = None, as_json: JsonOption = False
+) -> None:
+    """List what campaigns described of their models: a sentence each, beside its controls; none is a claim."""
+    path = find_ledger(workspace)
+    from theodolite.cli.descriptions import print_descriptions
+    from theodolite.reports import description_lines
+    from theodolite.store import Ledger
+
+    with Ledger.open(path, read_only=True) as ledger:
+        lines = description_lines(ledger, campaign_id(path, campaign))
+    if as_json:
+        print_json(lines)
+    elif lines:
+        print_descriptions(lines)
+    else:
+        results().print("No description; `descriptions:` in a campaign file asks for some (`theodolite tools list`).")
+
+
 @app.command("show")
 def show(
     name: Annotated[
@@ -74,9 +94,10 @@ def show(
 ) -> None:
     """Show the life of one hypothesis, gate by gate, or one entry of the chain."""
     path = find_ledger(workspace)
+    from theodolite.cli.descriptions import print_description
     from theodolite.cli.slot_view import print_entry, print_life
-    from theodolite.reports import exchange, find_subject, slot_life
-    from theodolite.store import Ledger
+    from theodolite.reports import as_description, exchange, find_subject, slot_life
+    from theodolite.store import EntryKind, Ledger
 
     with Ledger.open(path, read_only=True) as ledger:
         subjects = find_subject(ledger, name)
@@ -88,7 +109,12 @@ def show(
     if life is not None:
         print_json(life) if as_json else print_life(life)
     elif entry is not None:
-        print_json(entry) if as_json else print_entry(entry, said)
+        if as_json:
+            print_json(entry)
+        elif entry.kind is EntryKind.DESCRIPTION:
+            print_description(as_description(entry))
+        else:
+            print_entry(entry, said)
     else:
         raise UserError(f"{name!r} is neither a slot nor an entry of {path}; `theodolite ledger list` shows the slots")
 

@@ -74,6 +74,8 @@ def _print(found: Forecast, folder: str | None) -> None:
     _print_detectable(found)
     if found.not_testable:
         _print_not_testable(found)
+    if found.descriptions:
+        _print_descriptions(found)
     rounds = "rounds" if found.blocks_left != 1 else "round"
     console.print(
         f"\nSupport: {found.blocks_left} of {found.blocks} hold-out blocks are fresh, so {found.blocks_left} {rounds} "
@@ -148,6 +150,19 @@ def _print_not_testable(found: Forecast) -> None:
     console.print(table)
     for remedy in sorted({item.remedy for item in found.not_testable}):
         console.print(f"What would help: {remedy}.")
+
+
+def _print_descriptions(found: Forecast) -> None:
+    from rich.table import Table
+
+    console = results()
+    console.print("\nDescriptions, which make no claim and spend no level", style="bold")
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for item in found.descriptions:
+        against = f"against {item.references} reference{'s' * (item.references != 1)}" if item.references else ""
+        memory = f"{item.memory_bytes / 2**20:,.0f} MiB at least"
+        table.add_row(item.description, f"on {item.variant}", against, memory)
+    console.print(table)
 
 
 def _duration(seconds: float) -> str:

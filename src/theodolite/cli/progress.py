@@ -23,6 +23,7 @@ WORDS = {
     "check the tools": "Checking plug-ins in worlds of known truth",
     "read the model": "Reading the model, trained and untrained",
     "place the baselines": "Finding where each baseline does best",
+    "describe": "Describing the model on the discovery genes",
     "explore": "Looking at the discovery genes",
     "choose": "Choosing hypotheses that have the power to be tested",
     "register": "Locking hypotheses before any result",

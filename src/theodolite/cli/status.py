@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from theodolite.cli.console import print_json, results
+from theodolite.cli.descriptions import print_descriptions
 from theodolite.cli.errors import UserError
 from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import campaign_id, find_ledger
@@ -111,6 +112,7 @@ def _print_campaign(campaign: CampaignStanding) -> None:
         console.print("  opened; nothing is proposed yet")
     else:
         console.print("  under way")
+    print_descriptions(campaign.descriptions)
 
 
 def _print_agents(agents: AgentsStanding) -> None:

@@ -27,6 +27,7 @@ ROW_WORDS = {
     "split": "split locked",
     "fit": "fitted on discovery genes",
     "look": "look at discovery genes",
+    "description": "described on discovery genes",
     "hypothesis": "proposed",
     "refusal": "refused",
     "registration": "plan locked",

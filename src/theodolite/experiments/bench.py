@@ -19,6 +19,7 @@ from theodolite.experiments.seeds import seed_generators
 
 if TYPE_CHECKING:
     from theodolite.data import CellSet
+    from theodolite.descriptions import Subject
     from theodolite.measurements import Variant
     from theodolite.models.ablated import Ablated
     from theodolite.models.capture import Capture
@@ -65,8 +66,9 @@ class Bench:
         ToolError
             If the tool cannot measure.
         """
+        from theodolite.descriptions import Description
         from theodolite.experiments.workbench import axes_to_bytes, fit_layer_axes
-        from theodolite.plugins import find_tool
+        from theodolite.plugins import find_instrument
 
         for what, wanted, found in (
             ("model", job.model_sha256, self._model_sha256),
@@ -79,12 +81,30 @@ class Bench:
         bench = self._workbench(job)
         if job.tool == FIT_AXES:
             return axes_to_bytes(fit_layer_axes(bench))
-        instrument = find_tool(job.tool)
+        instrument = find_instrument(job.tool)
         if (instrument.version, instrument.source_sha256) != (job.version, job.source_sha256):
             raise Mismatch(f"{job.tool} changed since the job was made; put it back as it was, or start a new campaign")
         # Whatever a tool draws, it draws the same in any worker, at any time.
         seed_generators(job.seed)
+        if isinstance(instrument, Description):
+            return instrument.run(self._subject(bench, job), instrument.parsed(job.params)).to_bytes()
         return instrument.measure(bench, instrument.params(**job.params)).to_bytes()
+
+    def _subject(self, bench: Any, job: JobSpec) -> Subject:
+        """Return what a description may read: discovery genes, and the part of its references that lies among them."""
+        from theodolite.data import DISCOVERY
+        from theodolite.descriptions import DescriptionError, Subject
+        from theodolite.experiments.described_with import references_from_bytes
+        from theodolite.store import ArtefactStore
+
+        if job.split != DISCOVERY:
+            raise Mismatch(f"{job.tool} describes {DISCOVERY} genes only, and the job names {job.split!r}")
+        if job.references is None:
+            return Subject.of(bench, self._cells, seed=job.seed)
+        references = references_from_bytes(ArtefactStore(Path(self._materials.artefacts)).get(job.references))
+        if not references:
+            raise DescriptionError("no reference has a member among the genes to explore; name larger ones")
+        return Subject.of(bench, self._cells, references, seed=job.seed)
 
     def _workbench(self, job: JobSpec) -> Any:
         from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, axes_from_bytes

@@ -9,6 +9,8 @@ from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_
 
 from theodolite.canonical import digest
 from theodolite.experiments.agents_spec import AgentsSpec
+from theodolite.experiments.descriptions_spec import MEANING as DESCRIBES
+from theodolite.experiments.descriptions_spec import Descriptions
 from theodolite.experiments.reading import CampaignError, Document, read_document
 from theodolite.experiments.references_spec import MEANING, References
 from theodolite.models.protocol import Device, Dtype
@@ -163,7 +165,9 @@ class CampaignSpec(Record):
     which continues the error stream and the hold-out blocks of the ledger.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"agents", "approve", "workers", "device", "dtype", "genes"})
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"agents", "approve", "workers", "device", "dtype", "genes", "descriptions"}
+    )
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="lower-case letters, digits and hyphens")
     seed: int = Field(default=1, ge=0, description="root of every random number of the campaign")
@@ -191,6 +195,7 @@ class CampaignSpec(Record):
     tools: tuple[str, ...] = Field(
         default=("geometry.axis_separation", "geometry.pair_proximity", "attention.edges"), min_length=1
     )
+    descriptions: Descriptions | None = Field(default=None, description=DESCRIBES)
     budget: BudgetSpec = BudgetSpec()
     round_size: int | None = Field(default=None, ge=1, description="slots a round; budget / blocks where not given")
     error: ErrorSpec = ErrorSpec()
@@ -241,6 +246,15 @@ class CampaignSpec(Record):
         if len(set(names)) != len(names):
             raise ValueError(f"tools are listed twice in {list(names)!r}")
         return names
+
+    @field_validator("descriptions")
+    @classmethod
+    def _each_once(cls, items: Descriptions | None) -> Descriptions | None:
+        for place, item in enumerate(items or ()):
+            if items is not None and item in items[:place]:
+                raise ValueError(f"{item.name} is listed twice with the same references and parameters; delete one")
+        # An empty list asks for nothing, as no list does.
+        return items or None
 
     @property
     def n_max(self) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
+
+from pydantic import JsonValue
 
 from theodolite.canonical import digest
 from theodolite.claims import Sha256
@@ -24,7 +27,7 @@ class JobSpec(Record):
     Attributes
     ----------
     tool, version, source_sha256
-        The instrument (or :data:`FIT_AXES`), its version and the hash of its source.
+        The instrument or description (or :data:`FIT_AXES`), its version and the hash of its source.
     params
         Its parameters.
     model_sha256, cells_sha256, split_sha256
@@ -37,16 +40,18 @@ class JobSpec(Record):
         Seed of whatever it draws.
     fitted
         Hash of the artefact with what was fitted on discovery genes.
+    references
+        Hash of the artefact with what a description is held against; None for an instrument, which sees no reference.
     runs_on
         Device and floating-point type that the model runs on, such as ``cuda float16``; None for ``cpu float32``.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"runs_on"})
+    later: ClassVar[frozenset[str]] = frozenset({"references", "runs_on"})
 
     tool: str
     version: str
     source_sha256: str
-    params: dict[str, int | str | None]
+    params: Mapping[str, JsonValue]
     model_sha256: Sha256
     cells_sha256: Sha256
     split_sha256: Sha256
@@ -54,6 +59,7 @@ class JobSpec(Record):
     variant: str
     seed: int
     fitted: Sha256 | None = None
+    references: Sha256 | None = None
     runs_on: str | None = None
 
     @cached_property

@@ -120,8 +120,8 @@ class Journal:
         return self._job(tool.name, tool.version, tool.source_sha256, params, split, variant, fitted)
 
     def _job(
-        self, tool: str, version: str, source: str, params: dict[str, Any], split: str, variant: str,
-        fitted: str | None = None,
+        self, tool: str, version: str, source: str, params: Mapping[str, Any], split: str, variant: str,
+        fitted: str | None = None, references: str | None = None,
     ) -> JobSpec:  # fmt: skip
         setting = self.setting
         return JobSpec(
@@ -136,6 +136,7 @@ class Journal:
             variant=variant,
             seed=setting.seed("job", tool),
             fitted=fitted,
+            references=references,
             runs_on=setting.runs_on,
         )
 

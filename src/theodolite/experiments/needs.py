@@ -14,7 +14,7 @@ from theodolite.tools import BenchSize, Tool, ToolParams
 if TYPE_CHECKING:
     from theodolite.experiments.setting import Setting
 
-__all__ = ["capture_bytes", "job_memory_bytes", "memory_needed", "refuse_beyond_memory"]
+__all__ = ["bench_size", "capture_bytes", "job_memory_bytes", "memory_needed", "refuse_beyond_memory"]
 
 _GB = 1e9
 
@@ -50,14 +50,17 @@ def memory_needed(setting: Setting, job: JobSpec) -> int:
 
     A capture is counted as if it were still to be taken, for under the same limit it has to be, once.
     """
-    from theodolite.plugins import find_tool
+    from theodolite.descriptions import Description
+    from theodolite.plugins import find_instrument
 
-    size = _size(setting, job.split)
+    size, taking = bench_size(setting, job.split), _capturing(setting)
     if job.tool == FIT_AXES:
         # The vectors of a layer, the same about their centre, and their left singular vectors.
-        return _capturing(setting) + 3 * 8 * size.genes * size.width
-    instrument = find_tool(job.tool)
-    return _capturing(setting) + _own(instrument, instrument.params(**job.params), size)
+        return taking + 3 * 8 * size.genes * size.width
+    instrument = find_instrument(job.tool)
+    if isinstance(instrument, Description):
+        return taking + instrument.memory(size, instrument.parsed(job.params))
+    return taking + _own(instrument, instrument.params(**job.params), size)
 
 
 def refuse_beyond_memory(setting: Setting) -> None:
@@ -71,7 +74,7 @@ def refuse_beyond_memory(setting: Setting) -> None:
     limit = job_memory_bytes(setting.spec.budget)
     capturing = _capturing(setting)
     largest = max((DISCOVERY, *setting.split.blocks), key=lambda part: len(setting.genes(part)))
-    size = _size(setting, largest)
+    size = bench_size(setting, largest)
     for tool in setting.tools:
         own = max((_own(tool, params, size) for params in tool.params.enumerate(setting.model_shape)), default=0)
         if capturing + own > limit:
@@ -88,7 +91,8 @@ def job_memory_bytes(budget: BudgetSpec) -> int:
     return memory_bytes() if budget.job_memory_mb is None else budget.job_memory_mb * 2**20
 
 
-def _size(setting: Setting, split: str) -> BenchSize:
+def bench_size(setting: Setting, split: str) -> BenchSize:
+    """Return the sizes of the workbench of a part of a campaign's split."""
     return BenchSize(
         genes=len(setting.genes(split)),
         regulators=len(setting.regulators(split)),
@@ -99,7 +103,7 @@ def _size(setting: Setting, split: str) -> BenchSize:
 
 
 def _capturing(setting: Setting) -> int:
-    captured = replace(_size(setting, DISCOVERY), genes=len(setting.model.genes))
+    captured = replace(bench_size(setting, DISCOVERY), genes=len(setting.model.genes))
     return capture_bytes(captured, saved=True, gaps=setting.model.tokenise is not None)[0]
 
 

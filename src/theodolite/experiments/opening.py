@@ -9,12 +9,13 @@ from typing import Any
 
 from theodolite.canonical import canonical_json
 from theodolite.data import CONFIRMATION, DISCOVERY
+from theodolite.experiments.baseline_loci import BaselineLoci
 from theodolite.experiments.checking import Check, put_check, unchecked
+from theodolite.experiments.describing import Describing
 from theodolite.experiments.jobs import FIT_AXES, FIT_VERSION, JobSpec
 from theodolite.experiments.journal import Event, StepError
-from theodolite.experiments.looking import Looking
 from theodolite.experiments.runner import Runner
-from theodolite.experiments.setting import BaselineLoci, Setting
+from theodolite.experiments.setting import Setting
 from theodolite.experiments.workbench import fit_source_sha256
 from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION, baselines_for
 from theodolite.store import EntryKind, Ledger, entry_id
@@ -36,7 +37,7 @@ def opened_as(setting: Setting, ledger: Ledger) -> Setting:
     return replace(setting, model=replace(setting.model, verified=verified))
 
 
-class Opening(Looking):
+class Opening(Describing):
     """Writes the setting of a campaign; every method may be repeated."""
 
     def __init__(
@@ -53,7 +54,7 @@ class Opening(Looking):
         self._spent: set[str] = set()
 
     def open(self) -> None:
-        """Write what the campaign stands on: its file, its stream, its split, and the fits on discovery genes.
+        """Write what the campaign stands on: its file, stream and split, fits and descriptions on discovery genes.
 
         Raises
         ------
@@ -67,6 +68,7 @@ class Opening(Looking):
         if any(tool.fits for tool in setting.tools):
             self.setting = replace(self.setting, fitted=self._fit())
         self.setting = replace(self.setting, loci=self._place_baselines())
+        self.describe()
 
     def declare(self) -> None:
         """Write the part of the opening that runs nothing of the model: file, stream and split.

@@ -13,14 +13,16 @@ from theodolite.data import (
     UnitTable,
     choose_k,
     make_split,
+    with_pairs,
     within_sizes,
 )
 from theodolite.experiments.campaign import CampaignError, CampaignSpec
-from theodolite.experiments.finding_references import families_of, references_of, with_pairs
+from theodolite.experiments.finding_references import families_of, references_of
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.needs import refuse_beyond_memory
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.surveying import surveyed
+from theodolite.experiments.wanted_descriptions import wanted_descriptions
 from theodolite.experiments.workspace import Workspace
 from theodolite.plugins import find_facts
 from theodolite.prompts import load_prompts
@@ -87,6 +89,7 @@ def prepare(
         split,
         prompts=None if spec.agents is None else load_prompts(spec.prompts_folder),
     )
+    wanted_descriptions(setting)
     found = setting.testability(split.blocks[0])
     if not any(item.testable for item in found.values()):
         first = next(iter(found.values()))

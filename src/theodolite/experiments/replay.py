@@ -15,6 +15,7 @@ from theodolite.claims import Author, ReviewerCap, Verdict
 from theodolite.experiments.agreement import Agreement
 from theodolite.experiments.approvals import ApprovalOf, asks_for
 from theodolite.experiments.controls import control_cap, measured_control
+from theodolite.experiments.described_rows import DescribedRows
 from theodolite.experiments.dossiers import dossier_of, members_of
 from theodolite.experiments.fallen import Fallen
 from theodolite.experiments.journal import Members
@@ -150,7 +151,8 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     judged: set[str] = set()
     others: dict[str, Beside] = {}
     seen_by_people: dict[str, set[str]] = {}
-    agreement, locked, fallen = Agreement(), LockedTools(), Fallen()
+    fallen = Fallen()
+    followed = (Agreement(), LockedTools(), fallen, DescribedRows(ledger, deep=deep))
     for entry in ledger.entries():
 
         def wrong(what: str, entry: Entry = entry) -> None:
@@ -159,7 +161,7 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
         if entry.kind in _OF_A_PLAN and entry.subject not in slots:
             wrong("it speaks of a slot without a locked plan")
             continue
-        for defect in chain(agreement.defects(entry), locked.defects(entry), fallen.defects(entry)):
+        for defect in chain.from_iterable(follower.defects(entry) for follower in followed):
             wrong(defect)
         match entry.kind:
             case EntryKind.CAMPAIGN:

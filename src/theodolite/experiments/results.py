@@ -9,19 +9,22 @@ __all__ = ["readable", "unsound"]
 
 
 def readable(content: bytes, job: JobSpec) -> bool:
-    """Return whether bytes are what such a job results in: a measurement, or axes."""
+    """Return whether bytes are what such a job results in: a measurement, a description, or axes."""
+    from theodolite.descriptions import Description, load_described
     from theodolite.experiments.workbench import axes_from_bytes
     from theodolite.measurements import load_measurement
-    from theodolite.plugins import find_tool
+    from theodolite.plugins import find_instrument
 
     try:
         if job.tool == FIT_AXES:
             axes_from_bytes(content)
-        else:
-            return isinstance(load_measurement(content), find_tool(job.tool).shape)
+            return True
+        instrument = find_instrument(job.tool)
+        if isinstance(instrument, Description):
+            return isinstance(load_described(content).measurement, instrument.shape)
+        return isinstance(load_measurement(content), instrument.shape)
     except Exception:  # noqa: BLE001  whatever a reader makes of garbage
         return False
-    return True
 
 
 def unsound(failure: Entry | None) -> bool:

@@ -22,6 +22,7 @@ from theodolite.data import (
     Testability,
     testability,
 )
+from theodolite.experiments.baseline_loci import BaselineLoci
 from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.jobs import Materials
 from theodolite.experiments.labels import label_places
@@ -43,6 +44,7 @@ from theodolite.measurements import Coexpression
 from theodolite.models.facts import ModelFacts
 from theodolite.models.protocol import Device, Dtype
 from theodolite.plans import Places
+from theodolite.plugins import find_description
 from theodolite.prompts import Prompts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, closed_list, get_tool
 from theodolite.tools.places import places_by_words
@@ -51,25 +53,6 @@ __all__ = ["REFERENCE_KIND", "BaselineLoci", "Setting", "adjustment_of"]
 
 REFERENCE_KIND = {"GeneScores": "set", "PairScores": "pairs", "BipartiteScores": "regulon"}
 """Kind of the references that a measurement shape can be held against."""
-
-
-@dataclass(frozen=True)
-class BaselineLoci:
-    """Where a baseline does best for each reference, on discovery genes.
-
-    Attributes
-    ----------
-    artefact
-        Hash of the document that says so.
-    params
-        Parameters of the tool by reference.
-    effects
-        AUROC - 0.5 by reference there, of either sign.
-    """
-
-    artefact: str
-    params: dict[str, dict[str, int | str | None]]
-    effects: dict[str, float] = field(default_factory=dict)
 
 
 def adjustment_of(shape: str) -> tuple[Covariate, ...]:
@@ -138,6 +121,9 @@ class Setting:
             "references": digest({name: reference.sha256 for name, reference in self.references.items()}),
             "tools": digest({tool.name: [tool.version, tool.source_sha256] for tool in self.tools}),
         }
+        if self.spec.descriptions is not None:
+            described = {item.name: find_description(item.name) for item in self.spec.descriptions}
+            found["descriptions"] = digest({name: [it.version, it.source_sha256] for name, it in described.items()})
         if self.runs_on is not None:
             found["runs_on"] = self.runs_on
         return found if self.prompts is None else {**found, "prompts": self.prompts.sha256}

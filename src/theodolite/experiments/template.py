@@ -30,6 +30,7 @@ tools:                  # instruments that may be used (`theodolite tools list`)
   - geometry.axis_separation
   - geometry.pair_proximity
   - attention.edges
+# descriptions: [geometry.effective_rank]  # of the whole model on discovery genes, beside the looks; they claim nothing
 
 budget:
   experiments: 16       # hypotheses to register

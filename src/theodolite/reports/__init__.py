@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from theodolite.reports.described import DescriptionLine, as_description, description_lines
 from theodolite.reports.exchange import Exchange, exchange
 from theodolite.reports.export import COLUMNS, export_rows, to_csv, to_json
 from theodolite.reports.slot_life import SlotLife, SlotStep, find_subject, slot_life
@@ -14,6 +15,7 @@ __all__ = [
     "OUTCOMES",
     "AgentsStanding",
     "CampaignStanding",
+    "DescriptionLine",
     "Exchange",
     "LastEntry",
     "Mark",
@@ -22,8 +24,10 @@ __all__ = [
     "Standing",
     "TierLine",
     "VerdictLine",
+    "as_description",
     "audit",
     "count_outcomes",
+    "description_lines",
     "exchange",
     "export_rows",
     "find_subject",

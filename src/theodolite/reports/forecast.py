@@ -12,14 +12,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from theodolite.data import DISCOVERY
 from theodolite.experiments import Power, Registrar, Setting
+from theodolite.experiments.needs import bench_size
 from theodolite.experiments.registration import block_spent
+from theodolite.experiments.wanted_descriptions import Wanted, wanted_descriptions
 from theodolite.gates import BASELINES, PANELS, StreamExhausted, b_max, power_gate
 from theodolite.models.capture import CELLS_PER_STEP
 from theodolite.plans import LevelRule
 from theodolite.store import Ledger, stream_rows
 
-__all__ = ["Detectable", "Forecast", "NotTestable", "ToolForecast", "forecast", "stream_conflicts"]
+__all__ = [
+    "DescriptionForecast",
+    "Detectable",
+    "Forecast",
+    "NotTestable",
+    "ToolForecast",
+    "forecast",
+    "stream_conflicts",
+]
 
 Progress = Callable[[int, int, str], None]
 
@@ -88,6 +99,16 @@ class NotTestable:
 
 
 @dataclass(frozen=True)
+class DescriptionForecast:
+    """A description that would be made: of which variant, against how many references, and bytes it takes at least."""
+
+    description: str
+    variant: str
+    references: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
 class Forecast:
     """A campaign before it runs.
 
@@ -100,8 +121,10 @@ class Forecast:
         more were supported.
     conflicts
         Where the campaign file contradicts what the stream was locked with; such a campaign cannot run.
+    descriptions
+        What would be described of the model, which spends nothing.
     jobs, seconds, memory_bytes
-        Estimates.
+        Estimates; how long a description draws its nulls nobody can say beforehand, and it is counted as any job.
     """
 
     campaign: str
@@ -118,6 +141,7 @@ class Forecast:
     tools: tuple[ToolForecast, ...]
     not_testable: tuple[NotTestable, ...]
     conflicts: tuple[str, ...]
+    descriptions: tuple[DescriptionForecast, ...]
     jobs: int
     seconds: float
     memory_bytes: int
@@ -156,7 +180,9 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
         for tool, told in zip(setting.tools, tools, strict=True)
         for item in told.detectable
     }
-    jobs = _MEASURED * (1 + sum(tool.loci for tool in tools) + setting.spec.budget.experiments)
+    described = wanted_descriptions(setting)
+    measured = _MEASURED * (1 + sum(tool.loci for tool in tools) + setting.spec.budget.experiments)
+    jobs = measured + len(described)
     draw_s = _SHARE_OF_DRAWS * power_s / max(len(spreads), 1) / _POWER_DRAWS
     return Forecast(
         campaign=setting.campaign_id,
@@ -173,10 +199,17 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
         tools=tools,
         not_testable=_not_testable(setting, block),
         conflicts=stream_conflicts(setting, ledger),
+        descriptions=tuple(_described(setting, wanted) for wanted in described),
         jobs=jobs,
         seconds=_seconds(setting, jobs, power_s, draw_s * _NULLS * _draws(registrar, setting.spec.budget.experiments)),
         memory_bytes=_memory_bytes(setting),
     )
+
+
+def _described(setting: Setting, wanted: Wanted) -> DescriptionForecast:
+    known = wanted.description
+    needed = known.memory(bench_size(setting, DISCOVERY), known.parsed(wanted.params))
+    return DescriptionForecast(known.name, wanted.variant, len(wanted.references), needed)
 
 
 def _draws(registrar: Registrar, budget: int) -> int:

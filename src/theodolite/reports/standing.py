@@ -8,6 +8,7 @@ from typing import Any
 
 from theodolite.agents import same_family
 from theodolite.experiments.agents_spec import AgentsSpec
+from theodolite.reports.described import DescriptionLine, description_lines
 from theodolite.reports.verdict_table import count_outcomes, verdict_lines
 from theodolite.store import (
     BlockRow,
@@ -49,6 +50,8 @@ class CampaignStanding:
         For how long it was run, over all sessions, and how the last session ended; None while it runs.
     agents
         What language models did; None in a campaign without any.
+    descriptions
+        What was described of the model on discovery genes.
     """
 
     campaign: str
@@ -64,6 +67,7 @@ class CampaignStanding:
     seconds: float
     last_end: str | None
     agents: AgentsStanding | None
+    descriptions: tuple[DescriptionLine, ...]
 
 
 @dataclass(frozen=True)
@@ -170,6 +174,7 @@ def _campaign(ledger: Ledger, row: Any) -> CampaignStanding:
         seconds=ledger.ops.seconds_run(row.campaign),
         last_end=_last_end(ledger, row.campaign),
         agents=_agents(ledger, row),
+        descriptions=tuple(description_lines(ledger, row.campaign)),
     )
 
 

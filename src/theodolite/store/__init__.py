@@ -47,6 +47,7 @@ from theodolite.store.counts import (
     trial_tallies,
     trials_given,
 )
+from theodolite.store.description_records import DESCRIPTION_STANDING, DescriptionRecord
 from theodolite.store.diff import Difference, diff
 from theodolite.store.disk_errors import file_words, free_words
 from theodolite.store.errors import (
@@ -130,6 +131,7 @@ from theodolite.store.rows import (
 from theodolite.store.verify import Problem, VerifyReport, refuse_no_ledger, verify, verify_chain
 
 __all__ = [
+    "DESCRIPTION_STANDING",
     "LEAST_BYTES",
     "LEAST_FILES",
     "RETIRE_AFTER",
@@ -154,6 +156,7 @@ __all__ = [
     "ControlName",
     "ControlRecord",
     "Copied",
+    "DescriptionRecord",
     "Difference",
     "Entry",
     "EntryKind",

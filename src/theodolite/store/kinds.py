@@ -18,6 +18,7 @@ class EntryKind(StrEnum):
     SPLIT = "split"
     FIT = "fit"
     LOOK = "look"
+    DESCRIPTION = "description"
     HYPOTHESIS = "hypothesis"
     REFUSAL = "refusal"
     REGISTRATION = "registration"

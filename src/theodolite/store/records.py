@@ -23,6 +23,7 @@ from theodolite.store.agent_records import (
     RepeatRecord,
     WishRecord,
 )
+from theodolite.store.description_records import DescriptionRecord
 from theodolite.store.errors import LedgerPayloadError
 from theodolite.store.invalidations import InvalidatedRecord, InvalidationRecord
 from theodolite.store.kinds import EntryKind
@@ -319,6 +320,7 @@ _MODELS: dict[EntryKind, type[BaseModel]] = {
     EntryKind.SPLIT: SplitRecord,
     EntryKind.FIT: FitRecord,
     EntryKind.LOOK: LookRecord,
+    EntryKind.DESCRIPTION: DescriptionRecord,
     EntryKind.HYPOTHESIS: HypothesisRecord,
     EntryKind.REFUSAL: RefusalRecord,
     EntryKind.REGISTRATION: RegistrationRecord,

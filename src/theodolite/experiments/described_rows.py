@@ -1,0 +1,121 @@
+"""Verification of descriptions: each names the job that its words make, and its artefacts hold what they may hold.
+
+What a description saw cannot be computed again from its measurement: that takes the model. So here is checked that the
+job is the one that the row states, that it was given the discovery part of the campaign's references and nothing else,
+and that the measurement has the shape that the row names and names no gene that is kept for tests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any
+
+from theodolite.data import DISCOVERY
+from theodolite.experiments.jobs import JobSpec
+from theodolite.experiments.seeds import derived_seed
+from theodolite.measurements import Measurement, MeasurementError, load_measurement
+from theodolite.store import ArtefactError, Entry, EntryKind, Ledger
+
+__all__ = ["DescribedRows"]
+
+
+class DescribedRows:
+    """Says of each row of a chain, in order, what of a description does not follow from the rows before.
+
+    Parameters
+    ----------
+    ledger
+        Whose artefacts are read.
+    deep
+        Whether they are.
+    """
+
+    def __init__(self, ledger: Ledger, *, deep: bool) -> None:
+        self._artefacts = ledger.artefacts
+        self._deep = deep
+        self._campaigns: dict[str, dict[str, Any]] = {}
+        self._splits: dict[str, dict[str, Any]] = {}
+        self._read = lru_cache(maxsize=8)(lambda sha256: json.loads(self._artefacts.get(sha256)))
+
+    def defects(self, entry: Entry) -> Iterator[str]:
+        """Yield what is wrong with the next row of the chain."""
+        match entry.kind:
+            case EntryKind.CAMPAIGN:
+                self._campaigns[entry.subject] = entry.payload
+            case EntryKind.SPLIT:
+                self._splits[entry.subject] = entry.payload
+            case EntryKind.DESCRIPTION:
+                if entry.subject not in self._campaigns or entry.subject not in self._splits:
+                    yield "it describes the model of a campaign that was not opened before"
+                    return
+                yield from self._stated(entry)
+                if self._deep:
+                    try:
+                        yield from self._kept(entry)
+                    except (ArtefactError, MeasurementError, ValueError, LookupError, TypeError) as error:
+                        yield f"an artefact of it cannot be read: {error}"
+
+    def _stated(self, entry: Entry) -> Iterator[str]:
+        payload, campaign, split = entry.payload, self._campaigns[entry.subject], self._splits[entry.subject]
+        known = {str(item["name"]): str(item["sha256"]) for item in campaign["references"]}
+        for name, sha256 in payload["references"].items():
+            if known.get(name) != sha256:
+                yield f"it is held against {name} of content {sha256[:12]}, which is no reference of its campaign"
+        job = JobSpec(
+            tool=payload["description"],
+            version=payload["version"],
+            source_sha256=payload["source_sha256"],
+            params=payload["params"],
+            model_sha256=campaign["model"]["sha256"],
+            cells_sha256=campaign["cells"]["sha256"],
+            split_sha256=split["split_sha256"],
+            split=payload["split"],
+            variant=payload["variant"],
+            seed=derived_seed(int(campaign["seed"]), str(campaign["name"]), "job", str(payload["description"])),
+            references=payload["artefact"],
+            runs_on=campaign["contents"].get("runs_on"),
+        )
+        if job.sha256 != payload["job_sha256"]:
+            yield f"its job is {payload['job_sha256'][:12]}, and what it states makes {job.sha256[:12]}"
+
+    def _kept(self, entry: Entry) -> Iterator[str]:
+        payload, campaign = entry.payload, self._campaigns[entry.subject]
+        parts = self._read(str(self._splits[entry.subject]["artefact"]))["parts"]
+        genes = frozenset(parts[DISCOVERY])
+        if payload["artefact"] is not None:
+            yield from _given(self._read(payload["artefact"]), self._read(str(campaign["artefact"])), payload, genes)
+        if payload["measurement"] is None:
+            return
+        measured = load_measurement(self._artefacts.get(payload["measurement"]))
+        if measured.shape != payload["shape"]:
+            yield f"its measurement is {measured.shape}, and the row says {payload['shape']}"
+        kept = {gene for part in parts.values() for gene in part} - genes - set(payload["references"])
+        seen = sorted(kept.intersection(_names_in(measured)))
+        if seen:
+            yield f"its measurement names {len(seen)} genes that are kept for tests, such as {seen[0]}"
+
+
+def _given(part: Any, whole: Any, payload: dict[str, Any], genes: frozenset[str]) -> Iterator[str]:
+    """Yield how what a job was given differs from the discovery part of the references that its row names."""
+    if {item["id"]: item["sha256"] for item in part} != payload["references"]:
+        yield "its job was given other references than it names"
+        return
+    for item in part:
+        members = [
+            member
+            for member in whole[item["id"]]["members"]
+            if genes.issuperset((member,) if isinstance(member, str) else member)
+        ]
+        if (item["kind"], item["members"]) != (whole[item["id"]]["kind"], members):
+            yield f"its job was given another part of {item['id']} than that of the genes to explore"
+
+
+def _names_in(measured: Measurement) -> Iterator[str]:
+    """Yield every name in a measurement: genes, and whatever else its rows and groups are called."""
+    for field in fields(measured):
+        value = getattr(measured, field.name)
+        if isinstance(value, tuple):
+            yield from value

@@ -1,0 +1,105 @@
+"""Descriptions of a campaign: whole-model analyses on discovery genes, recorded as rows that make no claim.
+
+They run as jobs like any other when the campaign opens. What they are held against is cut to discovery genes before a
+job names it, so that no worker that describes is told of a gene that is kept for tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from theodolite.data import DISCOVERY
+from theodolite.descriptions import load_described
+from theodolite.experiments.described_with import references_to_bytes
+from theodolite.experiments.jobs import JobOutcome, JobSpec
+from theodolite.experiments.journal import Event
+from theodolite.experiments.looking import Looking
+from theodolite.experiments.wanted_descriptions import Wanted, wanted_descriptions
+from theodolite.store import DESCRIPTION_STANDING, EntryKind, entry_id
+
+__all__ = ["DECIMALS", "Describing"]
+
+DECIMALS = 9
+"""Places to which the facts of a row are rounded: sums of floats differ in their last digits between processors."""
+
+
+class Describing(Looking):
+    """Describes the model on discovery genes; each description is recorded once, whether it succeeds or not."""
+
+    def describe(self) -> None:
+        """Write a row for every description that the campaign's file asks for, in its order.
+
+        All jobs that are not on record are begun at once. One that fails, is killed or needs more memory than it may
+        hold leaves a row that says so, and the campaign goes on.
+
+        Raises
+        ------
+        StepError, OSError
+            Where a worker meets what says nothing of the description: an input that changed, a disk that is full.
+        """
+        jobs = [(wanted, self._description_job(wanted)) for wanted in wanted_descriptions(self.setting)]
+        self._runner.submit([job for _, job in jobs if not self.ledger.has(self._description_id(job))])
+        for done, (wanted, job) in enumerate(jobs):
+            self.notify(Event("describe", done, len(jobs), f"{job.tool} on {job.variant}"))
+            if not self.ledger.has(self._description_id(job)):
+                outcome = next(iter(self._runner.submit([job])))
+                self.ledger.ops.record_timings(job.sha256, {"describe": outcome.seconds})
+                payload = self._described(wanted, job, outcome)
+                self._put(EntryKind.DESCRIPTION, self.setting.campaign_id, payload, name=_name(job))
+        if jobs:
+            self.notify(Event("describe", len(jobs), len(jobs)))
+
+    def _description_id(self, job: JobSpec) -> str:
+        return entry_id(self.setting.campaign_id, EntryKind.DESCRIPTION, name=_name(job))
+
+    def _description_job(self, wanted: Wanted) -> JobSpec:
+        known = wanted.description
+        given = None
+        if known.references != "none":
+            part = references_to_bytes(wanted.references, self.setting.genes(DISCOVERY))
+            given = self.ledger.artefacts.put(part)
+        return self._job(
+            known.name, known.version, known.source_sha256, wanted.params, DISCOVERY, wanted.variant, references=given
+        )
+
+    def _described(self, wanted: Wanted, job: JobSpec, outcome: JobOutcome) -> dict[str, Any]:
+        """Return the payload of a description's row."""
+        known = wanted.description
+        payload: dict[str, Any] = {
+            "description": known.name,
+            "version": known.version,
+            "source_sha256": known.source_sha256,
+            "params": dict(job.params),
+            "references": {reference.id: reference.sha256 for reference in wanted.references},
+            "variant": job.variant,
+            "split": DISCOVERY,
+            "job_sha256": job.sha256,
+            "artefact": job.references,
+            "measurement": None,
+            "shape": known.shape.shape,
+            "unit": known.unit,
+            "facts": {},
+            "sentence": None,
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "standing": DESCRIPTION_STANDING,
+        }
+        if outcome.status == "done":
+            found = load_described(self._content(outcome))
+            payload["measurement"] = self.ledger.artefacts.put(found.measurement.to_bytes())
+            payload["facts"] = _rounded(found.facts)
+            payload["sentence"] = found.sentence
+        return payload
+
+
+def _name(job: JobSpec) -> str:
+    return f"{job.tool}-{job.sha256[:12]}"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, Mapping):
+        return {name: _rounded(item) for name, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value
