@@ -27,10 +27,11 @@ def print_descriptions(lines: Sequence[DescriptionLine]) -> None:
     console = results()
     console.print("\nDescriptions", style="bold")
     for line in lines:
-        words = Text(line.sentence, style="" if line.done else "red")
-        words.append(f"\n{made_by(line)}", style="dim")
-        console.print(Padding(words, (0, 0, 0, 2)))
-    console.print(f"  {LEGEND}", style="dim")
+        # The same sentence is said of the model and of a baseline.
+        of = "" if line.variant == "main" else f"{line.variant}: "
+        console.print(Padding(Text(f"{of}{line.sentence}", style="" if line.done else "red"), (0, 0, 0, 2)))
+        console.print(Padding(Text(made_by(line), style="dim"), (0, 0, 0, 6)))
+    console.print(Padding(Text(LEGEND, style="dim"), (1, 0, 0, 2)))
 
 
 def print_description(line: DescriptionLine) -> None:
@@ -69,7 +70,7 @@ def made_by(line: DescriptionLine) -> str:
         shown = ", ".join(line.references[:_MOST_REFERENCES])
         more = len(line.references) - _MOST_REFERENCES
         against = f", against {shown}{f' and {more} others' if more > 0 else ''}"
-    given = ", ".join(f"{name} {_in_short(value)}" for name, value in line.params.items())
+    given = ", ".join(f"{name} {_in_short(value)}" for name, value in line.params.items() if value is not None)
     return f"{line.description} on {line.variant}{against}{f' ({given})' if given else ''}"
 
 

@@ -158,6 +158,7 @@ def _print_descriptions(found: Forecast) -> None:
     console = results()
     console.print("\nDescriptions, which make no claim and spend no level", style="bold")
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
     for item in found.descriptions:
         against = f"against {item.references} reference{'s' * (item.references != 1)}" if item.references else ""
         memory = f"{item.memory_bytes / 2**20:,.0f} MiB at least"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from theodolite.descriptions import get_description
+from theodolite.descriptions import DescriptionError, get_description
 from theodolite.tl.captures import forget
 from theodolite.tl.describing import describe
 from theodolite.tl.errors import MeasureError, MemoryLimitError
@@ -21,6 +21,7 @@ from theodolite.tl.vectors import capture
 from theodolite.tools import get_tool
 
 __all__ = [
+    "DescriptionError",
     "MeasureError",
     "MemoryLimitError",
     "Settings",
@@ -30,10 +31,18 @@ __all__ = [
     "attention_trend",
     "axis_separation",
     "capture",
+    "co_pole",
+    "compartment_progression",
+    "confidence_gradient",
+    "depth_signals",
     "describe",
+    "edge_recovery",
     "effective_rank",
     "forget",
+    "gene_class",
     "instrument",
+    "intrinsic_dimension",
+    "lineage_convergence",
     "mean_ablation",
     "measure",
     "pair_proximity",
@@ -48,6 +57,8 @@ __all__ = [
     "regulator_proximity",
     "regulator_trend",
     "settings",
+    "signed_edge_recovery",
+    "similarity_residuals",
     "uniform_attention",
     "zero_ablation",
 ]
@@ -70,6 +81,16 @@ regulator_trend = instrument(get_tool("depth.regulator_trend"))
 regulator_peak = instrument(get_tool("depth.regulator_peak"))
 
 effective_rank = instrument(get_description("geometry.effective_rank"))
+intrinsic_dimension = instrument(get_description("geometry.intrinsic_dimension"))
+co_pole = instrument(get_description("geometry.co_pole"))
+compartment_progression = instrument(get_description("geometry.compartment_progression"))
+confidence_gradient = instrument(get_description("geometry.confidence_gradient"))
+edge_recovery = instrument(get_description("geometry.edge_recovery"))
+signed_edge_recovery = instrument(get_description("geometry.signed_edge_recovery"))
+similarity_residuals = instrument(get_description("geometry.similarity_residuals"))
+gene_class = instrument(get_description("geometry.gene_class"))
+depth_signals = instrument(get_description("geometry.depth_signals"))
+lineage_convergence = instrument(get_description("geometry.lineage_convergence"))
 
 
 def pbmc() -> Any:
