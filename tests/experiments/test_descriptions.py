@@ -282,12 +282,16 @@ def test_the_job_of_an_instrument_has_the_hash_that_it_had() -> None:
 def test_a_description_of_geometry_finds_what_is_planted_and_nothing_else(
     open_described: Callable[..., CampaignRun],
 ) -> None:
-    item = {"name": "geometry.co_pole", "references": ["program_1", "decoy_1"], "params": {"draws": 200}}
-    (entry,) = described(open_described(item))
-    assert set(entry.payload["references"]) == {"program_1_pairs", "decoy_1_pairs"}
-    facts = entry.payload["facts"]
+    draws = {"params": {"draws": 200}}
+    named = [
+        {"name": "geometry.compartment_progression", "references": ["program_1", "decoy_1"], **draws},
+        {"name": "geometry.co_pole", "references": ["program_1"], **draws},
+    ]
+    sets, pairs = (entry.payload for entry in described(open_described(*named)))
     real, decoy = (
-        max(float(facts[name]) for name in facts if name.startswith(f"{of}_pairs.") and name.endswith(".p_any"))
-        for of in ("program_1", "decoy_1")
+        max(float(value) for name, value in sets["facts"].items() if name.startswith(of) and name.endswith(".p_any"))
+        for of in ("program_1.", "decoy_1.")
     )
     assert real < 0.05 < decoy
+    # Where pairs are asked for, a set stands for those of its members.
+    assert (set(pairs["references"]), pairs["status"]) == ({"program_1_pairs"}, "done")
