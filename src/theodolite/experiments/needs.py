@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from theodolite.experiments.jobs import FIT_AXES, JobSpec
+from theodolite.experiments.machine import memory_bytes
 from theodolite.tools import BenchSize
 
 if TYPE_CHECKING:
+    from theodolite.experiments.campaign import CampaignSpec
     from theodolite.experiments.setting import Setting
 
-__all__ = ["bench_size", "memory_needed"]
+__all__ = ["MIB", "bench_size", "job_memory_bytes", "memory_needed"]
+
+MIB = 2**20
 
 
 def memory_needed(setting: Setting, job: JobSpec) -> int | None:
@@ -38,3 +42,9 @@ def bench_size(setting: Setting, split: str) -> BenchSize:
         width=setting.model.width,
         shape=setting.model_shape,
     )
+
+
+def job_memory_bytes(spec: CampaignSpec) -> int:
+    """Return how many bytes a job of a campaign may hold: as its file says, else what this machine has."""
+    most = spec.budget.job_memory_mb
+    return memory_bytes() if most is None else most * MIB
