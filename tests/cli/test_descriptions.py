@@ -80,10 +80,19 @@ def test_a_plan_counts_them_and_says_that_they_spend_nothing(cli, described, tmp
     without = json.loads(cli("plan", file_without, "-w", tmp_path / "new", "--json").stdout)
     assert (with_them["jobs"] - without["jobs"], without["descriptions"]) == (2, [])
     assert {item["description"] for item in with_them["descriptions"]} == {"geometry.effective_rank"}
-    assert all(item["memory_bytes"] > 0 for item in with_them["descriptions"])
+    assert all(item["memory_bytes"] > 0 and item["fits"] for item in with_them["descriptions"])
     told = " ".join(cli("plan", file, "-w", tmp_path / "new").stdout.split())
     assert "Descriptions, which make no claim and spend no level" in told
     assert "geometry.effective_rank on main" in told
+
+
+def test_a_plan_says_which_a_job_has_no_memory_for(cli, small_world, tmp_path):
+    changes = {"tools": ["geometry.axis_separation"], "budget": {"experiments": 1, "job_memory_mb": 64}}
+    asked = ["geometry.effective_rank", {"name": "geometry.co_pole", "references": ["program_1"]}]
+    file = small_world.campaign_file(tmp_path / "small.yaml", descriptions=asked, **changes)
+    little, much = json.loads(cli("plan", file, "--json").stdout)["descriptions"]
+    assert (little["fits"], much["fits"], much["memory_bytes"] > 64 * 2**20) == (True, False, True)
+    assert "too much for a job" in " ".join(cli("plan", file).stdout.split())
 
 
 @pytest.mark.parametrize(

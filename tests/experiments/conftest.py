@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -170,3 +171,28 @@ def odd_setting(small_world: Any, tmp_path: Path, trouble: Path) -> Any:
     workspace = small_world.workspace(tmp_path / "ledger")
     # Captures are shared, results are not: this test counts who ran what.
     return replace(prepare(spec, replace(workspace, cache=tmp_path / "cache")))
+
+
+ODD_DESCRIPTIONS = Path(__file__).with_name("odd_descriptions.py")
+ONE_TOOL = ["geometry.axis_separation"]
+
+
+@pytest.fixture
+def description_plugin(tmp_path: Path) -> str:
+    """Return the path of the plug-in of descriptions, with no other file beside it."""
+    return str(shutil.copy(ODD_DESCRIPTIONS, tmp_path / ODD_DESCRIPTIONS.name))
+
+
+@pytest.fixture
+def open_described(small_world: Any, tmp_path: Path, description_plugin: str) -> Iterator[Callable[..., CampaignRun]]:
+    """Open a campaign that asks for descriptions, each time on a ledger of a folder; arguments change its file."""
+    with ExitStack() as stack:
+
+        def start(*items: Any, folder: str = "work", runner: Any = None, **changes: Any) -> CampaignRun:
+            asked = {"plugins": [description_plugin], "descriptions": list(items), "tools": ONE_TOOL, **changes}
+            spec = small_world.spec(**asked)
+            run = stack.enter_context(small_world.opened(tmp_path / folder, spec, runner=runner))
+            run.open()
+            return run
+
+        yield start

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from theodolite.data import CONFIRMATION, DISCOVERY, Reference
-from theodolite.experiments import CampaignError, CampaignRun, JobOutcome, JobSpec, LocalRunner, prepare
+from theodolite.data import CONFIRMATION, DISCOVERY
+from theodolite.experiments import CampaignRun, JobOutcome, JobSpec, LocalRunner, prepare
 from theodolite.experiments.bench import Bench
-from theodolite.experiments.described_with import references_from_bytes, references_to_bytes
 from theodolite.experiments.jobs import Mismatch
 from theodolite.experiments.replay import verify_decisions
-from theodolite.experiments.wanted_descriptions import UNTRAINED
+from theodolite.experiments.wanted_descriptions import UNTRAINED, wanted_descriptions
 from theodolite.measurements import GeneScores, load_measurement
-from theodolite.sources import Source
 from theodolite.store import (
     DESCRIPTION_STANDING,
     Entry,
@@ -38,39 +31,16 @@ from theodolite.store import (
 
 pytestmark = pytest.mark.usefixtures("fresh_plugins")
 
-PLUGIN = Path(__file__).with_name("odd_descriptions.py")
 TOOLS = ["geometry.axis_separation"]
 TELLS = {"name": "odd.tells", "references": ["program_1", "decoy_1"]}
-
-
-@pytest.fixture
-def plugin(tmp_path: Path) -> str:
-    """Return the path of the plug-in of descriptions, with no other file beside it."""
-    return str(shutil.copy(PLUGIN, tmp_path / PLUGIN.name))
-
-
-@pytest.fixture
-def opened(small_world: Any, tmp_path: Path, plugin: str) -> Iterator[Callable[..., CampaignRun]]:
-    """Open a campaign that asks for descriptions, each time on a ledger of a folder; arguments change its file."""
-    with ExitStack() as stack:
-
-        def start(
-            *items: Any, folder: str = "work", runner: Any = None, of: Any = small_world, **changes: Any
-        ) -> CampaignRun:
-            asked = {"plugins": [plugin], "descriptions": list(items), "tools": TOOLS, **changes}
-            run = stack.enter_context(of.opened(tmp_path / folder, of.spec(**asked), runner=runner))
-            run.open()
-            return run
-
-        yield start
 
 
 def described(run: CampaignRun) -> list[Entry]:
     return list(run.ledger.entries(kind=EntryKind.DESCRIPTION))
 
 
-def test_a_description_is_a_row_that_claims_nothing(opened: Callable[..., CampaignRun]) -> None:
-    run = opened(TELLS)
+def test_a_description_is_a_row_that_claims_nothing(open_described: Callable[..., CampaignRun]) -> None:
+    run = open_described(TELLS)
     (entry,) = described(run)
     said, setting = entry.payload, run.setting
     assert (said["description"], said["variant"], said["split"]) == ("odd.tells", "main", DISCOVERY)
@@ -87,8 +57,10 @@ def test_a_description_is_a_row_that_claims_nothing(opened: Callable[..., Campai
     assert stream_rows(run.ledger)[0].t == 0
 
 
-def test_a_description_is_given_genes_to_explore_and_never_hears_of_others(opened: Callable[..., CampaignRun]) -> None:
-    run = opened(TELLS, {"name": "odd.tells"})
+def test_a_description_is_given_genes_to_explore_and_never_hears_of_others(
+    open_described: Callable[..., CampaignRun],
+) -> None:
+    run = open_described(TELLS, {"name": "odd.tells"})
     explore, kept = (set(run.setting.genes(part)) for part in (DISCOVERY, CONFIRMATION))
     given_to, given_all = described(run)
     assert set(given_to.payload["facts"]["genes"]) == explore
@@ -106,23 +78,19 @@ def test_a_description_is_given_genes_to_explore_and_never_hears_of_others(opene
             assert not [gene for gene in kept if f'"{gene}"'.encode() in content]
 
 
-def test_a_worker_describes_no_part_but_the_one_to_explore(opened: Callable[..., CampaignRun]) -> None:
-    run = opened("odd.draws")
-    (job,) = [run._description_job(wanted) for wanted in wanted_of(run)]
+def test_a_worker_describes_no_part_but_the_one_to_explore(open_described: Callable[..., CampaignRun]) -> None:
+    run = open_described("odd.draws")
+    (job,) = [run._description_job(wanted) for wanted in wanted_descriptions(run.setting)]
     for block in run.setting.split.blocks:
         with pytest.raises(Mismatch, match=f"describes discovery genes only, and the job names '{block}'"):
             Bench(run.setting.materials()).run(job.model_copy(update={"split": block}))
 
 
-def wanted_of(run: CampaignRun) -> Any:
-    from theodolite.experiments.wanted_descriptions import wanted_descriptions
-
-    return wanted_descriptions(run.setting)
-
-
-def test_verdicts_are_the_same_with_and_without_descriptions(small_world: Any, tmp_path: Path, plugin: str) -> None:
+def test_verdicts_are_the_same_with_and_without_descriptions(
+    small_world: Any, tmp_path: Path, description_plugin: str
+) -> None:
     same = {"budget": {"experiments": 2}, "tools": TOOLS}
-    asked = {"plugins": [plugin], "descriptions": [TELLS, "odd.draws", "odd.raises"]}
+    asked = {"plugins": [description_plugin], "descriptions": [TELLS, "odd.draws", "odd.raises"]}
     small_world.run_in_process(tmp_path / "without", small_world.spec(**same))
     small_world.run_in_process(tmp_path / "with", small_world.spec(**same, **asked))
     ledgers = [Ledger.open(tmp_path / name / "ledger.sqlite", read_only=True) for name in ("without", "with")]
@@ -150,8 +118,8 @@ def test_verdicts_are_the_same_with_and_without_descriptions(small_world: Any, t
         ledger.close()
 
 
-def test_the_untrained_model_is_described_beside_the_trained(opened: Callable[..., CampaignRun]) -> None:
-    run = opened({**TELLS, "untrained": True}, "odd.draws")
+def test_the_untrained_model_is_described_beside_the_trained(open_described: Callable[..., CampaignRun]) -> None:
+    run = open_described({**TELLS, "untrained": True}, "odd.draws")
     rows = [(entry.payload["description"], entry.payload["variant"]) for entry in described(run)]
     assert rows == [("odd.tells", "main"), ("odd.tells", UNTRAINED), ("odd.draws", "main")]
     trained, untrained, _ = (entry.payload["facts"]["mean"] for entry in described(run))
@@ -159,10 +127,10 @@ def test_the_untrained_model_is_described_beside_the_trained(opened: Callable[..
     assert float(trained) > float(untrained)
 
 
-def test_what_is_drawn_follows_from_the_seed_of_the_campaign(opened: Callable[..., CampaignRun]) -> None:
+def test_what_is_drawn_follows_from_the_seed_of_the_campaign(open_described: Callable[..., CampaignRun]) -> None:
     item = {"name": "odd.draws", "params": {"draws": 7, "share": 0.25}}
     first, again, other = (
-        described(opened(item, folder=folder, seed=seed))[0].payload
+        described(open_described(item, folder=folder, seed=seed))[0].payload
         for folder, seed in (("first", 1), ("again", 1), ("other", 2))
     )
     assert first == again
@@ -171,31 +139,23 @@ def test_what_is_drawn_follows_from_the_seed_of_the_campaign(opened: Callable[..
     assert first["facts"]["all"] != other["facts"]["all"]
 
 
-def test_the_same_description_may_be_asked_for_with_other_parameters(opened: Callable[..., CampaignRun]) -> None:
-    run = opened(*({"name": "odd.draws", "params": {"draws": draws}} for draws in (3, 4)))
+def test_the_same_description_may_be_asked_for_with_other_parameters(
+    open_described: Callable[..., CampaignRun],
+) -> None:
+    run = open_described(*({"name": "odd.draws", "params": {"draws": draws}} for draws in (3, 4)))
     assert [len(entry.payload["facts"]["all"]) for entry in described(run)] == [3, 4]
 
 
-def test_a_description_that_raises_leaves_a_row_and_the_campaign_goes_on(opened: Callable[..., CampaignRun]) -> None:
-    run = opened("odd.raises", "odd.draws")
+def test_a_description_that_raises_leaves_a_row_and_the_campaign_goes_on(
+    open_described: Callable[..., CampaignRun],
+) -> None:
+    run = open_described("odd.raises", "odd.draws")
     failed, fine = described(run)
     assert (failed.payload["status"], failed.payload["sentence"]) == ("tool_error", None)
     assert "there is nothing to describe here" in failed.payload["reason"]
     assert fine.payload["status"] == "done"
     assert list(run.explore())
     assert verify_decisions(run.ledger, deep=True) == []
-
-
-def test_a_reference_without_a_member_to_explore_says_so(small_world: Any, opened: Callable[..., CampaignRun]) -> None:
-    probe = opened("odd.draws", folder="probe")
-    kept = probe.setting.genes(CONFIRMATION)[:5]
-    hidden = Reference("hidden", "what is kept", "set", kept, "of tests alone", (Source(name="a test"),))
-    (part,) = json.loads(references_to_bytes([hidden], probe.setting.genes(DISCOVERY)))
-    assert (part["members"], part["sha256"]) == ([], hidden.sha256)
-    job = next(probe._description_job(wanted) for wanted in wanted_of(probe))
-    given = probe.ledger.artefacts.put(references_to_bytes([hidden], probe.setting.genes(DISCOVERY)))
-    with pytest.raises(RuntimeError, match="no reference has a member among the genes to explore"):
-        Bench(probe.setting.materials()).run(job.model_copy(update={"references": given}))
 
 
 class Ending:
@@ -217,27 +177,30 @@ class Ending:
 
 @pytest.mark.parametrize("status", ["timeout", "memory", "crash", "unsound"])
 def test_however_a_job_ends_its_row_says_how(
-    small_world: Any, tmp_path: Path, plugin: str, opened: Callable[..., CampaignRun], status: str
+    small_world: Any, tmp_path: Path, description_plugin: str, open_described: Callable[..., CampaignRun], status: str
 ) -> None:
-    spec = small_world.spec(plugins=[plugin], descriptions=["odd.draws"], tools=TOOLS)
+    spec = small_world.spec(plugins=[description_plugin], descriptions=["odd.draws"], tools=TOOLS)
     inner = small_world.runner(prepare(spec, small_world.workspace(tmp_path / "work")))
-    run = opened("odd.draws", runner=Ending(inner, status, "as a test wants it"))
+    run = open_described("odd.draws", runner=Ending(inner, status, "as a test wants it"))
     (entry,) = described(run)
     assert (entry.payload["status"], entry.payload["reason"]) == (status, "as a test wants it")
     assert (entry.payload["measurement"], entry.payload["facts"], entry.payload["sentence"]) == (None, {}, None)
     assert verify(run.ledger).ok
     # It is on record, and is not tried again.
-    again = opened("odd.draws", runner=inner)
+    again = open_described("odd.draws", runner=inner)
     assert again.ledger.head() == run.ledger.head()
 
 
 def test_real_workers_refuse_what_is_too_large_and_kill_what_takes_too_long(
-    small_world: Any, tmp_path: Path, plugin: str
+    small_world: Any, tmp_path: Path, description_plugin: str
 ) -> None:
     spec = small_world.spec(
-        plugins=[plugin], descriptions=["odd.gapes", "odd.sleeps", TELLS], budget={"job_timeout_s": 12}, workers=1,
+        plugins=[description_plugin],
+        descriptions=["odd.gapes", "odd.sleeps", TELLS],
+        budget={"job_timeout_s": 12},
+        workers=1,
         tools=TOOLS,
-    )  # fmt: skip
+    )
     # Results are shared by the tests of a session; this one counts what ran.
     setting = prepare(spec, small_world.private_workspace(tmp_path / "work"))
     with (
@@ -259,12 +222,12 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("survive", [0, 1, 2])
 def test_a_campaign_that_died_between_two_descriptions_goes_on_and_runs_none_again(
-    small_world: Any, tmp_path: Path, plugin: str, opened: Callable[..., CampaignRun],
+    small_world: Any, tmp_path: Path, description_plugin: str, open_described: Callable[..., CampaignRun],
     monkeypatch: pytest.MonkeyPatch, survive: int,
 ) -> None:  # fmt: skip
     items = (TELLS, "odd.draws", "odd.raises")
-    whole = opened(*items, folder="whole")
-    spec = small_world.spec(plugins=[plugin], descriptions=list(items), tools=TOOLS)
+    whole = open_described(*items, folder="whole")
+    spec = small_world.spec(plugins=[description_plugin], descriptions=list(items), tools=TOOLS)
     append = Ledger._append
     left = [survive]
 
@@ -291,14 +254,14 @@ def test_a_campaign_that_died_between_two_descriptions_goes_on_and_runs_none_aga
 
 
 def test_a_campaign_with_descriptions_is_another_and_one_without_is_what_it_was(
-    small_world: Any, tmp_path: Path, plugin: str
+    small_world: Any, tmp_path: Path, description_plugin: str
 ) -> None:
     def identity(**changes: Any) -> str:
         return prepare(small_world.spec(**changes), small_world.workspace(tmp_path)).campaign_id
 
     plain = identity()
-    assert identity(descriptions=[]) == identity(plugins=[plugin]) == plain
-    asked = {"plugins": [plugin], "descriptions": ["odd.draws"]}
+    assert identity(descriptions=[]) == identity(plugins=[description_plugin]) == plain
+    asked = {"plugins": [description_plugin], "descriptions": ["odd.draws"]}
     short = identity(**asked)
     assert short != plain
     assert short == identity(**{**asked, "descriptions": [{"name": "odd.draws"}]})
@@ -316,98 +279,19 @@ def test_the_job_of_an_instrument_has_the_hash_that_it_had() -> None:
     assert job.model_copy(update={"references": sha}).sha256 != job.sha256
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("program_9", "'program_9' is no reference of this campaign; name one such as program_"),
-        ("program_1_pairs", "held against sets, and 'program_1_pairs' is a list of pairs"),
-    ],
-)
-def test_a_reference_that_the_campaign_does_not_have_is_named_before_anything_runs(
-    small_world: Any, tmp_path: Path, plugin: str, name: str, said: str
+def test_a_description_of_geometry_finds_what_is_planted_and_nothing_else(
+    open_described: Callable[..., CampaignRun],
 ) -> None:
-    spec = small_world.spec(plugins=[plugin], descriptions=[{"name": "odd.tells", "references": name}])
-    with pytest.raises(CampaignError, match=said):
-        prepare(spec, small_world.workspace(tmp_path / "work"))
-    assert not (tmp_path / "work" / "ledger.sqlite").exists()
-
-
-def forged(run: CampaignRun, folder: Path, **changes: Any) -> list[str]:
-    """Return what deep verification says of a ledger whose descriptions say something else."""
-    shutil.copytree(run.ledger.artefacts.folder, folder / "artefacts")
-    with Ledger.create(folder / "ledger.sqlite") as ledger:
-        for entry in run.ledger.entries():
-            payload = copy.deepcopy(entry.payload)
-            if entry.kind is EntryKind.DESCRIPTION:
-                payload |= {name: value(ledger) if callable(value) else value for name, value in changes.items()}
-            ledger.append(entry.kind, entry.id, entry.subject, payload)
-        assert verify(ledger).ok
-        return [problem.what for problem in verify_decisions(ledger, deep=True)]
-
-
-def test_a_row_that_states_another_description_than_ran_is_found(
-    opened: Callable[..., CampaignRun], tmp_path: Path
-) -> None:
-    run = opened(TELLS)
-    (entry,) = described(run)
-    assert forged(run, tmp_path / "same") == []
-    changes = {
-        "variant": "untrained(1)",
-        "params": {"draws": 1},
-        "source_sha256": "1" * 64,
-        "version": "2",
-        "job_sha256": "1" * 64,
-    }
-    for name, value in changes.items():
-        (what,) = forged(run, tmp_path / name, **{name: value})
-        assert "its job is " in what, name
-    (what,) = forged(run, tmp_path / "shape", shape="CurveFit")
-    assert what == "its measurement is GeneScores, and the row says CurveFit"
-    others = forged(run, tmp_path / "references", references={"program_1": "1" * 64})
-    assert any("which is no reference of its campaign" in what for what in others)
-    kept = list(run.setting.references["program_1"].members)
-
-    def leaking(ledger: Ledger) -> str:
-        part = json.loads(ledger.artefacts.get(entry.payload["artefact"]))
-        part[0]["members"] = kept
-        return ledger.artefacts.put(json.dumps(part).encode())
-
-    found = forged(run, tmp_path / "artefact", artefact=leaking)
-    assert "its job was given another part of program_1 than that of the genes to explore" in found
-
-
-def test_a_measurement_that_names_a_gene_that_is_kept_is_found(opened: Callable[..., CampaignRun]) -> None:
-    run = opened("odd.whispers")
-    assert verify_decisions(run.ledger) == []
-    (problem,) = verify_decisions(run.ledger, deep=True)
-    assert "names 1 genes that are kept for tests" in problem.what
-    assert problem.id == described(run)[0].id
-
-
-names = st.sampled_from([f"G{number}" for number in range(12)])
-pairs = st.tuples(names, names).filter(lambda pair: pair[0] < pair[1])
-
-
-@given(
-    sets=st.lists(st.frozensets(names, min_size=1), max_size=3),
-    lists=st.lists(st.frozensets(pairs, min_size=1), max_size=3),
-    genes=st.frozensets(names),
-)
-def test_what_a_job_is_given_of_references_is_what_lies_among_its_genes(
-    sets: list[frozenset[str]], lists: list[frozenset[tuple[str, str]]], genes: frozenset[str]
-) -> None:
-    made: list[Any] = [("set", members) for members in sets] + [("pairs", members) for members in lists]
-    whole = [
-        Reference(f"r{place}", "one", kind, tuple(sorted(members)), "drawn", (Source(name="a test"),))
-        for place, (kind, members) in enumerate(made)
+    draws = {"params": {"draws": 200}}
+    named = [
+        {"name": "geometry.compartment_progression", "references": ["program_1", "decoy_1"], **draws},
+        {"name": "geometry.co_pole", "references": ["program_1"], **draws},
     ]
-    content = references_to_bytes(whole, genes)
-    found = {reference.id: reference for reference in references_from_bytes(content)}
-    for reference in whole:
-        inside = [item for item in reference.members if genes >= ({item} if isinstance(item, str) else set(item))]
-        if reference.id in found:
-            assert (found[reference.id].kind, list(found[reference.id].members)) == (reference.kind, inside)
-            assert found[reference.id].origins[0].sha256 == reference.sha256
-        else:
-            assert inside == []
-    assert references_to_bytes(reversed(whole), sorted(genes)) == references_to_bytes(whole[::-1], genes)
+    sets, pairs = (entry.payload for entry in described(open_described(*named)))
+    real, decoy = (
+        max(float(value) for name, value in sets["facts"].items() if name.startswith(of) and name.endswith(".p_any"))
+        for of in ("program_1.", "decoy_1.")
+    )
+    assert real < 0.05 < decoy
+    # Where pairs are asked for, a set stands for those of its members.
+    assert (set(pairs["references"]), pairs["status"]) == ({"program_1_pairs"}, "done")

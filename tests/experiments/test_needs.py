@@ -48,7 +48,7 @@ def test_a_campaign_that_cannot_fit_is_refused_with_the_estimate_before_anything
 
 def test_the_limit_is_that_of_the_file(small_world: Any) -> None:
     spec = small_world.spec(budget={"job_memory_mb": 900})
-    assert job_memory_bytes(spec.budget) == 900 * 2**20
+    assert job_memory_bytes(spec) == 900 * 2**20
 
 
 def test_every_built_in_instrument_says_what_it_takes(odd_setting: Any) -> None:

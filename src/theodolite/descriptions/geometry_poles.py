@@ -14,6 +14,7 @@ from theodolite.descriptions.profiles import (
     draws_bytes,
     each_reference,
     largest_p,
+    p_in_words,
     profiles,
     smallest,
     vectors_bytes,
@@ -43,8 +44,8 @@ def _along(subject: Subject, axis: int) -> tuple[tuple[str, ...], NDArray[np.flo
 
 
 def _pole_memory(size: BenchSize, params: Pole) -> int:
-    # Both ends of as many pairs of all draws as are looked at together, and their poles.
-    pairs = 3 * 8 * min(_PAIRS_AT_ONCE, params.draws * size.genes**2)
+    # Both ends of as many pairs of all draws as are looked at together, their poles, and the product of these.
+    pairs = 4 * 8 * min(_PAIRS_AT_ONCE, params.draws * size.genes**2)
     return vectors_bytes(size, 3) + draws_bytes(size, params.draws) + pairs
 
 
@@ -85,8 +86,8 @@ def co_pole(subject: Subject, params: Pole) -> Described:
     best, layer = found[name], int(found[name].nulls[0].z.argmax())
     sentence = (
         f"{begins}: {best.rate[layer]:.3g} of its {best.pairs} pairs have both genes at one pole of axis {params.axis} "
-        f"at layer {layer}, {best.nulls[0].mean[layer]:.3g} under permuted gene labels; p for the best layer is "
-        f"{largest_p(best.nulls):.2g}, the largest over {len(best.nulls)} nulls."
+        f"at layer {layer}, {best.nulls[0].mean[layer]:.3g} under permuted gene labels; "
+        f"{p_in_words(best.nulls)}."
     )
     curves: dict[str, NDArray[np.float64]] = {}
     for item, record in found.items():
@@ -138,8 +139,8 @@ def compartment_progression(subject: Subject, params: Pole) -> Described:
     count = int(max(best.top[layer], best.bottom[layer]))
     sentence = (
         f"{begins}: {count} of its {best.members} members are among the {best.k} genes at one end of axis "
-        f"{params.axis} at layer {layer}, {best.nulls[0].mean[layer]:.3g} under permuted gene labels; p for the best "
-        f"layer is {largest_p(best.nulls):.2g}, the largest over {len(best.nulls)} nulls. Axes of neighbouring layers "
+        f"{params.axis} at layer {layer}, {best.nulls[0].mean[layer]:.3g} under permuted gene labels; "
+        f"{p_in_words(best.nulls)}. Axes of neighbouring layers "
         f"agree by {agreement.min(initial=1.0):.2g} at the least."
     )
     curve = profiles(
@@ -167,6 +168,8 @@ def _confidence_memory(size: BenchSize, params: Confidence) -> int:
     reads=("vectors",),
     references="pairs",
     memory=_confidence_memory,
+    example='[("CD79A", "CD79B", 0.9), ("CD79A", "CD74", 0.7), ("CD3D", "CD3E", 0.8), ("CD3D", "LCK", 0.5), '
+    '("LYZ", "CST3", 0.6), ("LYZ", "FCER1G", 0.4)]',
 )
 def confidence_gradient(subject: Subject, params: Confidence) -> Described:
     """How the share of pairs at one pole of an axis rises with the confidence in a pair.
@@ -197,10 +200,9 @@ def confidence_gradient(subject: Subject, params: Confidence) -> Described:
         draws=params.draws,
         seed=subject.seed,
     )
-    p = max(null.p_any for null in found.nulls)
     sentence = (
         f"Over {int(found.bins.counts.sum())} pairs confidence and share of layers at one pole of axis {params.axis} "
-        f"correlate by {found.rank_correlation:.3g}; p is {p:.2g}, the largest over {len(found.nulls)} nulls. Mean z "
+        f"correlate by {found.rank_correlation:.3g}; {p_in_words(found.nulls, None)}. Mean z "
         f"goes from {found.mean_z[0]:.3g} in the lowest bin to {found.mean_z[-1]:.3g} in the highest (exact p of that "
         f"order {found.trend.p:.2g})."
     )

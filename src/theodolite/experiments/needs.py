@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from theodolite.data import DISCOVERY
-from theodolite.experiments.campaign import BudgetSpec, CampaignError
+from theodolite.experiments.campaign import CampaignError, CampaignSpec
 from theodolite.experiments.jobs import FIT_AXES, JobSpec
 from theodolite.experiments.machine import memory_bytes
-from theodolite.tools import BenchSize, Tool, ToolParams
+from theodolite.tools import BenchSize, Tool
 
 if TYPE_CHECKING:
+    from theodolite.descriptions import Description
     from theodolite.experiments.setting import Setting
 
-__all__ = ["bench_size", "capture_bytes", "job_memory_bytes", "memory_needed", "refuse_beyond_memory"]
+__all__ = [
+    "MIB",
+    "bytes_of",
+    "capture_bytes",
+    "job_memory_bytes",
+    "memory_needed",
+    "refuse_beyond_memory",
+]
 
+MIB = 2**20
 _GB = 1e9
 
 
@@ -50,17 +60,20 @@ def memory_needed(setting: Setting, job: JobSpec) -> int:
 
     A capture is counted as if it were still to be taken, for under the same limit it has to be, once.
     """
-    from theodolite.descriptions import Description
     from theodolite.plugins import find_instrument
 
-    size, taking = bench_size(setting, job.split), _capturing(setting)
     if job.tool == FIT_AXES:
         # The vectors of a layer, the same about their centre, and their left singular vectors.
-        return taking + 3 * 8 * size.genes * size.width
-    instrument = find_instrument(job.tool)
-    if isinstance(instrument, Description):
-        return taking + instrument.memory(size, instrument.parsed(job.params))
-    return taking + _own(instrument, instrument.params(**job.params), size)
+        size = _size(setting, job.split)
+        return _capturing(setting) + 3 * 8 * size.genes * size.width
+    return bytes_of(setting, find_instrument(job.tool), job.params, job.split)
+
+
+def bytes_of(setting: Setting, instrument: Tool | Description, params: Mapping[str, Any], split: str) -> int:
+    """Return how many bytes an instrument or a description takes on a part of the split, with what is captured."""
+    parsed = instrument.params(**params)
+    own = 0 if instrument.memory is None else instrument.memory(_size(setting, split), parsed)
+    return _capturing(setting) + own
 
 
 def refuse_beyond_memory(setting: Setting) -> None:
@@ -71,27 +84,28 @@ def refuse_beyond_memory(setting: Setting) -> None:
     CampaignError
         With the estimate, its parts and the remedy.
     """
-    limit = job_memory_bytes(setting.spec.budget)
+    limit = job_memory_bytes(setting.spec)
     capturing = _capturing(setting)
     largest = max((DISCOVERY, *setting.split.blocks), key=lambda part: len(setting.genes(part)))
-    size = bench_size(setting, largest)
     for tool in setting.tools:
-        own = max((_own(tool, params, size) for params in tool.params.enumerate(setting.model_shape)), default=0)
-        if capturing + own > limit:
+        places = [params.model_dump(mode="json") for params in tool.params.enumerate(setting.model_shape)]
+        needed = max((bytes_of(setting, tool, params, largest) for params in places), default=0)
+        if needed > limit:
             raise CampaignError(
-                f"{tool.name} would take {(capturing + own) / _GB:.3g} GB beside the model ({capturing / _GB:.3g} GB "
-                f"for what is captured of {len(setting.model.genes):,} genes, {own / _GB:.3g} GB of its own for "
-                f"{size.genes:,}), and a job may hold {limit / _GB:.3g} GB; survey fewer genes (`genes:`), leave the "
+                f"{tool.name} would take {needed / _GB:.3g} GB beside the model ({capturing / _GB:.3g} GB for what is "
+                f"captured of {len(setting.model.genes):,} genes, {(needed - capturing) / _GB:.3g} GB of its own for "
+                f"{len(setting.genes(largest)):,}), and a job may hold {limit / _GB:.3g} GB; survey fewer genes (`genes:`), leave the "
                 "instrument out, or allow more (`budget.job_memory_mb`, on a machine that has it)"
             )
 
 
-def job_memory_bytes(budget: BudgetSpec) -> int:
-    """Return how much a worker and what it starts may hold: as the file says, else what the machine has."""
-    return memory_bytes() if budget.job_memory_mb is None else budget.job_memory_mb * 2**20
+def job_memory_bytes(spec: CampaignSpec) -> int:
+    """Return how many bytes a job of a campaign may hold: as its file says, else what this machine has."""
+    most = spec.budget.job_memory_mb
+    return memory_bytes() if most is None else most * MIB
 
 
-def bench_size(setting: Setting, split: str) -> BenchSize:
+def _size(setting: Setting, split: str) -> BenchSize:
     """Return the sizes of the workbench of a part of a campaign's split."""
     return BenchSize(
         genes=len(setting.genes(split)),
@@ -103,9 +117,5 @@ def bench_size(setting: Setting, split: str) -> BenchSize:
 
 
 def _capturing(setting: Setting) -> int:
-    captured = replace(bench_size(setting, DISCOVERY), genes=len(setting.model.genes))
+    captured = replace(_size(setting, DISCOVERY), genes=len(setting.model.genes))
     return capture_bytes(captured, saved=True, gaps=setting.model.tokenise is not None)[0]
-
-
-def _own(tool: Tool, params: ToolParams, size: BenchSize) -> int:
-    return 0 if tool.memory is None else tool.memory(size, params)

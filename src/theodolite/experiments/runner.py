@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from theodolite.experiments.jobbook import JobBook
 from theodolite.experiments.jobs import JobOutcome, JobSpec, Materials, Orders
 from theodolite.experiments.machine import memory_bytes, worker_count
-from theodolite.experiments.needs import job_memory_bytes, memory_needed
+from theodolite.experiments.needs import MIB, job_memory_bytes, memory_needed
 from theodolite.experiments.pool import Pool, Task
 from theodolite.experiments.results import readable
 from theodolite.experiments.workers import WorkerLog
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from theodolite.experiments.setting import Setting
 
 __all__ = ["LocalRunner", "Runner"]
-
-_MIB = 2**20
 
 _logger = logging.getLogger(__name__)
 
@@ -95,7 +93,7 @@ class LocalRunner:
             timeout_s=spec.budget.job_timeout_s,
             log=setting.workspace.worker_log,
             workers=worker_count(workers or spec.workers, spec.threads),
-            job_memory_bytes=job_memory_bytes(spec.budget),
+            job_memory_bytes=job_memory_bytes(spec),
             needs=partial(memory_needed, setting),
             ops=ops,
             campaign=setting.campaign_id,
@@ -152,7 +150,7 @@ class LocalRunner:
         if needed <= self._most:
             return None
         return (
-            f"{job.tool} needs some {-(-needed // _MIB):,} MiB here, and a job may hold {self._most // _MIB:,} MiB "
+            f"{job.tool} needs some {-(-needed // MIB):,} MiB here, and a job may hold {self._most // MIB:,} MiB "
             "(budget.job_memory_mb); it was not begun"
         )
 

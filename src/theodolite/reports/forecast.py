@@ -14,7 +14,7 @@ import numpy as np
 
 from theodolite.data import DISCOVERY
 from theodolite.experiments import Power, Registrar, Setting
-from theodolite.experiments.needs import bench_size
+from theodolite.experiments.needs import bytes_of, job_memory_bytes
 from theodolite.experiments.registration import block_spent
 from theodolite.experiments.wanted_descriptions import Wanted, wanted_descriptions
 from theodolite.gates import BASELINES, PANELS, StreamExhausted, b_max, power_gate
@@ -100,12 +100,16 @@ class NotTestable:
 
 @dataclass(frozen=True)
 class DescriptionForecast:
-    """A description that would be made: of which variant, against how many references, and bytes it takes at least."""
+    """A description that would be made: of which variant, against how many references, and bytes it takes at least.
+
+    ``fits`` says whether a job may hold so many; one that does not is not begun, and its row says so.
+    """
 
     description: str
     variant: str
     references: int
     memory_bytes: int
+    fits: bool
 
 
 @dataclass(frozen=True)
@@ -208,8 +212,10 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
 
 def _described(setting: Setting, wanted: Wanted) -> DescriptionForecast:
     known = wanted.description
-    needed = known.memory(bench_size(setting, DISCOVERY), known.parsed(wanted.params))
-    return DescriptionForecast(known.name, wanted.variant, len(wanted.references), needed)
+    needed = bytes_of(setting, known, wanted.params, DISCOVERY)
+    return DescriptionForecast(
+        known.name, wanted.variant, len(wanted.references), needed, needed <= job_memory_bytes(setting.spec)
+    )
 
 
 def _draws(registrar: Registrar, budget: int) -> int:

@@ -1,0 +1,76 @@
+"""Verification of descriptions: what a row states made its job, and what its artefacts hold is what they may."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from theodolite.experiments import CampaignRun
+from theodolite.experiments.replay import verify_decisions
+from theodolite.store import Entry, EntryKind, Ledger, verify
+
+pytestmark = pytest.mark.usefixtures("fresh_plugins")
+
+TELLS = {"name": "odd.tells", "references": ["program_1", "decoy_1"]}
+
+
+def described(run: CampaignRun) -> list[Entry]:
+    return list(run.ledger.entries(kind=EntryKind.DESCRIPTION))
+
+
+def forged(run: CampaignRun, folder: Path, **changes: Any) -> list[str]:
+    """Return what deep verification says of a ledger whose descriptions say something else."""
+    shutil.copytree(run.ledger.artefacts.folder, folder / "artefacts")
+    with Ledger.create(folder / "ledger.sqlite") as ledger:
+        for entry in run.ledger.entries():
+            payload = copy.deepcopy(entry.payload)
+            if entry.kind is EntryKind.DESCRIPTION:
+                payload |= {name: value(ledger) if callable(value) else value for name, value in changes.items()}
+            ledger.append(entry.kind, entry.id, entry.subject, payload)
+        assert verify(ledger).ok
+        return [problem.what for problem in verify_decisions(ledger, deep=True)]
+
+
+def test_a_row_that_states_another_description_than_ran_is_found(
+    open_described: Callable[..., CampaignRun], tmp_path: Path
+) -> None:
+    run = open_described(TELLS)
+    (entry,) = described(run)
+    assert forged(run, tmp_path / "same") == []
+    changes = {
+        "variant": "untrained(1)",
+        "params": {"draws": 1},
+        "source_sha256": "1" * 64,
+        "version": "2",
+        "job_sha256": "1" * 64,
+    }
+    for name, value in changes.items():
+        (what,) = forged(run, tmp_path / name, **{name: value})
+        assert "its job is " in what, name
+    (what,) = forged(run, tmp_path / "shape", shape="CurveFit")
+    assert what == "its measurement is GeneScores, and the row says CurveFit"
+    others = forged(run, tmp_path / "references", references={"program_1": "1" * 64})
+    assert any("which is no reference of its campaign" in what for what in others)
+    kept = list(run.setting.references["program_1"].members)
+
+    def leaking(ledger: Ledger) -> str:
+        part = json.loads(ledger.artefacts.get(entry.payload["artefact"]))
+        part[0]["members"] = kept
+        return ledger.artefacts.put(json.dumps(part).encode())
+
+    found = forged(run, tmp_path / "artefact", artefact=leaking)
+    assert "its job was given another part of program_1 than that of the genes to explore" in found
+
+
+def test_a_measurement_that_names_a_gene_that_is_kept_is_found(open_described: Callable[..., CampaignRun]) -> None:
+    run = open_described("odd.whispers")
+    assert verify_decisions(run.ledger) == []
+    (problem,) = verify_decisions(run.ledger, deep=True)
+    assert "names 1 genes that are kept for tests" in problem.what
+    assert problem.id == described(run)[0].id

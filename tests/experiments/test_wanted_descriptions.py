@@ -1,0 +1,94 @@
+"""What a campaign file asks for: references by name before anything runs, and what a job is given of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from theodolite.data import CONFIRMATION, DISCOVERY, Reference
+from theodolite.experiments import CampaignError, CampaignRun, CampaignSpec, prepare
+from theodolite.experiments.bench import Bench
+from theodolite.experiments.described_with import references_from_bytes, references_to_bytes
+from theodolite.experiments.wanted_descriptions import wanted_descriptions
+from theodolite.sources import Source
+
+pytestmark = pytest.mark.usefixtures("fresh_plugins")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("program_9", "'program_9' is no reference of this campaign; name one such as program_"),
+        ("program_1_pairs", "held against sets, and 'program_1_pairs' is a list of pairs"),
+    ],
+)
+def test_a_reference_that_the_campaign_does_not_have_is_named_before_anything_runs(
+    small_world: Any, tmp_path: Path, description_plugin: str, name: str, said: str
+) -> None:
+    spec = small_world.spec(plugins=[description_plugin], descriptions=[{"name": "odd.tells", "references": name}])
+    with pytest.raises(CampaignError, match=said):
+        prepare(spec, small_world.workspace(tmp_path / "work"))
+    assert not (tmp_path / "work" / "ledger.sqlite").exists()
+
+
+def test_what_needs_regulons_is_refused_in_a_campaign_without_any(small_world: Any, tmp_path: Path) -> None:
+    spec = small_world.spec(descriptions=["geometry.gene_class"])
+    with pytest.raises(CampaignError, match="held against regulons, and the campaign has none .* leave the descr"):
+        prepare(spec, small_world.workspace(tmp_path / "work"))
+
+
+def test_the_lines_of_the_documentation_are_a_campaign_file(checkout: Path) -> None:
+    text = (checkout / "docs" / "instruments" / "README.md").read_text(encoding="utf-8")
+    block = text[text.index("    descriptions:\n") :].partition("\n\n")[0]
+    spec = CampaignSpec.model_validate({"name": "documented", **yaml.safe_load(block)})
+    assert [item.untrained for item in spec.descriptions or ()] == [False, True]
+
+
+def test_a_reference_without_a_member_to_explore_says_so(
+    small_world: Any, open_described: Callable[..., CampaignRun]
+) -> None:
+    probe = open_described("odd.draws", folder="probe")
+    kept = probe.setting.genes(CONFIRMATION)[:5]
+    hidden = Reference("hidden", "what is kept", "set", kept, "of tests alone", (Source(name="a test"),))
+    (part,) = json.loads(references_to_bytes([hidden], probe.setting.genes(DISCOVERY)))
+    assert (part["members"], part["sha256"]) == ([], hidden.sha256)
+    job = next(probe._description_job(wanted) for wanted in wanted_descriptions(probe.setting))
+    given = probe.ledger.artefacts.put(references_to_bytes([hidden], probe.setting.genes(DISCOVERY)))
+    with pytest.raises(RuntimeError, match="no reference has a member among the genes to explore"):
+        Bench(probe.setting.materials()).run(job.model_copy(update={"references": given}))
+
+
+names = st.sampled_from([f"G{number}" for number in range(12)])
+pairs = st.tuples(names, names).filter(lambda pair: pair[0] < pair[1])
+
+
+@given(
+    sets=st.lists(st.frozensets(names, min_size=1), max_size=3),
+    lists=st.lists(st.frozensets(pairs, min_size=1), max_size=3),
+    genes=st.frozensets(names),
+)
+def test_what_a_job_is_given_of_references_is_what_lies_among_its_genes(
+    sets: list[frozenset[str]], lists: list[frozenset[tuple[str, str]]], genes: frozenset[str]
+) -> None:
+    made: list[Any] = [("set", members) for members in sets] + [("pairs", members) for members in lists]
+    whole = [
+        Reference(f"r{place}", "one", kind, tuple(sorted(members)), "drawn", (Source(name="a test"),))
+        for place, (kind, members) in enumerate(made)
+    ]
+    content = references_to_bytes(whole, genes)
+    found = {reference.id: reference for reference in references_from_bytes(content)}
+    for reference in whole:
+        inside = [item for item in reference.members if genes >= ({item} if isinstance(item, str) else set(item))]
+        if reference.id in found:
+            assert (found[reference.id].kind, list(found[reference.id].members)) == (reference.kind, inside)
+            assert found[reference.id].origins[0].sha256 == reference.sha256
+        else:
+            assert inside == []
+    assert references_to_bytes(reversed(whole), sorted(genes)) == references_to_bytes(whole[::-1], genes)
