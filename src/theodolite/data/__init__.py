@@ -15,6 +15,7 @@ from theodolite.data.perturbations import (
     EffectTableError,
     PerturbedCells,
     effect_references,
+    effects_tested,
     perturbed_cells,
     read_effects,
 )
@@ -91,5 +92,6 @@ __all__ = [
     "effect_references",
     "perturbed_cells",
     "read_effects",
+    "effects_tested",
     "within_sizes",
 ]
