@@ -60,7 +60,7 @@ def cell_attention(
     def compute(batch: Batch) -> NDArray[np.float32]:
         read = run(model, batch, read=sites).read
         maps = [read[site].mean(dim=1) if head is None else read[site][:, head - 1] for site in sites]
-        return np.mean([each.float().cpu().numpy() for each in maps], axis=0, dtype=np.float32)
+        return np.asarray(np.mean([each.float().cpu().numpy() for each in maps], axis=0), dtype=np.float32)
 
     for numbers, batch, maps in in_batches(model, model.tokenise(cells), CELLS_PER_STEP, compute, said):
         ids = batch.genes.cpu().numpy()
