@@ -25,6 +25,8 @@ def attention_without(
     how: How = "zero",
     genes: Sequence[str] | None = None,
     said: Callable[[str], None] = lambda text: None,
+    *,
+    cells_at_most: int | None = None,
 ) -> NDArray[np.float64]:
     """Return attention (heads, n, n) of a layer, averaged over the cells that have both genes, without components.
 
@@ -44,6 +46,8 @@ def attention_without(
         Names of the n genes, as the cells call them; all that the model knows where not given.
     said
         Told where memory ran out.
+    cells_at_most
+        Cells to read, evenly over those there are; 256 where not given.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def attention_without(
     rows = rows_of(model, cells, chosen)
     sums = np.zeros((model.n_heads, len(chosen), len(chosen)))
     together = np.zeros((len(chosen), len(chosen)))
-    ablation = Ablation(model, cells, [condition] if condition else [], how, said)
+    ablation = Ablation(model, cells, [condition] if condition else [], how, said, cells_at_most=cells_at_most)
     site = attention(layer)
 
     def compute(batch: Batch) -> NDArray[np.float64]:
