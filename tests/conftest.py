@@ -126,11 +126,13 @@ def fresh_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let a test load plug-ins of its own: what it registers and imports is forgotten after it."""
     from theodolite import plugins
     from theodolite.data import offered as references
+    from theodolite.descriptions import registry as descriptions
     from theodolite.models import offered as models
-    from theodolite.tools import registry
+    from theodolite.tools import registry as tools
 
-    built_in = {name: tool for name, tool in registry._REGISTRY.items() if tool.built_in}
-    monkeypatch.setattr(registry, "_REGISTRY", built_in)
+    for registry in (tools, descriptions):
+        built_in = {name: found for name, found in registry._REGISTRY.items() if found.built_in}
+        monkeypatch.setattr(registry, "_REGISTRY", built_in)
     monkeypatch.setattr(references, "_OFFERED", {})
     monkeypatch.setattr(models, "_OFFERED", {})
     loaded: dict[Path, Any] = {}

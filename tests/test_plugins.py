@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from theodolite import plugins
-from theodolite.plugins import PluginError, find_references, find_tool, load_installed, load_plugin
+from theodolite.plugins import PluginError, find_description, find_references, find_tool, load_installed, load_plugin
 from theodolite.tools import tools
 
 pytestmark = pytest.mark.usefixtures("fresh_plugins")
@@ -39,6 +39,21 @@ def first(bench: Workbench, params: Layer) -> GeneScores:
     """First component of each gene's vector."""
     score = bench.hidden(params.layer)[:, 0]
     return GeneScores(bench.genes, score, bench.families, bench.covariate_names, bench.covariates, first.unit)
+'''
+
+DESCRIPTION = '''
+from theodolite.descriptions import Described, DescriptionParams, Subject, description
+from theodolite.measurements import CurveFit
+
+class Nothing(DescriptionParams):
+    """No parameters."""
+
+@description(family="mine", shape=CurveFit, unit="one", reads=("vectors",), memory=lambda size, params: 8 * size.genes)
+def means(subject: Subject, params: Nothing) -> Described:
+    """Mean of all vectors by layer."""
+    mean = subject.vectors().mean(axis=(1, 2))
+    curve = CurveFit(range(len(mean)), mean, ("all",) * len(mean), "depth", means.unit)
+    return Described(curve, {"mean": mean}, f"The mean is {mean[0]:.3g} at the embedding.")
 '''
 
 REFERENCES = '''
@@ -95,8 +110,16 @@ def test_a_changed_helper_is_another_tool_and_a_moved_package_is_not(tmp_path: P
     hashes = []
     for folder, helper in (("a", "x = 1\n"), ("b", "x = 1\n"), ("c", "x = 2\n")):
         hashes.append(source_with(tmp_path / folder, helper))
-        plugins._forget(None, "plug_in_moved", set(), ({}, {}, {}))
+        plugins._forget(None, "plug_in_moved", set(), ({}, {}, {}, {}))
     assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_a_description_is_offered_as_a_tool_is(tmp_path: Path) -> None:
+    plugin = load_plugin(written(tmp_path / "plug_in_means.py", DESCRIPTION))
+    assert plugin.descriptions == ("mine.means",) and plugin.tools == ()
+    assert not find_description("mine.means").built_in and find_description("geometry.effective_rank").built_in
+    with pytest.raises(PluginError, match="'mine.means' is registered twice"):
+        load_plugin(written(tmp_path / "plug_in_again.py", DESCRIPTION))
 
 
 def test_references_are_offered_by_name(tmp_path: Path) -> None:

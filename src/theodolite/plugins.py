@@ -1,8 +1,9 @@
 """Plug-ins: tools, models and references that are no part of Theodolite, from entry points or from a path.
 
 A plug-in is a Python module or package that registers what it offers when it is imported: instruments by ``@tool``,
-references by ``@offer_references``, models by ``@offer_model``. What a campaign then uses is known by content hashes,
-so that places of plug-ins enter no identity. Authors of plug-ins are trusted: importing one runs it.
+descriptions by ``@description``, references by ``@offer_references``, models by ``@offer_model``. What a campaign then
+uses is known by content hashes, so that places of plug-ins enter no identity. Authors of plug-ins are trusted:
+importing one runs it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Any, Literal
 
 from theodolite.data import Reference
 from theodolite.data import offered as references
+from theodolite.descriptions import Description, get_description
+from theodolite.descriptions import registry as described
 from theodolite.models import offered as models
 from theodolite.models.facts import ModelFacts, ModelNotFoundError
 from theodolite.models.protocol import FoundationModel
@@ -29,6 +32,7 @@ __all__ = [
     "GROUPS",
     "Plugin",
     "PluginError",
+    "find_description",
     "find_facts",
     "find_model",
     "find_references",
@@ -63,7 +67,7 @@ class Plugin:
     ----------
     name, file
         The module, and the file that was imported.
-    tools, models, references
+    tools, models, references, descriptions
         Names that it registered when it was loaded; empty where it had been imported before.
     """
 
@@ -72,13 +76,14 @@ class Plugin:
     tools: tuple[str, ...]
     models: tuple[str, ...]
     references: tuple[str, ...]
+    descriptions: tuple[str, ...] = ()
 
 
 _LOADED: dict[Path, Plugin] = {}
 
 
-def _registries() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    return instruments._REGISTRY, models._OFFERED, references._OFFERED
+def _registries() -> tuple[dict[str, Any], ...]:
+    return instruments._REGISTRY, models._OFFERED, references._OFFERED, described._REGISTRY
 
 
 def load_plugins(places: Iterable[str | Path]) -> tuple[Plugin, ...]:
@@ -115,10 +120,10 @@ def load_plugin(place: str | Path) -> Plugin:
     try:
         spec.loader.exec_module(module)
         plugin = _remember(name, file, before)
-        if not (plugin.tools or plugin.models or plugin.references):
+        if not (plugin.tools or plugin.models or plugin.references or plugin.descriptions):
             raise PluginError(
-                f"plug-in {str(place)!r} ({file}) registers nothing; decorate a function with @tool, @offer_references "
-                "or @offer_model, and import its module in the package's __init__.py"
+                f"plug-in {str(place)!r} ({file}) registers nothing; decorate a function with @tool, @description, "
+                "@offer_references or @offer_model, and import its module in the package's __init__.py"
             )
     except (Exception, SystemExit) as error:
         _forget(file, name, loaded, before)
@@ -169,6 +174,21 @@ def find_tool(name: str) -> Tool:
     if name not in instruments._REGISTRY:
         load_installed("tools")
     return get_tool(name)
+
+
+def find_description(name: str) -> Description:
+    """Return a description by name; installed plug-ins (entry points of tools) are looked at only if no other has it.
+
+    Raises
+    ------
+    KeyError
+        Naming the descriptions that exist.
+    PluginError
+        If an installed plug-in cannot be loaded.
+    """
+    if name not in described._REGISTRY:
+        load_installed("tools")
+    return get_description(name)
 
 
 def find_facts(model: str) -> ModelFacts:
@@ -275,10 +295,10 @@ def _check_name(place: str | Path, name: str, file: Path) -> None:
 
 
 def _remember(name: str, file: Path, before: tuple[dict[str, Any], ...]) -> Plugin:
-    new_tools, new_models, new_references = (
+    new_tools, new_models, new_references, new_descriptions = (
         tuple(sorted(registry.keys() - known.keys())) for registry, known in zip(_registries(), before, strict=True)
     )
-    plugin = Plugin(name, file, tools=new_tools, models=new_models, references=new_references)
+    plugin = Plugin(name, file, new_tools, new_models, new_references, new_descriptions)
     _LOADED[file] = plugin
     return plugin
 

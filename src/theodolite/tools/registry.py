@@ -6,21 +6,23 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, Self, get_type_hints
+from typing import Any, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from theodolite.canonical import digest, sha256_bytes
 from theodolite.claims import Locus, Relation
-from theodolite.measurements import SHAPES, Measurement
-from theodolite.origins import built_in, code_sha256, source_file
+from theodolite.measurements import Measurement
+from theodolite.origins import built_in
+from theodolite.tools.declaring import (
+    ToolRegistrationError,
+    checked_params,
+    function_name,
+    keep_names,
+    source_sha256,
+)
 from theodolite.tools.workbench import BenchSize, ModelShape, Workbench
 
 __all__ = ["NothingMovedError", "Tool", "ToolError", "ToolParams", "ToolRegistrationError", "get_tool", "tool", "tools"]
-
-
-class ToolRegistrationError(TypeError):
-    """A function that lacks what an instrument must declare."""
 
 
 class ToolError(RuntimeError):
@@ -154,6 +156,7 @@ class Tool:
 
 
 _REGISTRY: dict[str, Tool] = {}
+keep_names("tool", lambda: _REGISTRY)
 
 
 def tool(
@@ -180,27 +183,8 @@ def tool(
     """
 
     def register(function: _Measure) -> Tool:
-        name = f"{family}.{getattr(function, '__name__', '?')}"
-        if not (inspect.getdoc(function) or "").strip():
-            raise ToolRegistrationError(f"tool {name!r} has no docstring; say what it measures, its shapes and source")
-        if not unit.strip():
-            raise ToolRegistrationError(f"tool {name!r} names no unit; say what one unit of its score is")
-        if shape.shape not in SHAPES:
-            raise ToolRegistrationError(f"tool {name!r} declares the shape {shape!r}; known: {', '.join(SHAPES)}")
-        hints = get_type_hints(function)
-        params = hints.get("params")
-        if not (isinstance(params, type) and issubclass(params, ToolParams)):
-            raise ToolRegistrationError(f"tool {name!r}: annotate 'params' with a subclass of ToolParams")
-        undocumented = [field for field, info in params.model_fields.items() if not info.description]
-        if undocumented:
-            raise ToolRegistrationError(f"tool {name!r}: parameters {undocumented!r} have no description with unit")
-        if hints.get("return") is not shape:
-            raise ToolRegistrationError(f"tool {name!r} must be annotated to return {shape.__name__}")
-        if name in _REGISTRY:
-            raise ToolRegistrationError(
-                f"tool {name!r} is registered twice, by {source_file(_REGISTRY[name].function)} too; "
-                "choose another function name"
-            )
+        name = function_name(family, function)
+        params = checked_params("tool", function, name=name, unit=unit, shape=shape, base=ToolParams, returns=shape)
         registered = Tool(
             name=name,
             version=version,
@@ -214,17 +198,12 @@ def tool(
             memory=memory,
             params=params,
             function=function,
-            source_sha256=_source_sha256(function, params),
+            source_sha256=source_sha256(function, params),
         )
         _REGISTRY[name] = registered
         return registered
 
     return register
-
-
-def _source_sha256(function: _Measure, params: type[ToolParams]) -> str:
-    source = sha256_bytes((inspect.getsource(function) + inspect.getsource(params)).encode())
-    return source if built_in(function) else digest([source, code_sha256(function)])
 
 
 def tools() -> tuple[Tool, ...]:

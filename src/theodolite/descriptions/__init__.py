@@ -1,0 +1,36 @@
+"""Descriptions of a whole model as typed instruments that make no claim: one mechanism, one module a family.
+
+A description reads a subject (one set of genes, the model on them, the references) and returns what it saw as a
+measurement, numbers with their controls, and a sentence. ``theodolite.tl.describe`` runs it on an AnnData, a campaign
+on its discovery genes.
+"""
+
+from __future__ import annotations
+
+from theodolite.descriptions import geometry
+from theodolite.descriptions.described import Described, facts_of, load_described
+from theodolite.descriptions.registry import (
+    STANDING,
+    Description,
+    DescriptionParams,
+    description,
+    descriptions,
+    get_description,
+)
+from theodolite.descriptions.subject import READABLE, DescriptionError, Subject
+
+__all__ = [
+    "READABLE",
+    "STANDING",
+    "Described",
+    "Description",
+    "DescriptionError",
+    "DescriptionParams",
+    "Subject",
+    "description",
+    "descriptions",
+    "facts_of",
+    "geometry",
+    "get_description",
+    "load_described",
+]

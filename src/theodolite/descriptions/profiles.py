@@ -1,0 +1,78 @@
+"""What descriptions over layers share: a profile as a curve, references that may be absent, memory, and words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from theodolite.data import Reference
+from theodolite.descriptions.subject import DescriptionError
+from theodolite.measurements import CurveFit
+from theodolite.tools import BenchSize
+
+__all__ = ["each_reference", "in_words", "profiles", "vectors_bytes"]
+
+T = TypeVar("T")
+
+
+def vectors_bytes(size: BenchSize, copies: float = 2.0) -> int:
+    """Return the bytes of gene vectors of all layers in double precision, as often as they are there at once."""
+    return int(copies * 8 * (size.shape.n_layers + 1) * size.genes * size.width)
+
+
+def profiles(
+    curves: Mapping[str, ArrayLike], *, unit: str, curve: str = "depth", x: ArrayLike | None = None
+) -> CurveFit:
+    """Return named series over the same places as one curve, a group a series.
+
+    Parameters
+    ----------
+    curves
+        Values by name, each (places,): at each layer where ``x`` is not given.
+    unit, curve
+        Of the values, and what they run over.
+    x
+        Shape (places,): the places; counted from 0 where not given.
+    """
+    values = {name: np.asarray(series, dtype=np.float64) for name, series in curves.items()}
+    at = {name: np.arange(len(series)) if x is None else np.asarray(x) for name, series in values.items()}
+    return CurveFit(
+        x=np.concatenate(list(at.values())).astype(np.float64),
+        y=np.concatenate(list(values.values())),
+        groups=tuple(name for name, series in values.items() for _ in series),
+        curve=curve,
+        unit=unit,
+    )
+
+
+def each_reference(
+    references: Sequence[Reference], describe: Callable[[Reference], T]
+) -> tuple[dict[str, T], dict[str, str]]:
+    """Return what is seen of each reference by id, and by id why there is nothing to see of the others.
+
+    Raises
+    ------
+    DescriptionError
+        If there is nothing to see of any.
+    """
+    found: dict[str, T] = {}
+    left_out: dict[str, str] = {}
+    for reference in references:
+        try:
+            found[reference.id] = describe(reference)
+        except ValueError as error:
+            left_out[reference.id] = str(error)
+    if not found:
+        first = next(iter(left_out))
+        more = f" (and {len(left_out) - 1} others)" if len(left_out) > 1 else ""
+        raise DescriptionError(f"nothing can be said of the reference {first!r}{more}: {left_out[first]}")
+    return found, left_out
+
+
+def in_words(names: Sequence[str], most: int = 3) -> str:
+    """Return names in a row, the first few of them."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} others" if len(names) > most else shown

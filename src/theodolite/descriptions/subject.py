@@ -1,0 +1,155 @@
+"""What a description may read: of one set of genes the model, the counts and the references, and nothing of others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theodolite.claims import Covariate
+from theodolite.data import CellSet, GeneStatistics, Reference, coexpression
+from theodolite.measurements import Coexpression
+from theodolite.models.components import Component, How
+from theodolite.tools import ModelShape, ToolError, Workbench
+
+__all__ = ["READABLE", "DescriptionError", "Subject"]
+
+Floats = NDArray[np.float64]
+
+READABLE: Final[Mapping[str, str]] = {
+    "vectors": "gene vectors of every layer (the residual stream at each gene's token, averaged over cells)",
+    "attention": "attention from gene to gene of every layer and head, averaged over cells",
+    "ablated": "what the model's predictions lose at each gene's token with a component taken out",
+    "coexpression": "co-expression of the genes, from counts of the same cells",
+}
+"""What of a subject is read, in words; gene statistics, families and references every description may use."""
+
+
+class DescriptionError(ToolError):
+    """A description cannot describe what it was given; the message says why and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One set of genes with what the model and the counts say of them.
+
+    Attributes
+    ----------
+    bench
+        The workbench of these genes, as instruments see it: that of an AnnData, or of a campaign's discovery split.
+    references
+        What the description holds the model against.
+    seed
+        Seed of everything that is drawn; there is no other source of chance.
+    counted
+        Returns the co-expression of these genes; None where there are no counts.
+    reads
+        Which keys of :data:`READABLE` may be asked for: those that the description declares.
+    """
+
+    bench: Workbench
+    references: tuple[Reference, ...] = ()
+    seed: int = 0
+    counted: Callable[[], Coexpression] | None = field(default=None, repr=False)
+    reads: frozenset[str] = frozenset(READABLE)
+
+    @classmethod
+    def of(cls, bench: Workbench, cells: CellSet, references: Sequence[Reference] = (), seed: int = 0) -> Subject:
+        """Return the subject of a workbench whose model read these cells; nothing is counted before it is asked for."""
+        return cls(bench, tuple(references), seed, lambda: coexpression(cells, bench.genes))
+
+    def limited(self, reads: Sequence[str]) -> Subject:
+        """Return the same subject, of which only these keys of :data:`READABLE` can be read."""
+        return replace(self, reads=frozenset(reads))
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Names of the n genes."""
+        return self.bench.genes
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Homology family of each gene."""
+        return self.bench.families
+
+    @property
+    def family_of(self) -> Mapping[str, str]:
+        """Homology family by gene."""
+        return dict(zip(self.genes, self.families, strict=True))
+
+    @property
+    def regulators(self) -> tuple[str, ...]:
+        """Those of the genes that regulate another in a regulon that is known of."""
+        return self.bench.regulators
+
+    @property
+    def shape(self) -> ModelShape:
+        """Size of the model."""
+        return self.bench.shape
+
+    @property
+    def statistics(self) -> GeneStatistics:
+        """Mean, variance and dropout of the genes, from counts of the same cells.
+
+        Raises
+        ------
+        DescriptionError
+            If the workbench has none.
+        """
+        names = list(self.bench.covariate_names)
+        wanted = [covariate.value for covariate in (Covariate.MEAN, Covariate.VARIANCE, Covariate.DROPOUT)]
+        if missing := [name for name in wanted if name not in names]:
+            raise DescriptionError(
+                f"no {missing[0]} of the genes is known; count them in the cells that the model read"
+            )
+        mean, variance, dropout = (self.bench.covariates[:, names.index(name)] for name in wanted)
+        return GeneStatistics(self.genes, mean, variance, dropout)
+
+    def vectors(self) -> Floats:
+        """Return the residual stream at each gene's token, (layers + 1, n, width): the embedding, then each block."""
+        self._allow("vectors")
+        return np.stack([self.bench.hidden(layer) for layer in range(self.shape.n_layers + 1)])
+
+    def attention(self) -> Floats:
+        """Return attention from row gene to column gene, (layers, heads, n, n)."""
+        return np.stack(
+            [
+                np.stack([self.attention_of(layer, head) for head in range(1, self.shape.n_heads + 1)])
+                for layer in range(1, self.shape.n_layers + 1)
+            ]
+        )
+
+    def attention_of(self, layer: int, head: int | None = None) -> Floats:
+        """Return attention (n, n) of one layer, counted from 1, of one head or averaged over heads."""
+        self._allow("attention")
+        return self.bench.attention(layer, head)
+
+    def ablated(self, component: Component, how: How) -> Floats:
+        """Return what taking a component out does to each gene (n,); see :meth:`theodolite.tools.Workbench.ablated`."""
+        self._allow("ablated")
+        return self.bench.ablated(component, how)
+
+    def coexpression(self) -> Coexpression:
+        """Return the co-expression of the genes, rows and columns in their order.
+
+        Raises
+        ------
+        DescriptionError
+            If there are no counts, or too few cells.
+        """
+        self._allow("coexpression")
+        if self.counted is None:
+            raise DescriptionError("there are no counts to take co-expression from; give the cells that the model read")
+        try:
+            return self.counted()
+        except ValueError as error:
+            raise DescriptionError(f"no co-expression: {error}") from error
+
+    def _allow(self, what: str) -> None:
+        if what not in self.reads:
+            raise DescriptionError(
+                f"this description asks for {what} and declares reads={tuple(sorted(self.reads))}; add it there"
+            )
