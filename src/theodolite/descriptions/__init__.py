@@ -7,7 +7,14 @@ on its discovery genes.
 
 from __future__ import annotations
 
-from theodolite.descriptions import geometry
+from theodolite.descriptions import (
+    ablation,
+    attention,
+    attention_states,
+    attention_targets,
+    attention_value,
+    geometry,
+)
 from theodolite.descriptions.described import Described, facts_of, load_described
 from theodolite.descriptions.registry import (
     STANDING,
@@ -27,6 +34,11 @@ __all__ = [
     "DescriptionError",
     "DescriptionParams",
     "Subject",
+    "ablation",
+    "attention",
+    "attention_states",
+    "attention_targets",
+    "attention_value",
     "description",
     "descriptions",
     "facts_of",
