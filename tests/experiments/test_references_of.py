@@ -11,8 +11,9 @@ from small_tables import TABLES
 
 from theodolite.data import Reference, ReferenceTableError, load_programs
 from theodolite.data.catalogue import CATALOGUE, CatalogueError, add_file
+from theodolite.data.pairing import MOST_PAIRED, with_pairs
 from theodolite.experiments import CampaignError, CampaignSpec, load_campaign, prepare
-from theodolite.experiments.finding_references import MOST_PAIRED, families_of, references_of, with_pairs
+from theodolite.experiments.finding_references import families_of, references_of
 from theodolite.experiments.matrix import load_matrix
 from theodolite.experiments.matrix_preparing import prepare_matrix
 

@@ -14,6 +14,9 @@ from theodolite.descriptions import (
     attention_targets,
     attention_value,
     geometry,
+    geometry_classes,
+    geometry_edges,
+    geometry_poles,
 )
 from theodolite.descriptions.described import Described, facts_of, load_described
 from theodolite.descriptions.registry import (
@@ -43,6 +46,9 @@ __all__ = [
     "descriptions",
     "facts_of",
     "geometry",
+    "geometry_classes",
+    "geometry_edges",
+    "geometry_poles",
     "get_description",
     "load_described",
 ]

@@ -8,12 +8,21 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from theodolite.analysis.geometry import NullResult
 from theodolite.data import Reference
 from theodolite.descriptions.subject import DescriptionError
 from theodolite.measurements import CurveFit
 from theodolite.tools import BenchSize
 
-__all__ = ["each_reference", "in_words", "profiles", "vectors_bytes"]
+__all__ = [
+    "draws_bytes",
+    "each_reference",
+    "largest_p",
+    "pairs_bytes",
+    "profiles",
+    "smallest",
+    "vectors_bytes",
+]
 
 T = TypeVar("T")
 
@@ -72,7 +81,22 @@ def each_reference(
     return found, left_out
 
 
-def in_words(names: Sequence[str], most: int = 3) -> str:
-    """Return names in a row, the first few of them."""
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} others" if len(names) > most else shown
+def draws_bytes(size: BenchSize, draws: int, places: int = 1) -> int:
+    """Return the bytes of drawn permutations of the genes, and of a statistic at so many places in each layer."""
+    return 8 * draws * (size.genes + (size.shape.n_layers + 1) * places)
+
+
+def pairs_bytes(size: BenchSize, each: int) -> int:
+    """Return the bytes of so many a pair of regulator and gene; of any two genes where no regulators are known."""
+    return each * (size.regulators or size.genes) * size.genes
+
+
+def largest_p(nulls: Sequence[NullResult]) -> float:
+    """Return the largest over nulls of the p for the best place: what a signal has to beat all of them by."""
+    return max(null.p_any for null in nulls)
+
+
+def smallest(found: Mapping[str, T], p: Callable[[T], float]) -> tuple[str, str]:
+    """Return which reference has the smallest p, and how a sentence about it begins."""
+    name = min(found, key=lambda item: p(found[item]))
+    return name, f"Reference {name!r}" if len(found) == 1 else f"Of {len(found)} references {name!r} has the smallest p"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from theodolite.data import Reference, of_kind
 from theodolite.descriptions.described import Described
 from theodolite.descriptions.subject import READABLE, DescriptionError, Subject
 from theodolite.measurements import Measurement
@@ -32,6 +33,14 @@ STANDING: Final = "description: makes no claim, spends no level; nothing was reg
 ReferenceKind = Literal["none", "sets", "pairs", "regulons"]
 """What a description is held against. A list of pairs may be given as a set, which stands for the pairs of its members,
 or as a regulon, which stands for its edges."""
+
+
+_KINDS: Mapping[ReferenceKind, tuple[str, ...]] = {
+    "none": (),
+    "sets": ("set",),
+    "pairs": ("pairs", "regulon"),
+    "regulons": ("regulon",),
+}
 
 
 class DescriptionParams(BaseModel):
@@ -113,7 +122,11 @@ class Description:
             "parameters": self.params.model_json_schema(),
         }
 
-    def parsed(self, params: Any) -> DescriptionParams:
+    def fitting(self, references: Sequence[Reference]) -> tuple[Reference, ...]:
+        """Return those references that it can be held against; where pairs are wanted, the pairs of sets too."""
+        return of_kind(references, *_KINDS[self.references])
+
+    def parsed(self, params: Mapping[str, Any]) -> DescriptionParams:
         """Return parameters, given by name, as this description takes them.
 
         Raises

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
-from theodolite.data import GeneFamilies, Reference, load_families, load_programs, member_pairs
+from theodolite.data import GeneFamilies, Reference, load_families, load_programs
 from theodolite.data.catalogue import is_resource, load_resource, load_resource_families
 from theodolite.data.catalogue.entries import CATALOGUE
 from theodolite.data.catalogue.paralogues import read_family_table
@@ -14,14 +13,12 @@ from theodolite.experiments.campaign import CampaignError, CampaignSpec
 from theodolite.experiments.references_spec import ReferenceItem, each_of
 from theodolite.plugins import find_references
 
-__all__ = ["MOST_PAIRED", "PACKAGED", "PROGRAMS", "families_of", "references_of", "with_pairs"]
+__all__ = ["PACKAGED", "PROGRAMS", "families_of", "references_of"]
 
 PROGRAMS = "programs"
 """What a campaign file calls the packaged gene programs."""
 PACKAGED = "packaged"
 """What a campaign file calls the packaged homology families."""
-MOST_PAIRED = 200
-"""Members of the largest set of a collection of which pair claims are made."""
 _TABLES = (".gmt", ".tsv", ".csv", ".txt", ".json", ".gz")
 """Endings of files that say nothing of what they are."""
 
@@ -90,21 +87,6 @@ def _of_name(spec: CampaignSpec, name: str) -> tuple[Reference, ...]:
 
 def _resources() -> str:
     return ", ".join(resource.name for resource in CATALOGUE.values() if resource.references is not None)
-
-
-def with_pairs(references: Iterable[Reference]) -> tuple[Reference, ...]:
-    """Return references, and after them the pairs inside each set, of which pair claims are made.
-
-    A set that names sizes, one of a collection, makes pairs up to :data:`MOST_PAIRED` members: a broad term of GO would
-    make millions.
-    """
-    every = tuple(references)
-    paired = [
-        reference
-        for reference in every
-        if reference.kind == "set" and (reference.sizes is None or len(reference.members) <= MOST_PAIRED)
-    ]
-    return (*every, *map(member_pairs, paired))
 
 
 def families_of(spec: CampaignSpec) -> GeneFamilies:

@@ -7,9 +7,18 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from theodolite.canonical import digest
-from theodolite.data import CellSet, Reference, SplitError, UnitTable, choose_common_k, make_split, within_sizes
+from theodolite.data import (
+    CellSet,
+    Reference,
+    SplitError,
+    UnitTable,
+    choose_common_k,
+    make_split,
+    with_pairs,
+    within_sizes,
+)
 from theodolite.experiments.campaign import CampaignSpec
-from theodolite.experiments.finding_references import families_of, references_of, with_pairs
+from theodolite.experiments.finding_references import families_of, references_of
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.matrix import SINGLE, Axis, Child, Matrix
 from theodolite.experiments.preparing import prepare

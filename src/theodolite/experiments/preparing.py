@@ -13,10 +13,11 @@ from theodolite.data import (
     UnitTable,
     choose_k,
     make_split,
+    with_pairs,
     within_sizes,
 )
 from theodolite.experiments.campaign import CampaignError, CampaignSpec
-from theodolite.experiments.finding_references import families_of, references_of, with_pairs
+from theodolite.experiments.finding_references import families_of, references_of
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.surveying import surveyed

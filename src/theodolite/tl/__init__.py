@@ -1,14 +1,17 @@
 """Instruments on an AnnData, in the scverse manner: ``key_added``, ``copy``, results in ``var``, ``varp`` and ``varm``.
 
-What is stored describes a model on cells. It is no held-out claim: axes are fitted on the genes that are measured, and
-no null is drawn. Claims are locked and judged by campaigns (``theodolite run``).
+What is stored describes a model on cells. It is no held-out claim: axes are fitted on the genes that are measured.
+``measure`` draws no null; ``describe`` draws nulls and reports controls, of a whole model, and spends no level. Claims
+are locked and judged by campaigns (``theodolite run``).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from theodolite.descriptions import get_description
 from theodolite.tl.captures import forget
+from theodolite.tl.describing import describe
 from theodolite.tl.errors import MeasureError, MemoryLimitError
 from theodolite.tl.instruments import instrument
 from theodolite.tl.measuring import measure
@@ -27,6 +30,8 @@ __all__ = [
     "attention_trend",
     "axis_separation",
     "capture",
+    "describe",
+    "effective_rank",
     "forget",
     "instrument",
     "mean_ablation",
@@ -63,6 +68,8 @@ proximity_trend = instrument(get_tool("depth.proximity_trend"))
 proximity_peak = instrument(get_tool("depth.proximity_peak"))
 regulator_trend = instrument(get_tool("depth.regulator_trend"))
 regulator_peak = instrument(get_tool("depth.regulator_peak"))
+
+effective_rank = instrument(get_description("geometry.effective_rank"))
 
 
 def pbmc() -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,16 @@ from theodolite.plugins import find_facts, find_model
 from theodolite.tl.errors import MeasureError
 from theodolite.tl.reading import ReadAnnData
 
-__all__ = ["ALONE", "AnyModel", "Genes", "any_model", "choose_genes", "families_of_genes", "regulators_among"]
+__all__ = [
+    "ALONE",
+    "AnyModel",
+    "Genes",
+    "any_model",
+    "choose_genes",
+    "families_of_genes",
+    "given_once",
+    "regulators_among",
+]
 
 LEAST_CELLS = 20
 MOST_GENES = 2_000
@@ -271,3 +280,16 @@ def regulators_among(given: Sequence[str | Reference], genes: Sequence[str]) -> 
             f"genes that are measured (such as {', '.join(genes[:3])}); name others, or more genes"
         )
     return found
+
+
+def given_once(params: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of an instrument that were given in ``params`` and by name.
+
+    Raises
+    ------
+    MeasureError
+        If one is given both ways.
+    """
+    if twice := sorted(set(params) & set(named)):
+        raise MeasureError(f"{twice[0]!r} is given by name and in params; give it once")
+    return {**params, **named}

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from theodolite.data import CellSet, Reference, coexpression, load_programs, member_pairs, within_sizes
+from theodolite.data import CellSet, Reference, coexpression, load_programs, of_kind, within_sizes
+from theodolite.descriptions import Description
 from theodolite.experiments.campaign import CampaignSpec
-from theodolite.experiments.finding_references import references_of, with_pairs
+from theodolite.experiments.finding_references import references_of
 from theodolite.experiments.labels import edge_places, pair_labels
 from theodolite.experiments.setting import REFERENCE_KIND, adjustment_of
 from theodolite.gates.adjust import least_genes, midranks
@@ -33,18 +34,18 @@ _LEAST_CELLS = 4
 _GIVEN = Source(name="given as a list")
 
 
-def references_for(tool: Tool, reference: Any) -> tuple[Reference, ...]:
-    """Return the references that an instrument's scores can be held against.
+def references_for(instrument: Tool | Description, reference: Any) -> tuple[Reference, ...]:
+    """Return the references that an instrument's scores, or a description, can be held against.
 
     Parameters
     ----------
-    tool
-        The instrument: scores of genes take sets, of pairs take pairs (of a set, all pairs of its members), and of
-        regulators take regulons.
+    instrument
+        Scores of genes take sets, of pairs take pairs (of a set, all pairs of its members), and of regulators take
+        regulons. A description says what it takes.
     reference
-        A :class:`~theodolite.data.Reference` or several; genes, or pairs of genes (regulator and target for a tool that
-        scores regulators); the id of a packaged program; or what ``references:`` of a campaign file may say: a
-        resource of the catalogue, one of its references, a plug-in's name, a file, or a mapping.
+        A :class:`~theodolite.data.Reference` or several; genes, or pairs of genes (regulator and target for what takes
+        regulons); the id of a packaged program; or what ``references:`` of a campaign file may say: a resource of the
+        catalogue, one of its references, a plug-in's name, a file, or a mapping.
 
     Raises
     ------
@@ -53,19 +54,22 @@ def references_for(tool: Tool, reference: Any) -> tuple[Reference, ...]:
     CampaignError, CatalogueError, ReferenceTableError, PluginError
         If a named one cannot be found or read.
     """
-    shape = tool.shape.shape
-    wanted = REFERENCE_KIND.get(shape)
-    given = _given(reference, "regulon" if shape == "BipartiteScores" else "pairs")
-    if wanted == "pairs":
-        sets = [item for item in given if item.kind == "set"]
-        paired = [member_pairs(item) for item in given if item.kind == "set"] if len(sets) == 1 else with_pairs(given)
-        given = tuple({item.id: item for item in (*given, *paired)}.values())
-    found = tuple(item for item in given if item.kind == wanted)
+    if isinstance(instrument, Description):
+        wanted: str = instrument.references
+        of = "is"
+        given = _given(reference, "regulon" if wanted == "regulons" else "pairs")
+        found = instrument.fitting(given)
+    else:
+        shape = instrument.shape.shape
+        kind = REFERENCE_KIND.get(shape)
+        wanted, of = kind or "none", f"returns {shape}, which are"
+        given = _given(reference, "regulon" if shape == "BipartiteScores" else "pairs")
+        found = () if kind is None else of_kind(given, kind)
     if not found:
         kinds = ", ".join(sorted({item.kind for item in given}))
         raise MeasureError(
-            f"reference is of kind {kinds} ({given[0].id!r}), and {tool.name} returns {shape}, which are held against "
-            f"references of kind {wanted or 'none'}; give such a one, or another instrument"
+            f"reference is of kind {kinds} ({given[0].id!r}), and {instrument.name} {of} held against references of "
+            f"kind {wanted}; give such a one, or another instrument"
         )
     return found
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +10,24 @@ import numpy as np
 from pydantic import ValidationError
 
 from theodolite.data import GeneFamilies, Reference
-from theodolite.experiments.seeds import seed_generators
 from theodolite.plugins import find_tool
-from theodolite.tl.choosing import regulators_among
+from theodolite.tl.choosing import given_once, regulators_among
 from theodolite.tl.comparing import labelled, references_for, regulons_named, table_of
 from theodolite.tl.errors import MeasureError
-from theodolite.tl.memory import adjusting_bytes, measuring_bytes
+from theodolite.tl.memory import ablation_bytes, adjusting_bytes, measuring_bytes
 from theodolite.tl.preparing import Prepared, prepare
+from theodolite.tl.seeding import seeded
 from theodolite.tl.storing import STORED, check_key, into, put_facts, put_measurement
 from theodolite.tools import Tool, ToolParams
 from theodolite.tools.trying import what_it_reads
 
-__all__ = ["measure"]
+__all__ = ["STANDING", "measure"]
+
+STANDING = (
+    "description: axes, where there are any, were fitted on the same genes that are measured, and no null was drawn; "
+    "this is no held-out claim, and nothing was registered, tested or judged"
+)
+"""What a stored result says of itself."""
 
 
 def measure(
@@ -134,16 +138,16 @@ def measure(
     labels = labelled(references, ready.genes.names, ready.families, chosen) if references else {}
     size = ready.size(chosen)
     beside = {"the measurement": measuring_bytes(instrument, parsed, size, adata.n_vars)}
-    with _seeded(seed):
+    with seeded(seed):
         reads = what_it_reads(instrument, parsed, ready.shape)
     if reads is not None and "ablated" in reads:
-        beside["a step of an ablation, at most"] = _step_of_an_ablation()
+        beside["a step of an ablation, at most"] = ablation_bytes()
     if labels and adjust:
         beside["adjusted AUROCs (adjust=False leaves them out)"] = adjusting_bytes(instrument.shape.shape, size)
     ready.check_memory(_doing(instrument, ready), beside)
 
     bench = ready.bench(chosen, axes="axes" in instrument.fits)
-    with _seeded(seed):
+    with seeded(seed):
         measurement = instrument.measure(bench, parsed)
 
     facts: dict[str, Any] = {
@@ -157,6 +161,7 @@ def measure(
         "unit": instrument.unit,
         "seed": seed,
         **ready.facts(),
+        "standing": STANDING,
     }
     if labels:
         facts["references"] = table_of(measurement, labels, ready.read.cells, adjust=adjust)
@@ -164,12 +169,6 @@ def measure(
     put_measurement(target, key, ready.read.rows, measurement)
     put_facts(target, key, facts)
     return target if copy else None
-
-
-def _step_of_an_ablation() -> int:
-    from theodolite.models.ablating import MEMORY_BYTES
-
-    return MEMORY_BYTES
 
 
 def _doing(instrument: Tool, ready: Prepared) -> str:
@@ -197,10 +196,8 @@ def _instrument(tool: str | Tool) -> Tool:
 
 
 def _parsed(instrument: Tool, ready: Prepared, given: Mapping[str, Any], named: Mapping[str, Any]) -> ToolParams:
-    if twice := sorted(set(given) & set(named)):
-        raise MeasureError(f"{twice[0]!r} is given by name and in params; give it once")
     try:
-        return instrument.check_params({**given, **named}, ready.shape)
+        return instrument.check_params(given_once(given, named), ready.shape)
     except ValidationError as error:
         first = error.errors()[0]
         fields = instrument.params.model_fields
@@ -226,18 +223,3 @@ def _regulators(instrument: Tool, ready: Prepared, given: Any, references: Seque
         return ()
     named = regulons_named(given) or tuple(item for item in references if item.kind == "regulon")
     return regulators_among(named, ready.genes.names)
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Seed what an instrument may draw from, and put the generators of the caller back as they were."""
-    import torch
-
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    seed_generators(seed)
-    try:
-        yield
-    finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])
-        torch.set_rng_state(before[2])

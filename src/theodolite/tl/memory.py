@@ -9,7 +9,14 @@ from theodolite.tl.errors import MemoryLimitError
 from theodolite.tl.settings import GB
 from theodolite.tools import BenchSize, Tool, ToolParams
 
-__all__ = ["adjusting_bytes", "capture_bytes", "measuring_bytes", "refuse_beyond"]
+__all__ = [
+    "ablation_bytes",
+    "adjusting_bytes",
+    "capture_bytes",
+    "coexpression_bytes",
+    "measuring_bytes",
+    "refuse_beyond",
+]
 
 _COEXPRESSION, _ADJUSTING = 85, 1_450
 """Bytes a pair that co-expression takes, and that its fit to scores takes at its peak; tests hold them to it."""
@@ -73,8 +80,20 @@ def adjusting_bytes(shape: str, size: BenchSize) -> int:
     """
     if shape == "GeneScores":
         return 0
-    # Values of the cells and of half of them; estimates of co-expression; then some 180 numbers a pair of the fit.
-    return 20 * size.cells * size.genes + _COEXPRESSION * size.genes**2 + _ADJUSTING * _scores(shape, size)
+    # After co-expression some 180 numbers a pair of the fit.
+    return coexpression_bytes(size) + _ADJUSTING * _scores(shape, size)
+
+
+def coexpression_bytes(size: BenchSize) -> int:
+    """Return bytes that co-expression of all genes takes: values of the cells and of half of them, and estimates."""
+    return 20 * size.cells * size.genes + _COEXPRESSION * size.genes**2
+
+
+def ablation_bytes() -> int:
+    """Return bytes that a step of an ablation takes at most."""
+    from theodolite.models.ablating import MEMORY_BYTES
+
+    return MEMORY_BYTES
 
 
 def _scores(shape: str, size: BenchSize) -> int:

@@ -20,13 +20,7 @@ from theodolite.tl.settings import settings
 from theodolite.tools import BenchSize, ModelShape
 from theodolite.tools.geometry import N_AXES
 
-__all__ = ["STANDING", "Prepared", "prepare"]
-
-STANDING = (
-    "description: axes, where there are any, were fitted on the same genes that are measured, and no null was drawn; "
-    "this is no held-out claim, and nothing was registered, tested or judged"
-)
-"""What a stored result says of itself."""
+__all__ = ["Prepared", "prepare"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +101,7 @@ class Prepared:
             parts = {f"{what} while they are captured": taking}
         refuse_beyond(self.limit, parts, len(self.genes.names), doing)
 
-    def bench(self, regulators: Sequence[str] = (), *, axes: bool) -> GeneWorkbench:
+    def bench(self, regulators: Sequence[str] = (), *, axes: bool, with_attention: bool = True) -> GeneWorkbench:
         """Return the workbench that instruments see; the model runs now if its capture is not there.
 
         Parameters
@@ -116,6 +110,8 @@ class Prepared:
             Those of the genes that are scored as regulators.
         axes
             Whether axes are fitted. They are fitted on all genes of the workbench, once a capture.
+        with_attention
+            Whether attention is captured too.
 
         Raises
         ------
@@ -126,7 +122,9 @@ class Prepared:
             raise MeasureError(
                 f"{len(self.genes.names)} genes cannot fix {N_AXES} axes; name more genes, {N_AXES + 1} at the least"
             )
-        taken = captured(self.model, self.read.cells, self.genes, cache=self.cache, limit=self.limit)
+        taken = captured(
+            self.model, self.read.cells, self.genes, cache=self.cache, limit=self.limit, with_attention=with_attention
+        )
         statistics = self.read.cells.gene_statistics()
         place = {gene: row for row, gene in enumerate(statistics.genes)}
         covariates = statistics.matrix(COVARIATES)[[place[gene] for gene in self.genes.names]]
@@ -156,7 +154,6 @@ class Prepared:
             "genes_left_out": self.genes.left_out,
             "genes_without_family": self.alone,
             "theodolite": theodolite.__version__,
-            "standing": STANDING,
         }
 
 
