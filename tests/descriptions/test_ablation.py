@@ -50,7 +50,7 @@ def see(model: Any, cells: CellSet, members: tuple[str, ...], at: tuple[int, int
     capture = Capture(genes, np.zeros((LAYERS + 1, len(genes), 2)), maps(genes, members, *at))
     bench = GeneWorkbench(genes, genes, np.ones((len(genes), 3)), capture, ())
     subject = Subject.of(bench, cells, [reference("set", members)], seed=2, model=lambda: model)
-    return head_sets.run(subject, head_sets.parsed({"sizes": [1], "draws": 9, "cells": 12, **params}))
+    return head_sets.run(subject, head_sets.parsed({"sizes": [1], "draws": 9, "cells_at_most": 12, **params}))
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_f_layer_l13_a_layer_that_is_read_is_blind_to_what_is_taken_out_behind_i
     before = see(model, cells, members, (LAYER, HEAD), layer=1).facts
     assert "top 1" in before["at_layer.blind"] and before["at_layer.top 1"] == before["at_layer.whole"]
     assert before["top 1.specific"] == found.facts["top 1.specific"] > 0.35
-    assert found.facts["at_layer.layer"] == LAYER and found.facts["at_layer.blind"] == []
+    assert found.facts["read_layer"] == LAYER and found.facts["at_layer.blind"] == []
     assert found.facts["at_layer.top 1"] != found.facts["at_layer.whole"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,7 +17,7 @@ from theodolite.descriptions.subject import DescriptionError, Subject
 from theodolite.gates.confounds.crossfit import family_folds
 from theodolite.measurements import UnitEffects
 from theodolite.models.ablated import LEAST_TURN, MEMORY_BYTES
-from theodolite.models.components import Component, How
+from theodolite.models.components import How
 from theodolite.tools import BenchSize
 
 if TYPE_CHECKING:
@@ -50,7 +49,9 @@ class HeadSets(DescriptionParams):
         description="block whose attention is read beside the output; that of the best head where null",
     )
     draws: int = Field(default=19, ge=1, description="random sets of each size, and sets of like entropy")
-    cells: int = Field(default=64, ge=1, description="cells that are read, evenly over those there are, at the most")
+    cells_at_most: int = Field(
+        default=64, ge=1, description="cells that are read, evenly over those there are, at the most"
+    )
     against: str | None = Field(
         default=None, description="id of the set among several that were given; the first of them where null"
     )
@@ -108,11 +109,10 @@ def head_sets(subject: Subject, params: HeadSets) -> Described:
     conditions = head_conditions(ranking, sizes, draws=params.draws, seed=subject.seed, entropy=head_entropy(maps))
     read = _pairs(subject, reference, ~half, "read")
     found = dose_response(
-        model, cells, conditions, reference.gene_set, params.how, read.genes, cells_at_most=params.cells
+        model, cells, conditions, reference.gene_set, params.how, read.genes, cells_at_most=params.cells_at_most
     )
-    units = {_name(dose): dose for dose in found.doses if dose.condition.kind in ("top", "bottom")}
-    if n_layers > 1:
-        units |= {"layer": found.of("layer")[0]}
+    kinds = ("top", "bottom", "layer") if n_layers > 1 else ("top", "bottom")
+    units = {_name(dose): dose for dose in found.doses if dose.condition.kind in kinds}
     layer = params.layer or int(ranking.argmax()) // n_heads + 1
     facts: dict[str, Any] = {"reference": reference.id, "how": params.how, "ranking": ranking, "draws": params.draws}
     for name, dose in units.items():
@@ -150,7 +150,7 @@ def head_sets(subject: Subject, params: HeadSets) -> Described:
 
 
 def _name(dose: Dose) -> str:
-    return f"{dose.condition.kind} {dose.condition.size}"
+    return "layer" if dose.condition.kind == "layer" else f"{dose.condition.kind} {dose.condition.size}"
 
 
 def _sizes(wanted: tuple[int, ...] | None, heads: int) -> list[int]:
@@ -179,33 +179,29 @@ def _by_head(edges: EdgeLabels, maps: Floats) -> Floats:
 def _at_layer(subject: Subject, edges: EdgeLabels, layer: int, found: DoseResponse, params: HeadSets) -> dict[str, Any]:
     """Return the AUROC of a layer's attention for the pairs that are read, whole and without each set of heads.
 
-    A set whose heads all lie behind the layer cannot show there: ``at_layer.blind`` names these.
+    A set whose heads all lie behind the layer cannot show there, and is not run: ``at_layer.blind`` names these.
     """
-    from theodolite.analysis.ablation import attention_without
+    from theodolite.analysis.ablation import attentions_without
 
-    def without(heads: Sequence[Component]) -> Floats:
-        maps = attention_without(
-            subject.model(), subject.cells, layer, heads, params.how, edges.genes, cells_at_most=params.cells
-        )
-        return np.asarray(maps.mean(axis=0))
-
-    whole = without(())
+    doses = [dose for dose in found.doses if dose.condition.kind != "entropy_matched"]
+    blind = [min(head.layer for head in dose.condition.heads) > layer for dose in doses]
+    shown = [dose.condition.heads for dose, hidden in zip(doses, blind, strict=True) if not hidden]
+    maps = attentions_without(
+        subject.model(), subject.cells, layer, [(), *shown], params.how, edges.genes, cells_at_most=params.cells_at_most
+    )
+    whole = next(maps).mean(axis=0)
     # Fewer cells are read than were captured; where none of them holds a pair, its attention is 0.
     known = edges.seen_together((whole > 0).astype(np.int64))
 
     def auroc(score: Floats) -> float:
         return edge_recovery(score[None], [known], top_k=(), shuffles=0, rewirings=0).rows[0].auroc
 
-    told: dict[str, Any] = {"at_layer.layer": layer, "at_layer.whole": auroc(whole), "at_layer.blind": []}
-    for dose in found.doses:
-        name, kind = _name(dose), dose.condition.kind
-        if kind == "entropy_matched":
-            continue
-        blind = min(head.layer for head in dose.condition.heads) > layer
-        value = told["at_layer.whole"] if blind else auroc(without(dose.condition.heads))
-        if kind == "random":
-            told.setdefault(f"at_layer.{name}", []).append(value)
+    told: dict[str, Any] = {"read_layer": layer, "at_layer.whole": auroc(whole)}
+    told["at_layer.blind"] = [_name(dose) for dose, hidden in zip(doses, blind, strict=True) if hidden]
+    for dose, hidden in zip(doses, blind, strict=True):
+        value = told["at_layer.whole"] if hidden else auroc(next(maps).mean(axis=0))
+        if dose.condition.kind == "random":
+            told.setdefault(f"at_layer.{_name(dose)}", []).append(value)
         else:
-            told[f"at_layer.{name}"] = value
-            told["at_layer.blind"] += [name] if blind else []
+            told[f"at_layer.{_name(dose)}"] = value
     return told

@@ -85,7 +85,10 @@ def stratified(subject: Subject, params: Stratified) -> Described:
     cells = subject.cells
     column = params.states or cells.cell_type
     if column is None:
-        raise DescriptionError("no label names the states of these cells; say which does (states='leiden')")
+        raise DescriptionError(
+            "no label names the states of these cells; say which holds cell types when cells are read "
+            "(cells={'cell_type': 'leiden'}), or which label of theirs does (states='leiden')"
+        )
     states, within = _label(cells, column), params.blocks or cells.donor
     blocks = None if within is None else _label(cells, within)
     sizes = Counter(states)
@@ -152,4 +155,4 @@ def _label(cells: CellSet, column: str) -> tuple[str, ...]:
     try:
         return cells.label(column)
     except CellDataError as error:
-        raise DescriptionError(str(error)) from error
+        raise DescriptionError(f"{error}; name it when cells are read (cells={{'labels': [{column!r}]}})") from error

@@ -160,8 +160,8 @@ def retention(subject: Subject, params: Retention) -> Described:
     sentence = (
         f"Attention of {place} recovers {reference.id} with an AUROC of {0.5 + least.raw.estimate:.3f}, and of "
         f"{0.5 + least.residual.estimate:.3f} once {taken_out} are taken out by {least.learner} (retention "
-        f"{least.retention.estimate:.2f}, the least of {len(attention)}); degree-preserving z "
-        f"{least.degree_z:.2g}"
+        f"{least.retention.estimate:.2f}, the least of {len(attention)}); against graphs with the "
+        f"same degrees it is {'stuck' if np.isnan(least.degree_z) else f'at z {least.degree_z:.2g}'}"
     )
     rivals = [row for row in found.rows if row.signal == "coexpression"]  # none where only splines were asked for
     for row in rivals[-1:]:
