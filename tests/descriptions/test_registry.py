@@ -83,7 +83,6 @@ def test_help_and_schema_come_from_signature_and_docstring_and_it_says_that_it_m
 def test_every_built_in_description_says_what_it_needs() -> None:
     for built_in in descriptions():
         assert built_in.built_in and "Source:" in str(built_in.describe()["help"]), built_in.name
-        assert built_in.params(**{}) == built_in.params(), f"{built_in.name} has a parameter without a default"
 
 
 def without_docstring(subject: Subject, params: Scale) -> Described:

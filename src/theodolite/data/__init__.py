@@ -8,7 +8,7 @@ from theodolite.data.counts import CellDataError, CellErrorCode, validate_counts
 from theodolite.data.families import FamilyTableError, GeneFamilies, load_families, read_families
 from theodolite.data.loading import ReadCells, load_cells, open_cells, read_cells
 from theodolite.data.offered import OfferError, offer_references, offered_references, references_called
-from theodolite.data.pairing import of_kind, with_pairs
+from theodolite.data.pairing import confidence_tiers, of_kind, with_pairs
 from theodolite.data.pbmc import load_pbmc
 from theodolite.data.permutations import PermutedReferences, permute_gene_names
 from theodolite.data.perturbations import (
@@ -94,6 +94,7 @@ __all__ = [
     "perturbed_cells",
     "read_effects",
     "effects_tested",
+    "confidence_tiers",
     "of_kind",
     "with_pairs",
     "within_sizes",

@@ -164,8 +164,8 @@ def depth_signals(subject: Subject, params: Depth) -> Described:
     signal, edges, classes = found[name]
     sentence = (
         f"{begins}: AUROC of edges goes from {signal.edges.first:.3g} at the embedding to {signal.edges.last:.3g} "
-        f"after the last layer (p for the best layer {edges.p_any:.2g}, the largest over {len(edges.nulls)} nulls), that of "
-        f"gene class from {signal.gene_class.first:.3g} to {signal.gene_class.last:.3g} (p "
+        f"after the last layer (p for the best layer {edges.p_any:.2g}, the largest over {len(edges.nulls)} nulls), "
+        f"that of gene class from {signal.gene_class.first:.3g} to {signal.gene_class.last:.3g} (p "
         f"{classes.null.p_any:.2g})."
     )
     curves: dict[str, np.ndarray] = {}
@@ -245,8 +245,10 @@ def lineage_convergence(subject: Subject, params: Lineage) -> Described:
         f"{len(best.null.genes)} genes that are expressed alike from {best.null.mean_rank[0]:.4g} to "
         f"{best.null.mean_rank[-1]:.4g} (p of the fall {best.null.p_drop:.2g}){other}."
     )
-    counted = {f"{record.gene}.null.genes": len(record.null.genes) for record in found}
-    facts = {"lineage": lineage, "markers": len(markers)} | facts_of(found, without=("genes",)) | counted
+    facts = {"lineage": lineage, "markers": len(markers)} | facts_of(found, without=("genes", "other_lineages"))
+    for record in found:
+        facts[f"{record.gene}.null.genes"] = len(record.null.genes)
+        facts |= {f"{record.gene}.other_lineages.{name}": other.values for name, other in record.other_lineages.items()}
     return Described(profiles(curves, unit=lineage_convergence.unit), facts, sentence)
 
 

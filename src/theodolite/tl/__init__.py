@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from theodolite.descriptions import get_description
+from theodolite.descriptions import DescriptionError, get_description
 from theodolite.tl.captures import forget
 from theodolite.tl.describing import describe
 from theodolite.tl.errors import MeasureError, MemoryLimitError
@@ -21,6 +21,7 @@ from theodolite.tl.vectors import capture
 from theodolite.tools import get_tool
 
 __all__ = [
+    "DescriptionError",
     "MeasureError",
     "MemoryLimitError",
     "Settings",
@@ -34,14 +35,22 @@ __all__ = [
     "attention_trend",
     "axis_separation",
     "capture",
+    "co_pole",
+    "compartment_progression",
+    "confidence_gradient",
     "depth_profile",
+    "depth_signals",
     "describe",
+    "edge_recovery",
     "effective_rank",
     "forget",
+    "gene_class",
     "head_sets",
     "incremental_value",
     "instrument",
+    "intrinsic_dimension",
     "layer_choice",
+    "lineage_convergence",
     "mean_ablation",
     "measure",
     "pair_proximity",
@@ -57,6 +66,8 @@ __all__ = [
     "regulator_proximity",
     "regulator_trend",
     "settings",
+    "signed_edge_recovery",
+    "similarity_residuals",
     "uniform_attention",
     "zero_ablation",
 ]
@@ -88,6 +99,16 @@ incremental_value = instrument(get_description("attention.incremental_value"))
 attention_matched = instrument(get_description("attention.matched"), name="attention_matched")
 attention_stratified = instrument(get_description("attention.stratified"), name="attention_stratified")
 head_sets = instrument(get_description("ablation.head_sets"))
+intrinsic_dimension = instrument(get_description("geometry.intrinsic_dimension"))
+co_pole = instrument(get_description("geometry.co_pole"))
+compartment_progression = instrument(get_description("geometry.compartment_progression"))
+confidence_gradient = instrument(get_description("geometry.confidence_gradient"))
+edge_recovery = instrument(get_description("geometry.edge_recovery"))
+signed_edge_recovery = instrument(get_description("geometry.signed_edge_recovery"))
+similarity_residuals = instrument(get_description("geometry.similarity_residuals"))
+gene_class = instrument(get_description("geometry.gene_class"))
+depth_signals = instrument(get_description("geometry.depth_signals"))
+lineage_convergence = instrument(get_description("geometry.lineage_convergence"))
 
 
 def pbmc() -> Any:

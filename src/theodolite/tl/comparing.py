@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from theodolite.data import CellSet, Reference, coexpression, load_programs, of_kind, within_sizes
+from theodolite.data import CellSet, Reference, coexpression, confidence_tiers, load_programs, of_kind, within_sizes
 from theodolite.descriptions import Description
 from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.finding_references import references_of
@@ -44,8 +44,9 @@ def references_for(instrument: Tool | Description, reference: Any) -> tuple[Refe
         regulons. A description says what it takes.
     reference
         A :class:`~theodolite.data.Reference` or several; genes, or pairs of genes (regulator and target for what takes
-        regulons); the id of a packaged program; or what ``references:`` of a campaign file may say: a resource of the
-        catalogue, one of its references, a plug-in's name, a file, or a mapping.
+        regulons), with a score each for five lists of rising confidence; the id of a packaged program; or what
+        ``references:`` of a campaign file may say: a resource of the catalogue, one of its references, a plug-in's
+        name, a file, or a mapping.
 
     Raises
     ------
@@ -114,10 +115,14 @@ def _given(reference: Any, pairs: Any) -> tuple[Reference, ...]:
         if items and all(isinstance(item, (list, tuple)) and len(item) == 2 for item in items):
             members = tuple((str(first), str(second)) for first, second in items)
             return (Reference("given", "pairs given as a list", pairs, members, "as given", (_GIVEN,)),)
+        if items and all(isinstance(item, (list, tuple)) and len(item) == 3 for item in items):
+            scored = [(str(first), str(second), float(score)) for first, second, score in items]
+            return confidence_tiers(scored, name="given", origin=_GIVEN)
     except ValueError as error:
         raise MeasureError(str(error)) from None
     raise MeasureError(
-        f"reference is {reference!r:.80}; give a name, a Reference, a list of genes, or a list of pairs of genes"
+        f"reference is {reference!r:.80}; give a name, a Reference, a list of genes, or a list of pairs of genes (with "
+        "a score each, if there is one)"
     )
 
 

@@ -63,8 +63,8 @@ def describe(
         :class:`~theodolite.models.protocol.FoundationModel`.
     reference
         What it is held against, where it is held against something: a name, a :class:`~theodolite.data.Reference` or
-        several, a list of genes, or a list of pairs of genes. Pairs may be given as a set, which stands for the pairs
-        of its members, or as a regulon.
+        several, a list of genes, or a list of pairs of genes, with a score each where confidence counts. Pairs may be
+        given as a set, which stands for the pairs of its members, or as a regulon.
     key_added
         Where the result is kept; the description's name with an underscore in place of the dot where not given.
     copy
