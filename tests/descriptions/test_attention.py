@@ -160,7 +160,7 @@ def test_the_planted_layer_is_chosen_in_every_fold_and_on_the_other_half_of_the_
     world = make_world("nothing", seed=9)
     subject = subject_of(world, [world.noise(), world.edge_score(2.0), world.noise()])
     found = run(layer_choice, subject, resamples=50)
-    assert found.facts["nested.chosen.layer 2"] == 5 and found.facts["halves.chosen"] == [2, None]
+    assert found.facts["nested.folds_at.layer 2"] == 5 and found.facts["halves.chosen"] == "layer 2"
     assert found.facts["nested.nested.low"] > 0.8 and found.facts["nested.gain.low"] > 0.2
     assert found.measurement.units == tuple(f"fold {k}" for k in range(1, 6))
     assert (found.measurement.effect > found.measurement.control[:, 0]).all()

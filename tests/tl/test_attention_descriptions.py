@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,11 @@ def genes(whole: Any) -> list[str]:
     return [*known, *[gene for gene in whole.var_names if gene not in known][:30]]
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("captures")
+
+
 RUNS: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
     (tl.depth_profile, "attention_depth_profile", {"resamples": 10}),
     (tl.attention_edge_recovery, "attention_edge_recovery", {"shuffles": 9, "rewirings": 9, "top_k": [10]}),
@@ -57,26 +63,30 @@ RUNS: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("see", "key", "params"), RUNS, ids=[key for _, key, _ in RUNS])
 def test_each_description_of_attention_runs_in_three_lines(
-    adata: Any, genes: list[str], see: Callable[..., Any], key: str, params: dict[str, Any]
+    adata: Any, genes: list[str], cache: Path, see: Callable[..., Any], key: str, params: dict[str, Any]
 ) -> None:
-    see(adata, model="compact-pbmc", reference=REGULON, genes=genes, **params)
+    see(adata, model="compact-pbmc", reference=REGULON, genes=genes, cache=cache, **params)
     stored = adata.uns[key]
     assert stored["sentence"].endswith(".") and "given" in stored["sentence"]
     assert stored["standing"].startswith("description: makes no claim")
     assert stored["references"] == {"given": REGULON.sha256}
 
 
-def test_incremental_value_runs_and_says_what_is_added(adata: Any, genes: list[str]) -> None:
+def test_incremental_value_runs_and_says_what_is_added(adata: Any, genes: list[str], cache: Path) -> None:
     quick = {"folds": 2, "joint_folds": 2, "resamples": 5, "top_k": [5]}
-    tl.incremental_value(adata, model="compact-pbmc", reference=EDGES, genes=genes, layer=2, **quick)
+    tl.incremental_value(adata, model="compact-pbmc", reference=EDGES, genes=genes, cache=cache, layer=2, **quick)
     facts = adata.uns["attention_incremental_value"]["facts"]
     assert "attention.accepted" in facts and "attention.boosting.both.d_auroc.low" in facts
 
 
-def test_sets_of_heads_are_taken_out_and_stored_beside_random_sets(adata: Any, genes: list[str], tmp_path: Any) -> None:
+def test_sets_of_heads_are_taken_out_and_stored_beside_random_sets(
+    adata: Any, genes: list[str], cache: Path, tmp_path: Path
+) -> None:
     import anndata
 
-    tl.head_sets(adata, model="compact-pbmc", reference="b_cell", genes=genes, sizes=[1], draws=2, cells_at_most=8)
+    tl.head_sets(
+        adata, model="compact-pbmc", reference="b_cell", genes=genes, cache=cache, sizes=[1], draws=2, cells_at_most=4
+    )
     stored = adata.uns["ablation_head_sets"]
     assert list(stored["measurement"]["units"][:2]) == ["top 1", "bottom 1"]
     assert stored["measurement"]["control"].shape == (5, 2)
@@ -87,9 +97,11 @@ def test_sets_of_heads_are_taken_out_and_stored_beside_random_sets(adata: Any, g
     )
 
 
-def test_the_same_seed_gives_the_same_bytes(adata: Any, genes: list[str]) -> None:
+def test_the_same_seed_gives_the_same_bytes(adata: Any, genes: list[str], cache: Path) -> None:
     for key in ("one", "two"):
-        tl.depth_profile(adata, model="compact-pbmc", reference=EDGES, genes=genes, resamples=5, seed=4, key_added=key)
+        tl.depth_profile(
+            adata, model="compact-pbmc", reference=EDGES, genes=genes, cache=cache, resamples=5, seed=4, key_added=key
+        )
     assert adata.uns["one"]["sha256"] == adata.uns["two"]["sha256"]
     np.testing.assert_array_equal(adata.uns["one"]["profile"], adata.uns["two"]["profile"])
 

@@ -10,7 +10,14 @@ from pydantic import Field
 
 from theodolite.analysis import attention as analysed
 from theodolite.analysis.attention import EdgeLabels, EdgeRecovery, Recovered
-from theodolite.descriptions.attention_scores import AttentionPairs, maps_bytes, one_reference, oriented, seen_edges
+from theodolite.descriptions.attention_scores import (
+    UNSAID,
+    AttentionPairs,
+    maps_bytes,
+    one_reference,
+    oriented,
+    seen_edges,
+)
 from theodolite.descriptions.described import Described, facts_of
 from theodolite.descriptions.profiles import each_reference, profiles
 from theodolite.descriptions.registry import description
@@ -22,6 +29,9 @@ from theodolite.tools import BenchSize
 __all__ = ["DepthProfile", "LayerChoice", "Recovery", "depth_profile", "edge_recovery", "layer_choice"]
 
 Floats = NDArray[np.float64]
+
+_PLACES = ("chosen", "optimistic_place")
+"""Fields that hold a place, which facts name in words."""
 
 
 class DepthProfile(AttentionPairs):
@@ -251,7 +261,10 @@ def layer_choice(subject: Subject, params: LayerChoice) -> Described:
     )
     assert nested.gain is not None  # as there is a rival
     facts = {"reference": reference.id, "edges": edges.size, "candidates": edges.count}
-    facts |= facts_of(nested, "nested", without=("reference",)) | {"nested.optimism": nested.optimism}
+    facts |= facts_of(nested, "nested", without=(*UNSAID, *_PLACES)) | {"nested.optimism": nested.optimism}
+    facts |= {f"nested.folds_at.{place}": times for place, times in nested.chosen.items()}
+    facts["nested.folds.chosen"] = [str(fold.chosen) for fold in nested.folds]
+    facts["nested.optimistic_place"] = str(nested.optimistic_place)
     facts |= _halves(subject, maps, edges, params)
     chosen = ", ".join(f"{place} in {times}" for place, times in nested.chosen.items())
     sentence = (
@@ -280,4 +293,5 @@ def _halves(subject: Subject, maps: Floats, edges: EdgeLabels, params: LayerChoi
         )
     except ValueError as error:
         return {"halves.reason": str(error)}
-    return facts_of(found, "halves", without=("reference",))
+    told = {"halves.chosen": str(found.chosen), "halves.optimistic_place": str(found.optimistic_place)}
+    return facts_of(found, "halves", without=(*UNSAID, *_PLACES)) | told

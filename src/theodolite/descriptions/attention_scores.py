@@ -16,6 +16,7 @@ from theodolite.descriptions.subject import DescriptionError, Subject
 from theodolite.tools import BenchSize
 
 __all__ = [
+    "UNSAID",
     "AttentionPairs",
     "AttentionScore",
     "ScoredEdges",
@@ -32,6 +33,9 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Maps = TypeVar("Maps", bound=NDArray[np.floating])
+
+UNSAID = ("reference", "unit", "upper")
+"""Fields of records that facts leave out: what is said once, and a bound that descriptions have no use for."""
 
 CANDIDATE_BYTES = 64
 """Bytes a candidate pair: a score, its sort with labels and weights, and an item of the bootstrap."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from theodolite.analysis import attention as analysed
 from theodolite.descriptions.attention_scores import (
+    UNSAID,
     ScoredEdges,
     directed_edges,
     maps_bytes,
@@ -84,10 +85,10 @@ def perturbation_ranking(subject: Subject, params: PerturbationRanking) -> Descr
         "candidates": edges.count,
         "tested": params.tested,
         "controls": rivals,
-        **facts_of(found.mean, "mean"),
+        **facts_of(found.mean, "mean", without=UNSAID),
     }
     for comparison in found.comparisons:
-        facts |= facts_of(comparison, f"against.{comparison.rival}", without=("signal", "rival"))
+        facts |= facts_of(comparison, f"against.{comparison.rival}", without=(*UNSAID, "signal", "rival"))
     own, best = found.mean["attention"], max(rivals, key=lambda name: found.mean[name].estimate)
     against = found.against(best)
     sentence = (

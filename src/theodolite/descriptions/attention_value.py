@@ -10,6 +10,7 @@ from pydantic import Field
 
 from theodolite.analysis import attention as analysed
 from theodolite.descriptions.attention_scores import (
+    UNSAID,
     ScoredEdges,
     ScoredReference,
     directed_edges,
@@ -147,7 +148,7 @@ def retention(subject: Subject, params: Retention) -> Described:
     points: list[tuple[float, float, str]] = []
     for row in found.rows:
         name = f"{row.signal}.{row.learner}.{'+'.join(row.adjusted_for)}"
-        facts |= facts_of(row, name, without=("signal", "reference", "learner", "adjusted_for"))
+        facts |= facts_of(row, name, without=(*UNSAID, "signal", "learner", "adjusted_for"))
         facts[f"{name}.accepted"] = row.accepted
         group = f"{row.signal}, {row.learner}"
         if group not in {point[2] for point in points}:
@@ -217,8 +218,8 @@ def incremental_value(subject: Subject, params: IncrementalValue) -> Described:
     facts: dict[str, Any] = {"reference": edges.name, "place": place, "edges": edges.size, "candidates": edges.count}
     for gain in found.gains:
         name = f"{gain.signal}.{gain.learner}.{gain.split}"
-        facts |= facts_of(gain, name, without=("signal", "learner", "split", "recall"))
-        facts |= facts_of({f"recall_{k}": effect for k, effect in gain.recall}, name)
+        facts |= facts_of(gain, name, without=(*UNSAID, "signal", "learner", "split", "recall"))
+        facts |= facts_of({f"recall_{k}": effect for k, effect in gain.recall}, name, UNSAID)
     gains = found.of("attention")
     accepted = facts["attention.accepted"] = found.accepted("attention")
     facts["coexpression.accepted"] = found.accepted("coexpression")
@@ -295,7 +296,7 @@ def matched(subject: Subject, params: Matched) -> Described:
         f"{rival.matched:.3f} of co-expression; {balance}."
     )
     facts = {"reference": edges.name, "place": place, "candidates": edges.count}
-    facts |= facts_of(found, without=("reference",))
+    facts |= facts_of(found, without=UNSAID)
     measured = CurveFit(
         x=np.array([0.0, 1.0] * len(found.scores)),
         y=np.array([value for score in found.scores for value in (score.raw, score.matched)]),
