@@ -99,6 +99,15 @@ def undescribed(subject: Subject, params: Undocumented) -> Described:
     raise AssertionError
 
 
+class Needed(DescriptionParams):
+    gene: str = Field(description="gene to follow")
+
+
+def unshown(subject: Subject, params: Needed) -> Described:
+    """Needs what nobody shows an example of."""
+    raise AssertionError
+
+
 def measures(subject: Subject, params: Scale) -> CurveFit:
     """Returns a bare measurement."""
     raise AssertionError
@@ -114,6 +123,7 @@ class NoShape(Measurement):
         (without_docstring, {}, "no docstring"),
         (untyped, {}, "annotate 'params' with a subclass of DescriptionParams"),
         (undescribed, {}, r"parameters \['factor'\] have no description"),
+        (unshown, {}, r"parameters \['gene'\] have no default; give examples="),
         (measures, {}, "annotated to return Described"),
         (lengths, {"unit": " "}, "names no unit"),
         (lengths, {"shape": NoShape}, "declares the shape"),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from theodolite.models.facts import ModelFacts
     from theodolite.tools import Tool, ToolParams
 
-__all__ = ["described", "lines_of", "paragraphs", "parameter_line"]
+__all__ = ["amount", "described", "lines_of", "paragraphs", "parameter_line", "source_named"]
 
 _SHAPES = {
     "GeneScores": "one number a gene, (n,)",
@@ -52,7 +52,7 @@ def described(tool: Tool, model: ModelFacts, genes: int, regulators: int, plugin
     reads = None if example is None else what_it_reads(tool, example, shape)
     return {
         **tool.describe(),
-        "source": None if (found := _SOURCE.search(tool.describe()["help"] or "")) is None else _line(found.group(1)),
+        "source": source_named(tool.describe()["help"]),
         "reads": reads if reads is None else list(reads),
         "repeatable": "the seed of a job fixes whatever is drawn, so that equal jobs give equal bytes",
         "model": model.name,
@@ -120,8 +120,8 @@ def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
         ("repeatable", told["repeatable"]),
         (
             "memory",
-            f"{'not said' if own is None else _amount(own)} for {for_size}, beside a capture of "
-            f"{_amount(memory['capture bytes'])} ({_amount(memory['capturing bytes'])} while it is taken)",
+            f"{'not said' if own is None else amount(own)} for {for_size}, beside a capture of "
+            f"{amount(memory['capture bytes'])} ({amount(memory['capturing bytes'])} while it is taken)",
         ),
         (
             f"places in {told['model']}",
@@ -130,12 +130,19 @@ def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _amount(count: float) -> str:
+def amount(count: float) -> str:
+    """Return a number of bytes in words."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:,.3g} GB"
+
+
+def source_named(docstring: str) -> str | None:
+    """Return the source that a docstring names, None where it names none."""
+    found = _SOURCE.search(docstring)
+    return None if found is None else _line(found.group(1))
 
 
 def paragraphs(docstring: str) -> list[str]:

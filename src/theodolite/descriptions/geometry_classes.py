@@ -185,7 +185,7 @@ class Lineage(DescriptionParams):
     """Parameters of :func:`lineage_convergence`."""
 
     followed: tuple[str, ...] = Field(
-        min_length=1, description="genes to follow, such as regulators of the lineage", examples=[["PAX5", "SPI1"]]
+        min_length=1, description="genes to follow, such as regulators of the lineage", examples=[["SPIB", "SPI1"]]
     )
     lineage: str | None = Field(default=None, description="id of the set that is asked about; null is the first")
     matched: int = Field(default=200, ge=1, description="genes that are matched to each, the most there are otherwise")

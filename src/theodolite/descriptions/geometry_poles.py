@@ -167,6 +167,8 @@ def _confidence_memory(size: BenchSize, params: Confidence) -> int:
     reads=("vectors",),
     references="pairs",
     memory=_confidence_memory,
+    example='[("CD79A", "CD79B", 0.9), ("CD79A", "CD74", 0.7), ("CD3D", "CD3E", 0.8), ("CD3D", "LCK", 0.5), '
+    '("LYZ", "CST3", 0.6), ("LYZ", "FCER1G", 0.4)]',
 )
 def confidence_gradient(subject: Subject, params: Confidence) -> Described:
     """How the share of pairs at one pole of an axis rises with the confidence in a pair.

@@ -83,6 +83,9 @@ class Description:
     memory
         ``(size: BenchSize, params) -> int``: bytes that it takes at least beside what was captured of the model, from
         sizes alone.
+    example
+        What ``reference=`` may be, as one would write it in Python, where an example by the kind of references would
+        not do.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Description:
     function: _Describe
     source_sha256: str
     memory: _Memory
+    example: str | None = None
 
     @property
     def built_in(self) -> bool:
@@ -186,6 +190,7 @@ def description(
     reads: tuple[str, ...],
     references: ReferenceKind = "none",
     version: str = "1",
+    example: str | None = None,
 ) -> Callable[[_Describe], Description]:
     """Register a function ``(subject: Subject, params: DescriptionParams subclass) -> Described``.
 
@@ -194,8 +199,9 @@ def description(
     Raises
     ------
     ToolRegistrationError
-        If the function has no docstring, no unit, no typed and described parameters, no memory, another return type,
-        reads or references that nobody knows, or the name of a registered instrument.
+        If the function has no docstring, no unit, no typed and described parameters, a parameter without default and
+        example, no memory, another return type, reads or references that nobody knows, or the name of a registered
+        instrument.
     """
 
     def register(function: _Describe) -> Description:
@@ -207,6 +213,11 @@ def description(
             raise ToolRegistrationError(f"description {name!r} declares no memory; give (size, params) -> bytes")
         if not reads or not READABLE.keys() >= set(reads):
             raise ToolRegistrationError(f"description {name!r} reads {reads!r}; name some of {', '.join(READABLE)}")
+        fields = params.model_fields.items()
+        if unshown := [field for field, info in fields if info.is_required() and not info.examples]:
+            raise ToolRegistrationError(
+                f"description {name!r}: parameters {unshown!r} have no default; give examples=[...] of what to say"
+            )
         if references not in get_args(ReferenceKind):
             kinds = ", ".join(get_args(ReferenceKind))
             raise ToolRegistrationError(f"description {name!r} is held against {references!r}; name one of {kinds}")
@@ -222,6 +233,7 @@ def description(
             function=function,
             source_sha256=source_sha256(function, params),
             memory=memory,
+            example=example,
         )
         _REGISTRY[name] = registered
         return registered
