@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from small_subjects import reference
 
 from theodolite.descriptions import Described, DescriptionError, Subject
 from theodolite.descriptions.attention import depth_profile, edge_recovery, layer_choice
+from theodolite.tools import BenchSize, ModelShape
 
 
 def run(description, subject: Subject, **params) -> Described:
@@ -96,7 +98,9 @@ def test_planted_edges_are_beyond_hubs_in_their_layer_and_co_expression_stands_b
     )
     assert facts["known.top_20.precision"][1] > 3 * facts["known.prevalence"][1]
     np.testing.assert_allclose(series(found, "known, coexpression"), [facts["known.coexpression.auroc"]] * 2)
-    assert "graphs with the same degrees" in found.sentence and "picked on what it is read on" in found.sentence
+    assert (
+        "graphs with the same degrees" in found.sentence and "which was picked on what it is read on" in found.sentence
+    )
 
 
 def test_hub_degree_alone_beats_chance_and_the_label_shuffle_and_leaves_nothing_specific() -> None:
@@ -105,6 +109,16 @@ def test_hub_degree_alone_beats_chance_and_the_label_shuffle_and_leaves_nothing_
     facts = run(edge_recovery, subject_of(world, [world.hub_score()]), rewirings=100).facts
     assert facts["known.auroc"][0] > 0.7 and facts["known.label_shuffle.z"][0] > 8
     assert abs(facts["known.specific"][0]) < 0.02 < 0.2 < facts["known.degree"][0]
+
+
+def test_a_null_of_a_reference_that_cannot_move_says_so() -> None:
+    """All pairs of a set have no edges to rewire to: its degrees are its membership, and no z is told."""
+    world = make_world("nothing", seed=1)
+    members = reference("set", world.genes[:30], "members")
+    found = run(edge_recovery, subject_of(world, [world.noise()], members), shuffles=5, rewirings=20)
+    assert found.facts["members.degree_preserving.moved"] == [0.0]
+    assert found.facts["members.degree_preserving.z"] == [None]
+    assert "no other graph has the same degrees" in found.sentence and "by degrees alone" not in found.sentence
 
 
 def test_pairs_that_no_cell_holds_together_do_not_count() -> None:
@@ -166,6 +180,21 @@ def test_the_planted_layer_is_chosen_in_every_fold_and_on_the_other_half_of_the_
     assert (found.measurement.effect > found.measurement.control[:, 0]).all()
     with pytest.raises(DescriptionError, match="no reference has the id 'other'; given: 'known'"):
         run(layer_choice, subject, against="other")
+
+
+@pytest.mark.parametrize("description", [depth_profile, edge_recovery, layer_choice])
+def test_the_estimate_of_memory_covers_what_is_taken(description) -> None:
+    world = make_world("nothing", seed=1)
+    subject = subject_of(world, [np.stack([world.noise()] * 4) for _ in range(3)])
+    params = description.parsed({"heads": True})
+    subject.coexpression()
+    description.run(subject, params)  # what is compiled or imported once is no part of it
+    tracemalloc.start()
+    description.run(subject, params)
+    taken = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    size = BenchSize(genes=140, regulators=28, cells=10, width=2, shape=ModelShape(3, 4))
+    assert 0.5 * taken < description.memory(size, params) < 5 * taken
 
 
 def test_equal_seeds_give_equal_bytes_and_facts_are_plain() -> None:

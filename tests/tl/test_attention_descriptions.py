@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 from small_subjects import reference
 
 from theodolite import tl
+from theodolite.analysis.attention import incremental
 from theodolite.data import load_programs
+from theodolite.descriptions import descriptions
 from theodolite.tl import MeasureError, MemoryLimitError
 
 EDGES = [
@@ -44,6 +47,12 @@ def genes(whole: Any) -> list[str]:
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("captures")
+
+
+@pytest.fixture(autouse=True)
+def quick_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer trees that learn faster."""
+    monkeypatch.setattr(incremental, "_TREES", {**incremental._TREES, "max_iter": 20, "learning_rate": 0.2})
 
 
 RUNS: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
@@ -113,3 +122,28 @@ def test_what_would_not_fit_or_has_no_edges_is_refused_before_the_model_runs(ada
         tl.perturbation_ranking(adata, model="compact-pbmc")
     with pytest.raises(MeasureError, match="held against references of kind regulons; give such a one"):
         tl.perturbation_ranking(adata, model="compact-pbmc", reference="b_cell")
+
+
+@pytest.fixture
+def few_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = tl.pbmc
+    monkeypatch.setattr(tl, "pbmc", lambda: everything()[::20].copy())
+
+
+def blocks(page: Path, word: str) -> str:
+    """Return those blocks of a page that run something of ``tl``, one behind the other."""
+    found = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return "\n".join(block for block in found if word in block)
+
+
+@pytest.mark.parametrize(("page", "family"), [("attention.md", "attention"), ("ablation.md", "ablation")])
+def test_the_examples_of_the_pages_run_and_each_description_has_a_row(
+    checkout: Path, few_cells: None, page: str, family: str
+) -> None:
+    path = checkout / "docs" / "instruments" / page
+    names: dict[str, Any] = {}
+    exec(compile(blocks(path, "tl."), page, "exec"), names)
+    for item in descriptions():
+        if item.family == family and item.built_in:
+            assert f"| `{item.name}` |" in path.read_text(encoding="utf-8")
+            assert names["adata"].uns[item.name.replace(".", "_")]["sentence"].endswith(".")

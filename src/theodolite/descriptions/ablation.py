@@ -132,10 +132,13 @@ def head_sets(subject: Subject, params: HeadSets) -> Described:
         for size in wanted
     )
     idle = [name for name, dose in units.items() if not dose.faithful]
+    what = {
+        "specific": f"the change of predictions singles {reference.id} out by an AUROC - 0.5 of",
+        "effect": "the mean logarithm of the change of predictions is",
+    }[params.read]
     sentence = (
-        f"With heads ranked on half of the families, what predictions of the other half lose for {reference.id} "
-        f"({params.read}) is {told} for {params.draws} random sets of as many; attention of layer {layer} goes from an "
-        f"AUROC of {facts['at_layer.whole']:.3f} to {facts[f'at_layer.top {wanted[-1]}']:.3f} without the best "
+        f"With heads ranked on half of the gene families, in the other half {what} {told} for {params.draws} random "
+        f"sets of as many; attention of layer {layer} goes from an AUROC of {facts['at_layer.whole']:.3f} to {facts[f'at_layer.top {wanted[-1]}']:.3f} without the best "
         f"{wanted[-1]}, and to {np.mean(facts[f'at_layer.random {wanted[-1]}']):.3f} without random ones"
     )
     if idle:

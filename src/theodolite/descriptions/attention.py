@@ -209,10 +209,16 @@ def edge_recovery(subject: Subject, params: Recovery) -> Described:
     sentence = (
         f"Of {best.edges} edges of {name} among {best.candidates} pairs, attention recovers an AUROC of "
         f"{min(curves[name]):.3f} to {max(curves[name]):.3f} by layer, co-expression {found.rival(name).auroc:.3f}; "
-        f"the highest, of {best.place}, is 0.5 by chance, {parts.degree:+.3f} by degrees alone and "
-        f"{parts.specific:+.3f} by the edges (z {rewired.z:.2g} against {rewired.draws} graphs with the same degrees, "
-        f"which moved {rewired.moved:.0%} of the edges). That layer was picked on what it is read on."
+        f"the highest, of {best.place}, which was picked on what it is read on, is "
     )
+    if np.isnan(rewired.z):
+        sentence += "chance, degrees and edges in parts that nobody can tell: no other graph has the same degrees."
+    else:
+        sentence += (
+            f"0.5 by chance, {parts.degree:+.3f} by degrees alone and {parts.specific:+.3f} by the edges (z "
+            f"{rewired.z:.2g} against {rewired.draws} graphs with the same degrees, which moved {rewired.moved:.0%} of "
+            "the edges)."
+        )
     at = np.arange(1, subject.shape.n_layers + 1)
     return Described(profiles(curves, unit=edge_recovery.unit, x=at), facts, sentence)
 

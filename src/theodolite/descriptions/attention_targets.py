@@ -51,8 +51,8 @@ def perturbation_ranking(subject: Subject, params: PerturbationRanking) -> Descr
     The unit is the perturbed gene (or regulator). Mean, variance and detection rank targets alike for every
     perturbation and know of no edge; a score of edges has to beat them. Effects of perturbations are given as a
     reference: ``effect_references(table, q=0.05)`` of a table that ``read_effects`` reads, and beside it
-    ``effects_tested(table)``, whose id is ``tested``; without it a gene that nobody tested counts as one that did not
-    respond. Source: arXiv 2602.17532 §perturbation-first ranking.
+    ``effects_tested(table)``, whose id is given as ``tested``; without it a gene that nobody tested counts as one that
+    did not respond. Source: arXiv 2602.17532 §perturbation-first ranking.
 
     Returns
     -------
