@@ -54,6 +54,16 @@ def test_a_set_stands_for_its_pairs_and_a_reference_without_genes_is_told_why() 
         co_pole.run(subject(world(), GENES, strangers), co_pole.params())
 
 
+def test_a_null_that_moves_nothing_is_no_hurdle_and_is_named() -> None:
+    """All members of a set have one degree among its pairs, so that strata of degree change them among themselves."""
+    order = np.argsort(AXIS)
+    (pairs,) = co_pole.fitting([reference("set", [GENES[i] for i in order[:12]])])
+    found = co_pole.run(subject(world(), GENES, pairs), co_pole.params(draws=99))
+    assert found.facts["known_pairs.nulls.degree_strata.p_any"] == 1.0
+    assert found.facts["known_pairs.nulls.degree_strata.moved"] == 0.0
+    assert found.sentence.endswith("is 0.01, the largest over 2 nulls (degree_strata moves nothing here).")
+
+
 def test_a_set_at_one_end_is_followed_through_turned_axes() -> None:
     order = np.argsort(AXIS)
     vectors = world(1)

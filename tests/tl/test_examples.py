@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from theodolite import tl
+from theodolite.descriptions import descriptions
 from theodolite.tools import tools
 
 
@@ -36,6 +37,10 @@ def test_every_example_leaves_its_result(ran: dict[str, Any]) -> None:
     assert sorted(adata.varm["geometry_regulator_proximity"].columns) == ["IRF8", "SPI1", "SPIB"]
     assert np.isfinite(adata.varm["hidden_L3"]).all()
     assert np.isfinite(ran["described"].varp["attention_edges"]).sum() == 6
+    assert list(adata.uns["geometry_effective_rank"]["profile"].columns) == ["present", "shuffled", "with zero rows"]
+    assert (
+        len([name for name in ran["facts"] if name.endswith("p_any")]) == 3 and "SPIB" in adata.uns["spib"]["sentence"]
+    )
 
 
 def test_the_example_of_depth_runs(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,3 +58,12 @@ def test_the_page_shows_every_built_in_instrument(checkout: Path) -> None:
     for tool in tools():
         if tool.built_in:
             assert f"`{tool.name}`" in page
+
+
+def test_the_pages_show_every_built_in_description_and_what_it_is_held_against(checkout: Path) -> None:
+    pages = [path.read_text(encoding="utf-8") for path in (checkout / "docs" / "instruments").glob("*.md")]
+    rows = [line for page in pages for line in page.splitlines() if line.startswith("| `")]
+    for found in descriptions():
+        if found.built_in:
+            (row,) = [row for row in rows if row.startswith(f"| `{found.name}`")]
+            assert (found.references.replace("none", "nothing")) in row

@@ -12,6 +12,8 @@ from theodolite.descriptions.geometry_edges import Windowed
 from theodolite.descriptions.profiles import (
     draws_bytes,
     each_reference,
+    largest_p,
+    p_in_words,
     pairs_bytes,
     profiles,
     smallest,
@@ -160,11 +162,11 @@ def depth_signals(subject: Subject, params: Depth) -> Described:
         )
 
     found, left_out = each_reference(subject.references, signals)
-    name, begins = smallest(found, lambda record: record[1].p_any)
+    name, begins = smallest(found, lambda record: largest_p(record[1].nulls))
     signal, edges, classes = found[name]
     sentence = (
         f"{begins}: AUROC of edges goes from {signal.edges.first:.3g} at the embedding to {signal.edges.last:.3g} "
-        f"after the last layer (p for the best layer {edges.p_any:.2g}, the largest over {len(edges.nulls)} nulls), "
+        f"after the last layer ({p_in_words(edges.nulls)}), "
         f"that of gene class from {signal.gene_class.first:.3g} to {signal.gene_class.last:.3g} (p "
         f"{classes.null.p_any:.2g})."
     )
@@ -173,7 +175,7 @@ def depth_signals(subject: Subject, params: Depth) -> Described:
     for item, (signal, edges, classes) in found.items():
         curves |= {f"{item}, edges": signal.edges.values, f"{item}, gene class": signal.gene_class.values}
         facts |= facts_of(signal, item) | {
-            f"{item}.edges.p_any": edges.p_any,
+            f"{item}.edges.p_any": largest_p(edges.nulls),
             f"{item}.gene_class.p_any": classes.null.p_any,
             f"{item}.gene_class.covariates": classes.covariates,
         }

@@ -15,6 +15,7 @@ from theodolite.descriptions.profiles import (
     draws_bytes,
     each_reference,
     largest_p,
+    p_in_words,
     pairs_bytes,
     profiles,
     smallest,
@@ -92,7 +93,7 @@ def _recovery_in_words(found: analysis.EdgeRecovery) -> str:
     return (
         f"AUROC of its {found.edges} edges among {found.pairs} pairs in axes {first}-{last} at layer {layer} is "
         f"{found.auroc[layer, window]:.3g}, and {found.auroc_centred[layer, window]:.3g} without the effects of single "
-        f"regulators and targets; p for the best place is {found.p_any:.2g}, the largest over {len(found.nulls)} nulls"
+        f"regulators and targets; {p_in_words(found.nulls, 'place')}"
     )
 
 
@@ -130,9 +131,11 @@ def edge_recovery(subject: Subject, params: Edges) -> Described:
             seed=subject.seed,
         ),
     )
-    name, begins = smallest(found, lambda record: record.p_any)
+    name, begins = smallest(found, lambda record: largest_p(record.nulls))
     curves = {key: curve for item, record in found.items() for key, curve in _recovery_curves(item, record).items()}
-    facts = facts_of(found, without=_NAMES) | {f"{item}.p_any": record.p_any for item, record in found.items()}
+    facts = facts_of(found, without=_NAMES) | {
+        f"{item}.p_any": largest_p(record.nulls) for item, record in found.items()
+    }
     return Described(
         profiles(curves, unit=edge_recovery.unit),
         facts | facts_of(left_out, "left_out"),
@@ -172,7 +175,9 @@ def signed_edge_recovery(subject: Subject, params: Edges) -> Described:
     )
     signs = {"activation": found.activation, "repression": found.repression}
     curves = {key: curve for sign, record in signs.items() for key, curve in _recovery_curves(sign, record).items()}
-    facts = facts_of(found, without=_NAMES) | {f"{sign}.p_any": record.p_any for sign, record in signs.items()}
+    facts = facts_of(found, without=_NAMES) | {
+        f"{sign}.p_any": largest_p(record.nulls) for sign, record in signs.items()
+    }
     said = ". ".join(f"{sign.capitalize()}: {_recovery_in_words(record)}" for sign, record in signs.items())
     return Described(profiles(curves, unit=signed_edge_recovery.unit), facts, f"{said}.")
 
@@ -258,8 +263,8 @@ def similarity_residuals(subject: Subject, params: Residuals) -> Described:
     best, layer = found[name], int(found[name].nulls[0].z.argmax())
     sentence = (
         f"{begins}: rank-biserial correlation of edges at layer {layer} is {best.raw.effect[layer]:.3g}, and "
-        f"{best.expression_and_genes.effect[layer]:.3g} without co-expression and gene statistics; p for the best "
-        f"layer is {largest_p(best.nulls):.2g}, the largest over {len(best.nulls)} nulls."
+        f"{best.expression_and_genes.effect[layer]:.3g} without co-expression and gene statistics; "
+        f"{p_in_words(best.nulls)}."
     )
     return Described(
         profiles(curves, unit=similarity_residuals.unit), facts_of(found) | facts_of(left_out, "left_out"), sentence

@@ -14,6 +14,7 @@ from theodolite.descriptions.profiles import (
     draws_bytes,
     each_reference,
     largest_p,
+    p_in_words,
     profiles,
     smallest,
     vectors_bytes,
@@ -85,8 +86,8 @@ def co_pole(subject: Subject, params: Pole) -> Described:
     best, layer = found[name], int(found[name].nulls[0].z.argmax())
     sentence = (
         f"{begins}: {best.rate[layer]:.3g} of its {best.pairs} pairs have both genes at one pole of axis {params.axis} "
-        f"at layer {layer}, {best.nulls[0].mean[layer]:.3g} under permuted gene labels; p for the best layer is "
-        f"{largest_p(best.nulls):.2g}, the largest over {len(best.nulls)} nulls."
+        f"at layer {layer}, {best.nulls[0].mean[layer]:.3g} under permuted gene labels; "
+        f"{p_in_words(best.nulls)}."
     )
     curves: dict[str, NDArray[np.float64]] = {}
     for item, record in found.items():
@@ -138,8 +139,8 @@ def compartment_progression(subject: Subject, params: Pole) -> Described:
     count = int(max(best.top[layer], best.bottom[layer]))
     sentence = (
         f"{begins}: {count} of its {best.members} members are among the {best.k} genes at one end of axis "
-        f"{params.axis} at layer {layer}, {best.nulls[0].mean[layer]:.3g} under permuted gene labels; p for the best "
-        f"layer is {largest_p(best.nulls):.2g}, the largest over {len(best.nulls)} nulls. Axes of neighbouring layers "
+        f"{params.axis} at layer {layer}, {best.nulls[0].mean[layer]:.3g} under permuted gene labels; "
+        f"{p_in_words(best.nulls)}. Axes of neighbouring layers "
         f"agree by {agreement.min(initial=1.0):.2g} at the least."
     )
     curve = profiles(
@@ -199,10 +200,9 @@ def confidence_gradient(subject: Subject, params: Confidence) -> Described:
         draws=params.draws,
         seed=subject.seed,
     )
-    p = max(null.p_any for null in found.nulls)
     sentence = (
         f"Over {int(found.bins.counts.sum())} pairs confidence and share of layers at one pole of axis {params.axis} "
-        f"correlate by {found.rank_correlation:.3g}; p is {p:.2g}, the largest over {len(found.nulls)} nulls. Mean z "
+        f"correlate by {found.rank_correlation:.3g}; {p_in_words(found.nulls, None)}. Mean z "
         f"goes from {found.mean_z[0]:.3g} in the lowest bin to {found.mean_z[-1]:.3g} in the highest (exact p of that "
         f"order {found.trend.p:.2g})."
     )

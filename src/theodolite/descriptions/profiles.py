@@ -18,6 +18,7 @@ __all__ = [
     "draws_bytes",
     "each_reference",
     "largest_p",
+    "p_in_words",
     "pairs_bytes",
     "profiles",
     "smallest",
@@ -92,8 +93,20 @@ def pairs_bytes(size: BenchSize, each: int) -> int:
 
 
 def largest_p(nulls: Sequence[NullResult]) -> float:
-    """Return the largest over nulls of the p for the best place: what a signal has to beat all of them by."""
-    return max(null.p_any for null in nulls)
+    """Return the largest over nulls of the p for the best place; 1 where no null moves anything.
+
+    A null that moves nothing shows nothing, and is no hurdle: such as genes that change places with genes of like
+    degree, where all members of the reference have one degree and nobody else has any.
+    """
+    return max((null.p_any for null in nulls if null.moved > 0.0), default=1.0)
+
+
+def p_in_words(nulls: Sequence[NullResult], place: str | None = "layer") -> str:
+    """Return the largest p over nulls in words, and which nulls move nothing; ``place`` is None where there is one."""
+    still = [null.null for null in nulls if not null.moved > 0.0]
+    but = f" ({', '.join(still)} moves nothing here)" if still else ""
+    of = "" if place is None else f" for the best {place}"
+    return f"p{of} is {largest_p(nulls):.2g}, the largest over {len(nulls) - len(still)} nulls{but}"
 
 
 def smallest(found: Mapping[str, T], p: Callable[[T], float]) -> tuple[str, str]:
