@@ -138,7 +138,8 @@ def head_sets(subject: Subject, params: HeadSets) -> Described:
     }[params.read]
     sentence = (
         f"With heads ranked on half of the gene families, in the other half {what} {told} for {params.draws} random "
-        f"sets of as many; attention of layer {layer} goes from an AUROC of {facts['at_layer.whole']:.3f} to {facts[f'at_layer.top {wanted[-1]}']:.3f} without the best "
+        f"sets of as many; attention of layer {layer} goes from an AUROC of "
+        f"{facts['at_layer.whole']:.3f} to {facts[f'at_layer.top {wanted[-1]}']:.3f} without the best "
         f"{wanted[-1]}, and to {np.mean(facts[f'at_layer.random {wanted[-1]}']):.3f} without random ones"
     )
     if idle:
