@@ -156,7 +156,7 @@ def test_a_reference_without_edges_here_is_left_out_with_the_reason_and_alone_re
     world = make_world("nothing", seed=7)
     strangers = reference("pairs", [("X", "Y")], "strangers")
     found = run(edge_recovery, subject_of(world, [world.noise()], strangers, regulon(world)), shuffles=5, rewirings=5)
-    assert "strangers.left_out" in found.facts and "known.auroc" in found.facts
+    assert "0 of " in found.facts["left_out.strangers"] and "known.auroc" in found.facts
     with pytest.raises(DescriptionError, match="nothing can be said of the reference 'strangers'"):
         run(edge_recovery, subject_of(world, [world.noise()], strangers))
 
@@ -178,6 +178,9 @@ def test_the_planted_layer_is_chosen_in_every_fold_and_on_the_other_half_of_the_
     assert found.facts["nested.nested.low"] > 0.8 and found.facts["nested.gain.low"] > 0.2
     assert found.measurement.units == tuple(f"fold {k}" for k in range(1, 6))
     assert (found.measurement.effect > found.measurement.control[:, 0]).all()
+    both = subject_of(world, [world.noise()] * 2, interactions(world), regulon(world))
+    other = run(layer_choice, both, against="known", resamples=10).facts
+    assert other["reference"] == "known" and other["not_looked_at"] == ["interactions"]
     with pytest.raises(DescriptionError, match="no reference has the id 'other'; given: 'known'"):
         run(layer_choice, subject, against="other")
 

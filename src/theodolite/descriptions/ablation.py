@@ -10,7 +10,7 @@ from pydantic import Field
 
 from theodolite.analysis.attention import EdgeLabels, edge_labels, edge_recovery
 from theodolite.data import Reference
-from theodolite.descriptions.attention_scores import maps_bytes, one_reference
+from theodolite.descriptions.attention_scores import asked_of, maps_bytes, one_reference
 from theodolite.descriptions.described import Described, facts_of
 from theodolite.descriptions.registry import DescriptionParams, description
 from theodolite.descriptions.subject import DescriptionError, Subject
@@ -114,7 +114,7 @@ def head_sets(subject: Subject, params: HeadSets) -> Described:
     kinds = ("top", "bottom", "layer") if n_layers > 1 else ("top", "bottom")
     units = {_name(dose): dose for dose in found.doses if dose.condition.kind in kinds}
     layer = params.layer or int(ranking.argmax()) // n_heads + 1
-    facts: dict[str, Any] = {"reference": reference.id, "how": params.how, "ranking": ranking, "draws": params.draws}
+    facts = asked_of(subject, reference.id) | {"how": params.how, "ranking": ranking, "draws": params.draws}
     for name, dose in units.items():
         drawn = found.of("random", dose.condition.size)
         facts |= {f"{name}.heads": [str(head) for head in dose.condition.heads], f"{name}.faithful": dose.faithful}

@@ -13,13 +13,14 @@ from theodolite.analysis.attention import EdgeLabels, EdgeRecovery, Recovered
 from theodolite.descriptions.attention_scores import (
     UNSAID,
     AttentionPairs,
+    asked_of,
     maps_bytes,
     one_reference,
     oriented,
     seen_edges,
 )
 from theodolite.descriptions.described import Described, facts_of
-from theodolite.descriptions.profiles import each_reference, profiles
+from theodolite.descriptions.profiles import each_reference, profiles, smallest
 from theodolite.descriptions.registry import description
 from theodolite.descriptions.subject import Subject
 from theodolite.gates.confounds.crossfit import family_folds
@@ -77,7 +78,7 @@ def _edges(subject: Subject, params: AttentionPairs) -> tuple[dict[str, EdgeLabe
     found, left_out = each_reference(subject.references, lambda item: seen_edges(subject, item, params))
     counts = {f"{name}.edges": edges.size for name, edges in found.items()}
     counts |= {f"{name}.candidates": edges.count for name, edges in found.items()}
-    return found, counts | {f"{name}.left_out": reason for name, reason in left_out.items()}
+    return found, counts | facts_of(left_out, "left_out")
 
 
 def _memory(size: BenchSize, params: DepthProfile | Recovery | LayerChoice) -> int:
@@ -203,11 +204,11 @@ def edge_recovery(subject: Subject, params: Recovery) -> Described:
         facts |= {f"{name}.coexpression.{key}": value for key, value in _row(rival).items()}
     if params.heads:
         curves |= _by_head(found, edges, subject.shape.n_heads)
-    name = next(iter(edges))
+    name, begins = smallest(edges, lambda item: min(row.null("degree_preserving").p for row in found.of(item.name)))
     best = max(found.of(name), key=lambda row: row.auroc)
     parts, rewired = best.decomposition, best.null("degree_preserving")
     sentence = (
-        f"Of {best.edges} edges of {name} among {best.candidates} pairs, attention recovers an AUROC of "
+        f"{begins}: of {best.edges} edges among {best.candidates} pairs attention recovers an AUROC of "
         f"{min(curves[name]):.3f} to {max(curves[name]):.3f} by layer, co-expression {found.rival(name).auroc:.3f}; "
         f"the highest, of {best.place}, which was picked on what it is read on, is "
     )
@@ -266,7 +267,7 @@ def layer_choice(subject: Subject, params: LayerChoice) -> Described:
         maps, edges, rival=rival, heads=params.heads, folds=params.folds, resamples=params.resamples, seed=subject.seed
     )
     assert nested.gain is not None  # as there is a rival
-    facts = {"reference": reference.id, "edges": edges.size, "candidates": edges.count}
+    facts = asked_of(subject, reference.id) | {"edges": edges.size, "candidates": edges.count}
     facts |= facts_of(nested, "nested", without=(*UNSAID, *_PLACES)) | {"nested.optimism": nested.optimism}
     facts |= {f"nested.folds_at.{place}": times for place, times in nested.chosen.items()}
     facts["nested.folds.chosen"] = [str(fold.chosen) for fold in nested.folds]

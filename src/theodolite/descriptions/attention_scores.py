@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = [
     "AttentionScore",
     "ScoredEdges",
     "ScoredReference",
+    "asked_of",
     "directed_edges",
     "maps_bytes",
     "one_reference",
@@ -174,6 +175,12 @@ def one_reference(subject: Subject, against: str | None, beside: str | None = No
         f"no reference {'is left' if against is None else f'has the id {against!r}'}; given: "
         f"{', '.join(repr(item.id) for item in subject.references) or 'none'}"
     )
+
+
+def asked_of(subject: Subject, name: str, tested: str | None = None) -> dict[str, Any]:
+    """Return as facts which reference was looked at, and which others were given and were not."""
+    others = [item.id for item in subject.references if item.id not in (name, tested)]
+    return {"reference": name, **({"not_looked_at": others} if others else {})}
 
 
 def directed_edges(subject: Subject, params: ScoredEdges) -> EdgeLabels:

@@ -15,6 +15,7 @@ from theodolite.data import CellDataError, CellSet
 from theodolite.descriptions.attention_scores import (
     AttentionScore,
     ScoredReference,
+    asked_of,
     one_reference,
     oriented,
     place_of,
@@ -107,7 +108,7 @@ def stratified(subject: Subject, params: Stratified) -> Described:
         seed=subject.seed,
     )
     facts: dict[str, Any] = {
-        "reference": reference.id,
+        **asked_of(subject, reference.id),
         "place": place,
         "states": column,
         "blocks": within,

@@ -11,6 +11,7 @@ from theodolite.analysis import attention as analysed
 from theodolite.descriptions.attention_scores import (
     UNSAID,
     ScoredEdges,
+    asked_of,
     directed_edges,
     maps_bytes,
     place_of,
@@ -78,7 +79,7 @@ def perturbation_ranking(subject: Subject, params: PerturbationRanking) -> Descr
     )
     rivals = [comparison.rival for comparison in found.comparisons]
     facts: dict[str, Any] = {
-        "reference": edges.name,
+        **asked_of(subject, edges.name, params.tested),
         "place": place,
         "perturbations": len(found.perturbations),
         "positives": found.positives,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from theodolite.descriptions.attention_scores import (
     UNSAID,
     ScoredEdges,
     ScoredReference,
+    asked_of,
     directed_edges,
     maps_bytes,
     one_reference,
@@ -144,7 +145,7 @@ def retention(subject: Subject, params: Retention) -> Described:
         rewirings=params.rewirings,
         seed=subject.seed,
     )
-    facts: dict[str, Any] = {"reference": reference.id, "place": place, "edges": edges.size, "candidates": edges.count}
+    facts = asked_of(subject, reference.id) | {"place": place, "edges": edges.size, "candidates": edges.count}
     points: list[tuple[float, float, str]] = []
     for row in found.rows:
         name = f"{row.signal}.{row.learner}.{'+'.join(row.adjusted_for)}"
@@ -215,7 +216,8 @@ def incremental_value(subject: Subject, params: IncrementalValue) -> Described:
         target_means=params.target_means,
         seed=subject.seed,
     )
-    facts: dict[str, Any] = {"reference": edges.name, "place": place, "edges": edges.size, "candidates": edges.count}
+    facts = asked_of(subject, edges.name, params.tested)
+    facts |= {"place": place, "edges": edges.size, "candidates": edges.count}
     for gain in found.gains:
         name = f"{gain.signal}.{gain.learner}.{gain.split}"
         facts |= facts_of(gain, name, without=(*UNSAID, "signal", "learner", "split", "recall"))
@@ -295,7 +297,7 @@ def matched(subject: Subject, params: Matched) -> Described:
         f"{attention.raw:.3f}, and of {attention.matched:.3f} among pairs of like propensity, beside "
         f"{rival.matched:.3f} of co-expression; {balance}."
     )
-    facts = {"reference": edges.name, "place": place, "candidates": edges.count}
+    facts = asked_of(subject, edges.name, params.tested) | {"place": place, "candidates": edges.count}
     facts |= facts_of(found, without=UNSAID)
     measured = CurveFit(
         x=np.array([0.0, 1.0] * len(found.scores)),
