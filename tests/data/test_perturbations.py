@@ -17,6 +17,7 @@ from theodolite.data import (
     EffectTable,
     EffectTableError,
     effect_references,
+    effects_tested,
     perturbed_cells,
     read_effects,
 )
@@ -147,6 +148,27 @@ def test_a_threshold_is_strict_and_has_to_leave_something(tmp_path: Path) -> Non
     for wrong in (0.0, 1.5, float("nan")):
         with pytest.raises(EffectTableError, match="lies above 0"):
             effect_references(table, q=wrong)
+
+
+def test_small_effects_are_no_edges_and_the_threshold_is_part_of_the_source() -> None:
+    table = EffectTable("t", (("A", "B"), ("A", "C"), ("B", "C")), (-0.5, 0.4, 2.0), (0.0, 0.0, 0.5))
+    assert effect_references(table, q=0.05)[0].edges == {("A", "B"), ("A", "C")}
+    large = effect_references(table, q=0.05, least_effect=0.5)[0]
+    assert large.edges == {("A", "B")}
+    assert large.origins != effect_references(table, q=0.05)[0].origins
+    with pytest.raises(EffectTableError, match="a magnitude of 3.0 or more; the lowest q is 0.0"):
+        effect_references(table, q=0.05, least_effect=3.0)
+    with pytest.raises(EffectTableError, match="least_effect is -1.0"):
+        effect_references(table, q=0.05, least_effect=-1.0)
+
+
+def test_every_tested_pair_is_named_whatever_its_effect_but_a_gene_with_itself() -> None:
+    table = EffectTable("t", (("A", "B"), ("A", "A"), ("B", "C")), (0.0, 1.0, 2.0), (1.0, 0.0, 0.5), (CELLS,))
+    tested = effects_tested(table)
+    assert (tested.id, tested.kind, tested.edges) == ("t.tested", "regulon", {("A", "B"), ("B", "C")})
+    assert leaked_ancestors([CELLS], tested.source) == [CELLS]
+    with pytest.raises(EffectTableError, match="every row is of a gene with itself"):
+        effects_tested(EffectTable("t", (("A", "A"),), (1.0,), (0.0,)))
 
 
 GENE = st.sampled_from("ABCDE")

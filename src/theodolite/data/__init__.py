@@ -16,6 +16,7 @@ from theodolite.data.perturbations import (
     EffectTableError,
     PerturbedCells,
     effect_references,
+    effects_tested,
     perturbed_cells,
     read_effects,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "effect_references",
     "perturbed_cells",
     "read_effects",
+    "effects_tested",
     "confidence_tiers",
     "of_kind",
     "with_pairs",

@@ -17,7 +17,15 @@ from theodolite.data.references import Pair, Reference
 from theodolite.data.regulons import RegulonTable, Sign, regulon_references
 from theodolite.sources import Source
 
-__all__ = ["EffectTable", "EffectTableError", "PerturbedCells", "effect_references", "perturbed_cells", "read_effects"]
+__all__ = [
+    "EffectTable",
+    "EffectTableError",
+    "PerturbedCells",
+    "effect_references",
+    "perturbed_cells",
+    "read_effects",
+    "effects_tested",
+]
 
 COLUMNS = ("target", "gene", "effect", "q")
 BETWEEN_TARGETS = "+"
@@ -226,7 +234,7 @@ def _number(value: Any, path: Path, row: int, column: str) -> float:
 
 
 def effect_references(
-    table: EffectTable, *, q: float, perturbed: Literal["loss", "gain"] = "loss"
+    table: EffectTable, *, q: float, perturbed: Literal["loss", "gain"] = "loss", least_effect: float = 0.0
 ) -> tuple[Reference, ...]:
     """Return the significant effects as regulons: all of them, the activating and the repressing ones.
 
@@ -239,18 +247,22 @@ def effect_references(
     perturbed
         What was done to targets. Under ``loss`` (knock-out, knock-down) a gene that falls was activated, under ``gain``
         (over-expression, CRISPRa) one that rises. An effect of exactly 0 has no sign.
+    least_effect
+        Effects whose magnitude is below it, in the table's own unit, are no edges; part of the references likewise.
 
     Raises
     ------
     EffectTableError
-        If the threshold is out of range or no effect between two genes is below it.
+        If a threshold is out of range or no effect between two genes passes them.
     """
     if not 0 < q <= 1:
         raise EffectTableError(f"q is {q!r}; a threshold lies above 0 and at most at 1, such as 0.05")
+    if not (math.isfinite(least_effect) and least_effect >= 0):
+        raise EffectTableError(f"least_effect is {least_effect!r}; it is a magnitude of 0 or more, such as 0.5")
     signs: dict[Pair, Sign] = {}
     loops: list[str] = []
     for pair, effect, rate in zip(table.pairs, table.effect, table.q, strict=True):
-        if rate >= q:
+        if rate >= q or abs(effect) < least_effect:
             continue
         if pair[0] == pair[1]:
             loops.append(pair[0])  # that a perturbed gene changes itself is the perturbation
@@ -259,8 +271,34 @@ def effect_references(
             signs[pair] = "activation" if rises > 0 else "repression" if rises < 0 else "unknown"
     if not signs:
         raise EffectTableError(
-            f"{table.name}: none of {len(table.pairs)} effects between two genes has a q below {q!r}; "
-            f"the lowest is {min(table.q)!r}"
+            f"{table.name}: none of {len(table.pairs)} effects between two genes has a q below {q!r}"
+            + (f" and a magnitude of {least_effect!r} or more" if least_effect else "")
+            + f"; the lowest q is {min(table.q)!r}"
         )
-    chosen = Source(f"effects:{table.name}:{perturbed}", digest([table.sha256, repr(q), perturbed]), (table.source,))
+    thresholds = [table.sha256, repr(q), perturbed, *([repr(least_effect)] if least_effect else [])]
+    chosen = Source(f"effects:{table.name}:{perturbed}", digest(thresholds), (table.source,))
     return regulon_references(RegulonTable(table.name, signs, tuple(loops), chosen))
+
+
+def effects_tested(table: EffectTable) -> Reference:
+    """Return every pair of a table as a regulon, whatever its effect: which genes were tested under which perturbation.
+
+    A gene without a row was not tested, so it is no gene that did not respond. Whoever ranks the genes of
+    :func:`effect_references` ranks them among these.
+
+    Raises
+    ------
+    EffectTableError
+        If no row is of two different genes.
+    """
+    members = tuple(pair for pair in table.pairs if pair[0] != pair[1])
+    if not members:
+        raise EffectTableError(f"{table.name}: every row is of a gene with itself; give effects on other genes too")
+    return Reference(
+        id=f"{table.name}.tested",
+        title=f"{table.name} tested pairs",
+        kind="regulon",
+        members=members,
+        definition=f"every pair of two genes that {table.name} has a row of, whatever its effect",
+        origins=(table.source,),
+    )

@@ -7,7 +7,17 @@ on its discovery genes.
 
 from __future__ import annotations
 
-from theodolite.descriptions import geometry, geometry_classes, geometry_edges, geometry_poles
+from theodolite.descriptions import (
+    ablation,
+    attention,
+    attention_states,
+    attention_targets,
+    attention_value,
+    geometry,
+    geometry_classes,
+    geometry_edges,
+    geometry_poles,
+)
 from theodolite.descriptions.described import Described, facts_of, load_described
 from theodolite.descriptions.registry import (
     STANDING,
@@ -27,6 +37,11 @@ __all__ = [
     "DescriptionError",
     "DescriptionParams",
     "Subject",
+    "ablation",
+    "attention",
+    "attention_states",
+    "attention_targets",
+    "attention_value",
     "description",
     "descriptions",
     "facts_of",

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from theodolite.canonical import sha256_bytes
 from theodolite.measurements import Measurement, MeasurementError, load_measurement
@@ -88,7 +89,7 @@ def facts_of(record: Any, name: str = "", without: Collection[str] = ()) -> dict
     Parameters
     ----------
     record
-        A dataclass of ``theodolite.analysis``, a mapping, a sequence of records, or a value.
+        A dataclass of ``theodolite.analysis``, an interval, a mapping, a sequence of records, or a value.
     name
         What the names begin with.
     without
@@ -97,6 +98,8 @@ def facts_of(record: Any, name: str = "", without: Collection[str] = ()) -> dict
     if is_dataclass(record):
         names = [field.name for field in fields(record) if field.name not in without]
         parts = {field: getattr(record, field) for field in names}
+    elif isinstance(record, BaseModel):
+        parts = {field: getattr(record, field) for field in type(record).model_fields if field not in without}
     elif isinstance(record, Mapping):
         parts = {str(key): value for key, value in record.items() if key not in without}
     elif isinstance(record, (list, tuple)) and record and all(map(is_dataclass, record)):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +16,31 @@ from theodolite.measurements import Coexpression
 from theodolite.models.components import Component, How
 from theodolite.tools import ModelShape, ToolError, Workbench
 
+if TYPE_CHECKING:
+    from theodolite.models.protocol import FoundationModel
+
 __all__ = ["READABLE", "DescriptionError", "Subject"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 READABLE: Final[Mapping[str, str]] = {
     "vectors": "gene vectors of every layer (the residual stream at each gene's token, averaged over cells)",
     "attention": "attention from gene to gene of every layer and head, averaged over cells",
     "ablated": "what the model's predictions lose at each gene's token with a component taken out",
     "coexpression": "co-expression of the genes, from counts of the same cells",
+    "model": "the model itself on the same cells: attention of each cell, and predictions without several components",
 }
 """What of a subject is read, in words; gene statistics, families and references every description may use."""
 
 
 class DescriptionError(ToolError):
     """A description cannot describe what it was given; the message says why and what to do."""
+
+
+@runtime_checkable
+class _CountsPairs(Protocol):
+    def together(self) -> Ints | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +59,10 @@ class Subject:
         Returns the co-expression of these genes; None where there are no counts.
     reads
         Which keys of :data:`READABLE` may be asked for: those that the description declares.
+    read_cells
+        The cells that the model read; None where nobody has them.
+    loaded
+        Returns the model; None where there is none at hand, but only what was captured of it.
     """
 
     bench: Workbench
@@ -55,11 +70,24 @@ class Subject:
     seed: int = 0
     counted: Callable[[], Coexpression] | None = field(default=None, repr=False)
     reads: frozenset[str] = frozenset(READABLE)
+    read_cells: CellSet | None = field(default=None, repr=False)
+    loaded: Callable[[], FoundationModel] | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, bench: Workbench, cells: CellSet, references: Sequence[Reference] = (), seed: int = 0) -> Subject:
-        """Return the subject of a workbench whose model read these cells; nothing is counted before it is asked for."""
-        return cls(bench, tuple(references), seed, lambda: coexpression(cells, bench.genes))
+    def of(
+        cls,
+        bench: Workbench,
+        cells: CellSet,
+        references: Sequence[Reference] = (),
+        seed: int = 0,
+        model: Callable[[], FoundationModel] | None = None,
+    ) -> Subject:
+        """Return the subject of a workbench whose model read these cells.
+
+        Nothing is counted, and no model loaded, before it is asked for.
+        """
+        counted = partial(coexpression, cells, bench.genes)
+        return cls(bench, tuple(references), seed, counted, read_cells=cells, loaded=model)
 
     def limited(self, reads: Sequence[str]) -> Subject:
         """Return the same subject, of which only these keys of :data:`READABLE` can be read."""
@@ -147,6 +175,43 @@ class Subject:
             return self.counted()
         except ValueError as error:
             raise DescriptionError(f"no co-expression: {error}") from error
+
+    def together(self) -> Ints | None:
+        """Return how many cells hold both genes of each pair, (n, n); None where every cell holds all of them.
+
+        Where it is 0 there is no attention, and a fit to other pairs stands in the place of it.
+        """
+        self._allow("attention")
+        return self.bench.together() if isinstance(self.bench, _CountsPairs) else None
+
+    @property
+    def cells(self) -> CellSet:
+        """The cells that the model read.
+
+        Raises
+        ------
+        DescriptionError
+            If nobody has them.
+        """
+        self._allow("model")
+        if self.read_cells is None:
+            raise DescriptionError("the cells that the model read are not at hand; give them with the model")
+        return self.read_cells
+
+    def model(self) -> FoundationModel:
+        """Return the model itself.
+
+        Raises
+        ------
+        DescriptionError
+            If there is only what was captured of it.
+        """
+        self._allow("model")
+        if self.loaded is None:
+            raise DescriptionError(
+                "only what was captured of the model is at hand, and no model to run; give the model"
+            )
+        return self.loaded()
 
     def _allow(self, what: str) -> None:
         if what not in self.reads:

@@ -94,8 +94,8 @@ def refuse_beyond_memory(setting: Setting) -> None:
             raise CampaignError(
                 f"{tool.name} would take {needed / _GB:.3g} GB beside the model ({capturing / _GB:.3g} GB for what is "
                 f"captured of {len(setting.model.genes):,} genes, {(needed - capturing) / _GB:.3g} GB of its own for "
-                f"{len(setting.genes(largest)):,}), and a job may hold {limit / _GB:.3g} GB; survey fewer genes (`genes:`), leave the "
-                "instrument out, or allow more (`budget.job_memory_mb`, on a machine that has it)"
+                f"{len(setting.genes(largest)):,}), and a job may hold {limit / _GB:.3g} GB; survey fewer genes "
+                "(`genes:`), leave the instrument out, or allow more (`budget.job_memory_mb`, on a machine that has it)"
             )
 
 

@@ -96,6 +96,13 @@ class GeneWorkbench:
         chosen = maps.mean(axis=0) if head is None else maps[head - 1]
         return np.asarray(chosen[np.ix_(rows, rows)], dtype=np.float64)
 
+    def together(self) -> NDArray[np.int64] | None:
+        """Cells (n, n) that hold both genes of a pair; None where every cell holds all of them."""
+        if self.capture.together is None:
+            return None
+        rows = self._rows()
+        return np.asarray(self.capture.together[np.ix_(rows, rows)], dtype=np.int64)
+
     def ablated(self, component: Component, how: How) -> Floats:
         """Mean squared change (n,) of the prediction at each gene's token without a component."""
         if self.interventions is None:

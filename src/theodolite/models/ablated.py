@@ -14,11 +14,14 @@ from theodolite.files import write_atomically
 from theodolite.models.components import Component, How
 from theodolite.models.mapped import mapped_arrays
 
-__all__ = ["LEAST_TURN", "Ablated", "ablated_key", "load_ablated", "save_ablated"]
+__all__ = ["LEAST_TURN", "MEMORY_BYTES", "Ablated", "ablated_key", "load_ablated", "save_ablated"]
 
 LEAST_TURN = 0.02
 """Cosine distance by which an ablation must turn the last residual stream of some token, or it tested nothing: that
 nothing is lost without a component is a finding only where the component did something (arXiv 2602.17532)."""
+
+MEMORY_BYTES = 1 << 30
+"""What predictions, streams and attention of a step may take; it decides how many cells a step has at most."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from theodolite.data import CellSet
-from theodolite.models.ablated import Ablated
+from theodolite.models.ablated import MEMORY_BYTES, Ablated
 from theodolite.models.activations.errors import ActivationError
 from theodolite.models.batches import batch_of, in_batches
 from theodolite.models.capture import known_genes, rows_of
@@ -40,9 +40,6 @@ Result = TypeVar("Result")
 
 CELLS_AT_MOST = 256
 """Cells that are read, evenly over those there are: every ablation costs a pass over all of them."""
-
-MEMORY_BYTES = 1 << 30
-"""What predictions, streams and attention of a step may take; it decides how many cells a step has at most."""
 
 _TOKENS_PER_STEP = 1024
 """On a processor: few, so that the attention of a step fits into memory that is reused."""

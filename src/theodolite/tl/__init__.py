@@ -26,27 +26,36 @@ __all__ = [
     "MemoryLimitError",
     "Settings",
     "as_anndata",
+    "attention_edge_recovery",
     "attention_edges",
+    "attention_matched",
     "attention_peak",
+    "attention_retention",
+    "attention_stratified",
     "attention_trend",
     "axis_separation",
     "capture",
     "co_pole",
     "compartment_progression",
     "confidence_gradient",
+    "depth_profile",
     "depth_signals",
     "describe",
     "edge_recovery",
     "effective_rank",
     "forget",
     "gene_class",
+    "head_sets",
+    "incremental_value",
     "instrument",
     "intrinsic_dimension",
+    "layer_choice",
     "lineage_convergence",
     "mean_ablation",
     "measure",
     "pair_proximity",
     "pbmc",
+    "perturbation_ranking",
     "proximity_peak",
     "proximity_trend",
     "read_anndata",
@@ -81,6 +90,15 @@ regulator_trend = instrument(get_tool("depth.regulator_trend"))
 regulator_peak = instrument(get_tool("depth.regulator_peak"))
 
 effective_rank = instrument(get_description("geometry.effective_rank"))
+depth_profile = instrument(get_description("attention.depth_profile"))
+attention_edge_recovery = instrument(get_description("attention.edge_recovery"), name="attention_edge_recovery")
+layer_choice = instrument(get_description("attention.layer_choice"))
+attention_retention = instrument(get_description("attention.retention"), name="attention_retention")
+perturbation_ranking = instrument(get_description("attention.perturbation_ranking"))
+incremental_value = instrument(get_description("attention.incremental_value"))
+attention_matched = instrument(get_description("attention.matched"), name="attention_matched")
+attention_stratified = instrument(get_description("attention.stratified"), name="attention_stratified")
+head_sets = instrument(get_description("ablation.head_sets"))
 intrinsic_dimension = instrument(get_description("geometry.intrinsic_dimension"))
 co_pole = instrument(get_description("geometry.co_pole"))
 compartment_progression = instrument(get_description("geometry.compartment_progression"))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from theodolite.models.components import Component, How
     from theodolite.models.protocol import FoundationModel
 
-__all__ = ["Captured", "capture_key", "captured", "forget", "interventions", "remembered", "runs_on"]
+__all__ = ["Captured", "capture_key", "captured", "forget", "interventions", "placed", "remembered", "runs_on"]
 
 _log = logging.getLogger(__name__)
 
@@ -135,10 +135,11 @@ def captured(
 
 def _take(model: AnyModel, cells: CellSet, genes: Genes, *, with_attention: bool) -> Capture:
     told = _progress(model.facts.name)
-    return capture(_placed(model), cells, genes.names, told, _log.warning, with_attention=with_attention)
+    return capture(placed(model), cells, genes.names, told, _log.warning, with_attention=with_attention)
 
 
-def _placed(model: AnyModel) -> FoundationModel:
+def placed(model: AnyModel) -> FoundationModel:
+    """Return a model, loaded, on the device and in the floating-point type of the settings."""
     from theodolite.models.batches import resolve_device, resolve_dtype
 
     return model.load().placed(resolve_device(resolved_device(settings.device)), resolve_dtype(settings.dtype))
@@ -169,7 +170,7 @@ def interventions(
             if path is not None and path.is_file():
                 kept.ablated[what] = load_ablated(path)
             else:
-                found = ablate_alike(_placed(model), cells, component, how, genes.names, _log.warning)
+                found = ablate_alike(placed(model), cells, component, how, genes.names, _log.warning)
                 if path is not None:
                     save_ablated(path, found, of=(model.facts.sha256, cells.sha256, "main"))
                 kept.ablated[what] = found

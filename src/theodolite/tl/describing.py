@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from theodolite.data import GeneFamilies, Reference, within_sizes
 from theodolite.descriptions import STANDING, Described, Description, DescriptionError, DescriptionParams, Subject
 from theodolite.measurements import CurveFit, Measurement
 from theodolite.plugins import find_description
+from theodolite.tl.captures import placed
 from theodolite.tl.choosing import given_once
 from theodolite.tl.comparing import references_for
 from theodolite.tl.errors import MeasureError
@@ -111,7 +113,8 @@ def describe(
 
     bench = ready.bench(regulators, axes=False, with_attention=with_attention)
     with seeded(seed):
-        described = found.run(Subject.of(bench, ready.read.cells, references, seed), parsed)
+        subject = Subject.of(bench, ready.read.cells, references, seed, partial(placed, ready.model))
+        described = found.run(subject, parsed)
 
     shape = found.shape.shape
     facts = {

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from theodolite.analysis.ablation.conditions import Condition, head_conditions, head_entropy
 from theodolite.analysis.ablation.doses import Dose, DoseResponse, dose_response
-from theodolite.analysis.ablation.readout import attention_without
+from theodolite.analysis.ablation.readout import attention_without, attentions_without
 
 __all__ = [
     "Condition",
     "Dose",
     "DoseResponse",
     "attention_without",
+    "attentions_without",
     "dose_response",
     "head_conditions",
     "head_entropy",

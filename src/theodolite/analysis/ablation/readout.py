@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from theodolite.models.components import Component, How
 from theodolite.models.protocol import Batch, FoundationModel
 from theodolite.models.sites import attention
 
-__all__ = ["attention_without"]
+__all__ = ["attention_without", "attentions_without"]
 
 
 def attention_without(
@@ -25,6 +25,8 @@ def attention_without(
     how: How = "zero",
     genes: Sequence[str] | None = None,
     said: Callable[[str], None] = lambda text: None,
+    *,
+    cells_at_most: int | None = None,
 ) -> NDArray[np.float64]:
     """Return attention (heads, n, n) of a layer, averaged over the cells that have both genes, without components.
 
@@ -44,6 +46,8 @@ def attention_without(
         Names of the n genes, as the cells call them; all that the model knows where not given.
     said
         Told where memory ran out.
+    cells_at_most
+        Cells to read, evenly over those there are; 256 where not given.
 
     Raises
     ------
@@ -52,17 +56,44 @@ def attention_without(
     InterventionError
         If an edit does not do what it says.
     """
+    (found,) = attentions_without(model, cells, layer, [condition], how, genes, said, cells_at_most=cells_at_most)
+    return found
+
+
+def attentions_without(
+    model: FoundationModel,
+    cells: CellSet,
+    layer: int,
+    conditions: Sequence[Sequence[Component]],
+    how: How = "zero",
+    genes: Sequence[str] | None = None,
+    said: Callable[[str], None] = lambda text: None,
+    *,
+    cells_at_most: int | None = None,
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the attention of a layer without each set of components; arguments and errors as :func:`attention_without`.
+
+    Cells are tokenised, and edits of a sort checked, once for all sets.
+    """
     if not 1 <= layer <= model.n_layers:
         raise ValueError(f"layer {layer!r}: {model.name} has blocks 1 to {model.n_layers}")
     chosen = known_genes(model, cells) if genes is None else tuple(genes)
     rows = rows_of(model, cells, chosen)
-    sums = np.zeros((model.n_heads, len(chosen), len(chosen)))
-    together = np.zeros((len(chosen), len(chosen)))
-    ablation = Ablation(model, cells, [condition] if condition else [], how, said)
+    taken_out = [condition for condition in conditions if condition]
+    ablation = Ablation(model, cells, taken_out, how, said, cells_at_most=cells_at_most)
+    numbers = iter(range(len(taken_out)))
+    for condition in conditions:
+        yield _mean_attention(ablation, next(numbers) if condition else None, layer, rows, len(chosen), model.n_heads)
+
+
+def _mean_attention(
+    ablation: Ablation, row: int | None, layer: int, rows: NDArray[np.int64], n: int, n_heads: int
+) -> NDArray[np.float64]:
+    sums, together = np.zeros((n_heads, n, n)), np.zeros((n, n))
     site = attention(layer)
 
     def compute(batch: Batch) -> NDArray[np.float64]:
-        found = ablation.without(batch, 0 if condition else None, read=[site])
+        found = ablation.without(batch, row, read=[site])
         return np.asarray(found.read[site].float().cpu().double().numpy())
 
     for batch, maps in ablation.batches(compute):
@@ -72,6 +103,6 @@ def attention_without(
             there = np.flatnonzero(places >= 0)
             index = np.ix_(places[there], places[there])
             together[index] += 1
-            for head in range(model.n_heads):
+            for head in range(n_heads):
                 sums[head][index] += maps[cell, head][np.ix_(there, there)]
     return np.asarray(np.divide(sums, together, out=np.zeros_like(sums), where=together > 0))
