@@ -24,6 +24,7 @@ __all__ = [
     "as_anndata",
     "attention_edges",
     "attention_peak",
+    "attention_stability",
     "attention_trend",
     "axis_separation",
     "capture",
@@ -34,13 +35,16 @@ __all__ = [
     "pair_proximity",
     "pbmc",
     "proximity_peak",
+    "proximity_stability",
     "proximity_trend",
     "read_anndata",
     "regulation",
     "regulation_peak",
+    "regulation_stability",
     "regulation_trend",
     "regulator_peak",
     "regulator_proximity",
+    "regulator_stability",
     "regulator_trend",
     "settings",
     "uniform_attention",
@@ -57,12 +61,16 @@ mean_ablation = instrument(get_tool("ablation.mean_ablation"))
 uniform_attention = instrument(get_tool("ablation.uniform_attention"))
 attention_trend = instrument(get_tool("depth.attention_trend"))
 attention_peak = instrument(get_tool("depth.attention_peak"))
+attention_stability = instrument(get_tool("depth.attention_stability"))
 regulation_trend = instrument(get_tool("depth.regulation_trend"))
 regulation_peak = instrument(get_tool("depth.regulation_peak"))
+regulation_stability = instrument(get_tool("depth.regulation_stability"))
 proximity_trend = instrument(get_tool("depth.proximity_trend"))
 proximity_peak = instrument(get_tool("depth.proximity_peak"))
+proximity_stability = instrument(get_tool("depth.proximity_stability"))
 regulator_trend = instrument(get_tool("depth.regulator_trend"))
 regulator_peak = instrument(get_tool("depth.regulator_peak"))
+regulator_stability = instrument(get_tool("depth.regulator_stability"))
 
 
 def pbmc() -> Any:

@@ -215,6 +215,11 @@ class AnywhereCase(Case):
         )
 
     @property
+    def evidence(self) -> tuple[NullEvidence, ...]:
+        """What the draws of every null show of the place found, no more than the maximum would."""
+        return bounded(super().evidence, self.plan)
+
+    @property
     def _bounds(self) -> tuple[Effect, Bounds]:
         return self._once(
             "bounds",
