@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from theodolite.agents import Planner
-from theodolite.agents.planner import Candidate, in_order
+from theodolite.agents.planner import Candidate, in_order, steadiness
 from theodolite.agents.planner import strength as strength_of
 from theodolite.claims import Direction, Hypothesis, Relation
 from theodolite.experiments import CampaignRun
@@ -293,3 +293,11 @@ def test_the_planner_opens_no_numbers_of_a_confirmation_block(
     monkeypatch.setattr(type(run.ledger), "entries", refuse)
     monkeypatch.setattr(type(run.ledger.artefacts), "get", refuse)
     assert Planner().propose(run, looks, 4) == expected
+
+
+def test_a_trend_is_the_steadier_the_nearer_to_none_and_the_better_known_it_is() -> None:
+    known = Margin(error=0.02, gain=-0.4, gain_error=0.1)
+    assert steadiness(0.01, 0.1, 0.05, known) > steadiness(-0.05, 0.1, 0.05, known) > 0
+    assert steadiness(-0.05, 0.1, 0.05, known) == steadiness(0.05, 0.1, 0.05, known)
+    assert steadiness(0.2, 0.1, 0.05, known) < 0
+    assert steadiness(0.0, 0.1, 0.05, None) < steadiness(0.0, 0.1, 0.05, known)

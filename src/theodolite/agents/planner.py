@@ -218,8 +218,9 @@ class Planner:
                 signed = abs(effect) if tool.relation.two_sided else effect
                 greater = effect >= 0 or not tool.relation.two_sided
                 error = math.sqrt((universe + 1) / (12 * max(n, 1) * max(universe - n, 1)))
-                unbeaten = margin is None or not baselines_for(tool.relation)
-                beyond = "" if unbeaten else f", {margin.gain:+.3f} beyond the best baseline"
+                beyond = ""
+                if margin is not None and baselines_for(tool.relation):
+                    beyond = f", {margin.gain:+.3f} beyond the best baseline"
                 hypothesis = Hypothesis(
                     claim=setting.claim(tool, reference_id),
                     locus=look.params.locus(),

@@ -26,7 +26,7 @@ def effect_within(plan: Plan, effect: Effect, reference: int) -> GateResult:
     low, high = 100 * (effect.low + 0.5), 100 * (effect.high + 0.5)
     removed = [item.value.replace("_", " ") for item in plan.hypothesis.claim.adjustment]
     adjusted = f"after taking out {', '.join(removed)}; " if removed else ""
-    where = f"{plan.hypothesis.claim.object} at {plan.hypothesis.locus}"
+    what = f"the change of {plan.hypothesis.claim.object} over {plan.hypothesis.locus}"
     inside = max(abs(effect.estimate), abs(effect.low), abs(effect.high)) < plan.sesoi
     return GateResult(
         gate="G9",
@@ -34,10 +34,9 @@ def effect_within(plan: Plan, effect: Effect, reference: int) -> GateResult:
         number=effect.estimate,
         threshold=plan.sesoi,
         passed=inside,
-        sentence=f"The change of the {reference} {things(plan)} ranks above {100 * (effect.estimate + 0.5):.0f} % of "
-        f"that of other pairs by {where}, on average ({adjusted}95 % interval {low:.0f} to {high:.0f} %; 50 % is no "
-        f"change of their own, and {100 * (0.5 - plan.sesoi):.0f} to {100 * (0.5 + plan.sesoi):.0f} % too little to "
-        "count).",
+        sentence=f"The {reference} {things(plan)} rank above {100 * (effect.estimate + 0.5):.0f} % of the other pairs "
+        f"by {what}, on average ({adjusted}95 % interval {low:.0f} to {high:.0f} %; 50 % is no change of their own, and "
+        f"{100 * (0.5 - plan.sesoi):.0f} to {100 * (0.5 + plan.sesoi):.0f} % too little to count).",
     )
 
 
