@@ -88,9 +88,9 @@ def test_a_claim_that_needs_a_large_level_goes_before_those_that_can_wait(
     needy, powered = usual[1].claim.reference.name, type(run.power).sufficient
     first = run.registrar().level(0).provisional_alpha
 
-    def sufficient(power: Any, shape: str, reference: str, block: str, level: Any, kind: Any) -> bool:
+    def sufficient(power: Any, shape: str, reference: str, block: str, level: Any, *rest: Any) -> bool:
         late = reference == needy and level.provisional_alpha < first
-        return powered(power, shape, reference, block, level, kind) and not late
+        return powered(power, shape, reference, block, level, *rest) and not late
 
     monkeypatch.setattr(type(run.power), "sufficient", sufficient)
     assert propose(run, 3) == [usual[1], usual[0], usual[2]]
