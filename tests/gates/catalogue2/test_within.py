@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from theodolite.agents.lints import record_lints
+from theodolite.calibration.plants.items import Item
+from theodolite.calibration.plants.record_defects import SIGN_FLIP
 from theodolite.claims import Locus, LocusKind, Relation, Verdict
 from theodolite.gates import Dossier, Place, baselines_for, judge, margin_for, power_asked, preflight, settle, spends
 from theodolite.gates.catalogue2.panel import Draws, Prefix, Side, draw_panel, held, quick_p, reaches, sides
@@ -89,6 +92,23 @@ def test_a_change_that_counts_refutes_it_in_either_direction(
     assert settlement.verdict is Verdict.REFUTED
     assert settlement.next_step.startswith("Closed: it changes by 0.1 or more")
     assert gate(settlement, "G9").passed is False
+
+
+def test_an_effect_below_zero_is_no_sign_that_was_flipped(stable: Any, plan_for: Any, pairs: Any) -> None:
+    dossier = pairs(-0.08)
+    plan, judgement = stable(), judge(stable(), dossier)
+    assert judgement.effect.estimate < 0 and judgement.p < 0.05
+    assert record_lints(plan, judgement, plan.sha256) == ()
+    assert {item.code for item in record_lints(plan_for("PairScores"), judgement, "")} >= {"sign_flip"}
+
+
+def test_no_flipped_sign_is_planted_in_a_record_that_has_none(stable: Any, plan_for: Any, pairs: Any) -> None:
+    plan, judgement = stable(), judge(stable(), pairs(0.08))
+    assert judgement.effect.estimate > 0 and judgement.p < 0.05
+    away = next(form for form in SIGN_FLIP if "points away" in form.what)
+    rng = np.random.default_rng(0)
+    assert away.make(Item.of(plan, judgement), rng) is None
+    assert away.make(Item.of(plan_for("PairScores"), judgement), rng) is not None
 
 
 def test_a_change_at_the_bound_is_neither(stable: Any, pairs: Any) -> None:

@@ -35,8 +35,8 @@ def effect_within(plan: Plan, effect: Effect, reference: int) -> GateResult:
         threshold=plan.sesoi,
         passed=inside,
         sentence=f"The {reference} {things(plan)} rank above {100 * (effect.estimate + 0.5):.0f} % of the other pairs "
-        f"by {what}, on average ({adjusted}95 % interval {low:.0f} to {high:.0f} %; 50 % is no change of their own, and "
-        f"{100 * (0.5 - plan.sesoi):.0f} to {100 * (0.5 + plan.sesoi):.0f} % too little to count).",
+        f"by {what}, on average ({adjusted}95 % interval {low:.0f} to {high:.0f} %; 50 % is no change of their own, "
+        f"and {100 * (0.5 - plan.sesoi):.0f} to {100 * (0.5 + plan.sesoi):.0f} % too little to count).",
     )
 
 
