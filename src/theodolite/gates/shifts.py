@@ -14,7 +14,8 @@ become once the reference is raised by c: c is a fixed point, and the least one 
 of differences up to c in the scores raised by c grows with c, for no difference grows faster than c itself; at
 ``c = q(z) + d`` the raised scores are z, where it is 0.5 + s or more. (3) So the least c with that share is at most
 q(z) + d, and the reference is raised to z or to less. (4) The lower the reference, the more draws of a null stand above
-it, draw by draw: p is at least, and a bettor's wealth at most, what the labels have in z, where both are valid. QED.
+it, draw by draw: p is at least, and a bettor's wealth up to the threshold at most, what the labels have in z, where
+both are valid. QED.
 
 *Unequal spreads.* Where the reference varies less than the rest, a shift moves its AUROC further, and this c
 overshoots. So the shift that lifts the AUROC of this very reference from 0.5 - s to 0.5 is reckoned too, and the

@@ -81,6 +81,9 @@ def test_no_effect_is_supported_at_the_level_of_the_stream(
     assert all(item.sentence.endswith(".") for item in settlement.gates)
     assert judgement.baseline is None and abs(judgement.effect.estimate) < 0.05
     assert len(judgement.evidence) == len(stable(shape).null_panel)
+    # What a bettor has beyond the threshold is luck that the proof does not cover.
+    most = 1.0 / stable(shape).null_alpha
+    assert judgement.e is None or judgement.e == pytest.approx(most) == min(item.e for item in judgement.evidence)
 
 
 @pytest.mark.parametrize(("shape", "fixture"), WORLDS)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from theodolite.gates.catalogue2.anywhere import bounded
 from theodolite.gates.catalogue2.case import Case
 from theodolite.gates.catalogue2.controls import level_key, planted_absence, planted_bounds
 from theodolite.gates.catalogue2.panel import Side, sides
 from theodolite.gates.catalogue2.words import things
 from theodolite.gates.contrasts import AnyContrast
-from theodolite.judgements import Effect, GateResult
+from theodolite.judgements import Effect, GateResult, NullEvidence
 from theodolite.plans import Plan
 
 __all__ = ["WithinCase", "effect_beyond", "effect_within"]
@@ -74,6 +75,11 @@ class WithinCase(Case):
     @property
     def _tests(self) -> list[Side]:
         return [self._side(index) for index in range(2)]
+
+    @property
+    def evidence(self) -> tuple[NullEvidence, ...]:
+        """What the draws of every null show, no more than they would of a reference that was raised no less."""
+        return bounded(super().evidence, self.plan)
 
     def _side(self, index: int) -> Side:
         return Side(
