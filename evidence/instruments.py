@@ -158,8 +158,8 @@ class Claims:
 
 
 def built_in() -> list[Tool]:
-    """Return the instruments of the table."""
-    return [tool for tool in tools() if tool.built_in]
+    """Return the instruments of the table: all whose claims are of an effect, which a sham reference does not have."""
+    return [tool for tool in tools() if tool.built_in and not tool.relation.of_no_effect]
 
 
 def world_setting(seed: int, folder: Path, trained: Trained) -> tuple[Setting, dict[str, Any]]:

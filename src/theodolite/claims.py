@@ -53,15 +53,27 @@ class Relation(StrEnum):
     PEAKS_EARLIER = "peaks_earlier"
     """The reference's gene pairs stand highest in the earlier layers, or the later ones, more than others do."""
 
+    STABLE_WITH_DEPTH = "stable_with_depth"
+    """The standing of the reference's gene pairs rises or falls over a span of layers by no effect of interest."""
+
     @property
     def of_depth(self) -> bool:
         """Whether it compares layers with one another, so that what has no layers has nothing to say of it."""
-        return self in (Relation.CHANGES_WITH_DEPTH, Relation.PEAKS_EARLIER)
+        return self in (Relation.CHANGES_WITH_DEPTH, Relation.PEAKS_EARLIER, Relation.STABLE_WITH_DEPTH)
+
+    @property
+    def of_no_effect(self) -> bool:
+        """Whether it claims that an effect lies between two bounds, and so is shown by ruling out what is beyond them.
+
+        Such a claim has no tail, and no baseline could be beaten at it. It names its place: of many places that can be
+        read there is nearly always one where nothing happens.
+        """
+        return self is Relation.STABLE_WITH_DEPTH
 
     @property
     def two_sided(self) -> bool:
         """Whether either tail can be claimed: an axis has two ends, and a trend two directions."""
-        return self is not Relation.RANKS_ABOVE
+        return self not in (Relation.RANKS_ABOVE, Relation.STABLE_WITH_DEPTH)
 
 
 class Covariate(StrEnum):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from theodolite.agents import Planner
-from theodolite.agents.planner import Candidate, in_order
+from theodolite.agents.planner import Candidate, in_order, steadiness
 from theodolite.agents.planner import strength as strength_of
 from theodolite.claims import Direction, Hypothesis, Relation
 from theodolite.experiments import CampaignRun
@@ -88,9 +88,9 @@ def test_a_claim_that_needs_a_large_level_goes_before_those_that_can_wait(
     needy, powered = usual[1].claim.reference.name, type(run.power).sufficient
     first = run.registrar().level(0).provisional_alpha
 
-    def sufficient(power: Any, shape: str, reference: str, block: str, level: Any, kind: Any) -> bool:
+    def sufficient(power: Any, shape: str, reference: str, block: str, level: Any, *rest: Any) -> bool:
         late = reference == needy and level.provisional_alpha < first
-        return powered(power, shape, reference, block, level, kind) and not late
+        return powered(power, shape, reference, block, level, *rest) and not late
 
     monkeypatch.setattr(type(run.power), "sufficient", sufficient)
     assert propose(run, 3) == [usual[1], usual[0], usual[2]]
@@ -293,3 +293,11 @@ def test_the_planner_opens_no_numbers_of_a_confirmation_block(
     monkeypatch.setattr(type(run.ledger), "entries", refuse)
     monkeypatch.setattr(type(run.ledger.artefacts), "get", refuse)
     assert Planner().propose(run, looks, 4) == expected
+
+
+def test_a_trend_is_the_steadier_the_nearer_to_none_and_the_better_known_it_is() -> None:
+    known = Margin(error=0.02, gain=-0.4, gain_error=0.1)
+    assert steadiness(0.01, 0.1, 0.05, known) > steadiness(-0.05, 0.1, 0.05, known) > 0
+    assert steadiness(-0.05, 0.1, 0.05, known) == steadiness(0.05, 0.1, 0.05, known)
+    assert steadiness(0.2, 0.1, 0.05, known) < 0
+    assert steadiness(0.0, 0.1, 0.05, None) < steadiness(0.0, 0.1, 0.05, known)

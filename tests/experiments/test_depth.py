@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +10,35 @@ import pytest
 
 from theodolite.claims import Author, Direction, Hypothesis, Locus, LocusKind, Relation
 from theodolite.experiments import CampaignRun, Look
+from theodolite.experiments.menus import directions_of, places_of
 from theodolite.experiments.replay import verify_decisions
 from theodolite.gates import BASELINES, preflight
 from theodolite.gates.catalogue2.discipline import selection_discipline
 from theodolite.plans import Plan
-from theodolite.store import EntryKind, Ledger, verify
+from theodolite.store import EntryKind, Ledger, refusal_rows, verify
 from theodolite.tools import get_tool
 
-TOOLS = ("depth.proximity_trend", "depth.proximity_peak", "depth.attention_trend")
+TOOLS = ("depth.proximity_trend", "depth.proximity_peak", "depth.attention_trend", "depth.proximity_stability")
 REFERENCE = "program_1_pairs"
 
 
 class Depths:
-    """An executor that makes one claim an instrument, and one about any span."""
+    """An executor that makes one claim an instrument, and then claims a trend, and stability, of any span."""
 
     name = "depths"
 
     def propose(self, run: CampaignRun, looks: Sequence[Look], slots: int) -> list[Hypothesis]:
         found = []
-        for name in (*TOOLS, TOOLS[0]):
+        for name in (*TOOLS, TOOLS[0], TOOLS[-1]):
             tool = get_tool(name)
             look = next(item for item in looks if item.tool.name == name and REFERENCE in item.effects)
-            anywhere = len(found) == len(TOOLS)
+            anywhere = len(found) >= len(TOOLS)
+            rises = look.effects[REFERENCE][0] > 0 or tool.relation.of_no_effect
             found.append(
                 Hypothesis(
                     claim=run.setting.claim(tool, REFERENCE),
                     locus=Locus(kind=LocusKind.ANY) if anywhere else look.params.locus(),
-                    direction=Direction.GREATER if look.effects[REFERENCE][0] > 0 else Direction.LESS,
+                    direction=Direction.GREATER if rises else Direction.LESS,
                     tool=f"{name}@{tool.version}",
                     rationale="layers may differ",
                     parents=() if anywhere else (look.id,),
@@ -49,7 +51,7 @@ class Depths:
 @pytest.fixture(scope="module")
 def finished(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("depth")
-    spec = small_world.spec("depth", tools=list(TOOLS), budget={"experiments": 4}, round_size=4)
+    spec = small_world.spec("depth", tools=list(TOOLS), budget={"experiments": 6}, round_size=6)
     small_world.run_in_process(folder, spec, executor=Depths())
     return folder
 
@@ -62,9 +64,10 @@ def plans(finished: Path) -> list[Plan]:
 
 def test_every_claim_ends_in_a_verdict_that_its_measurements_give_again(finished: Path, small_world: Any) -> None:
     rows = small_world.rows(finished)
-    assert len(rows) == 4
-    assert all(row.verdict in ("supported", "refuted", "inconclusive", "invalid") for row in rows)
-    assert {row.relation for row in rows} == {"changes_with_depth", "peaks_earlier"}
+    tested = [row for row in rows if row.verdict is not None]
+    assert len(tested) == 5
+    assert all(row.verdict in ("supported", "refuted", "inconclusive", "invalid") for row in tested)
+    assert {row.relation for row in tested} == {"changes_with_depth", "peaks_earlier", "stable_with_depth"}
     with Ledger.open(finished / "ledger.sqlite", read_only=True) as ledger:
         assert verify(ledger).ok
         assert verify_decisions(ledger, deep=True) == []
@@ -75,7 +78,8 @@ def test_every_claim_ends_in_a_verdict_that_its_measurements_give_again(finished
 def test_counts_have_no_depth_and_stand_beside_no_claim_of_it(plans: list[Plan]) -> None:
     for plan in plans:
         assert plan.hypothesis.claim.relation.of_depth
-        assert set(plan.variants) == {"main", *BASELINES} - {"counts"}
+        expected = {"main"} if plan.hypothesis.claim.relation.of_no_effect else {"main", *BASELINES} - {"counts"}
+        assert set(plan.variants) == expected
         assert plan.loci is None or set(plan.loci) == set(plan.variants) - {"main"}
         assert all(gate.passed for gate in preflight(plan) if gate.gate == "G2")
 
@@ -96,10 +100,24 @@ def test_any_span_is_the_largest_of_all_of_them(plans: list[Plan]) -> None:
     assert anywhere.claim_text.endswith("more than that of other pairs, somewhere in the model")
 
 
+def test_stability_of_any_span_is_refused_and_is_not_on_the_menu(
+    finished: Path, settings_of: Callable[..., Any]
+) -> None:
+    with Ledger.open(finished / "ledger.sqlite", read_only=True) as ledger:
+        refusal = refusal_rows(ledger)[0]
+    assert refusal.code == "invalid_locus" and "name one, such as the span of all layers" in refusal.reason
+    setting = settings_of(tools=list(TOOLS))
+    stability, trend = (get_tool(f"depth.proximity_{kind}") for kind in ("stability", "trend"))
+    assert list(places_of(setting, trend))[-1] == "any place" not in places_of(setting, stability)
+    assert directions_of(stability) == (Direction.GREATER,)
+
+
 def test_the_planner_claims_either_direction_of_a_trend(small_world: Any, tmp_path: Path) -> None:
     spec = small_world.spec("planned", tools=list(TOOLS), budget={"experiments": 6})
     small_world.run_in_process(tmp_path, spec)
     rows = small_world.rows(tmp_path)
-    assert rows and {Relation(row.relation) for row in rows} <= {Relation.CHANGES_WITH_DEPTH, Relation.PEAKS_EARLIER}
+    assert rows and all(Relation(row.relation).of_depth for row in rows)
     assert all(row.verdict != "error" for row in rows)
-    assert {row.direction for row in rows} == {"greater", "less"}
+    moving = [row for row in rows if Relation(row.relation).two_sided]
+    assert {row.direction for row in moving} == {"greater", "less"}
+    assert {row.direction for row in rows if row not in moving} == {"greater"}

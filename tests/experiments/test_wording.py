@@ -43,3 +43,14 @@ def test_a_claim_of_depth_names_what_is_compared() -> None:
     assert "peaks in layers up to 2" in claim_text(peaks, boundary, Direction.GREATER, "x")
     assert "peaks in the layers after 2" in claim_text(peaks, boundary, Direction.LESS, "x")
     assert "peaks later" in claim_text(peaks, ANY, Direction.LESS, "x")
+
+
+def test_a_claim_of_no_change_has_no_direction() -> None:
+    stable = claim("attention_weight", Relation.STABLE_WITH_DEPTH)
+    span = Locus(kind=LocusKind.SPAN, layer=1, index=(4,))
+    words = claim_text(stable, span, Direction.GREATER, "x")
+    assert words == (
+        "\u201cx\u201d: attention between its genes neither rises nor falls notably more than that of other pairs, "
+        "over layers 1 to 4"
+    )
+    assert words == claim_text(stable, span, Direction.LESS, "x")

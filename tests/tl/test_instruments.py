@@ -26,12 +26,16 @@ FUNCTIONS = {
     "ablation.uniform_attention": tl.uniform_attention,
     "depth.attention_trend": tl.attention_trend,
     "depth.attention_peak": tl.attention_peak,
+    "depth.attention_stability": tl.attention_stability,
     "depth.regulation_trend": tl.regulation_trend,
     "depth.regulation_peak": tl.regulation_peak,
+    "depth.regulation_stability": tl.regulation_stability,
     "depth.proximity_trend": tl.proximity_trend,
     "depth.proximity_peak": tl.proximity_peak,
+    "depth.proximity_stability": tl.proximity_stability,
     "depth.regulator_trend": tl.regulator_trend,
     "depth.regulator_peak": tl.regulator_peak,
+    "depth.regulator_stability": tl.regulator_stability,
 }
 
 

@@ -150,6 +150,6 @@ def _claim_check(setting: Setting, tool: Tool) -> Callable[[Any], None]:
             hint = f"; did you mean {' or '.join(close)}?" if close else f"; such as {', '.join(names[:3])}"
             raise ValueError(f"reference {chosen.reference!r} is none that {tool.name} can be held against{hint}")
         if not tool.relation.two_sided and chosen.direction is not Direction.GREATER:
-            raise ValueError(f"{tool.name} claims that pairs rank above others: direction is 'greater'")
+            raise ValueError(f"claims of {tool.name} have no other side: direction is 'greater'")
 
     return check

@@ -12,7 +12,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from theodolite.claims import Author, Covariate, LocusKind
-from theodolite.gates import LEAST_MOVED, MINIMUM_FAMILIES, panel_for
+from theodolite.gates import LEAST_MOVED, MINIMUM_FAMILIES, baselines_for, panel_for
 from theodolite.gates.catalogue2.panel import QUICK_DRAWS
 from theodolite.gates.effects import UNIT
 from theodolite.gates.evidence import resolves, wealth
@@ -122,7 +122,8 @@ def _panel(plan: Plan) -> Iterator[_Finding]:
         yield "wrong_null", "G3", "no null of the panel moves whole gene families; paralogues break the rest"
     elif plan.catalogue != "1" and (missing := sorted(set(panel_for(plan.shape)) - set(plan.null_panel))):
         yield "wrong_null", "G3", f"the panel lacks {', '.join(missing)}, which this shape of claim must beat"
-    if "untrained" not in {variant.partition("(")[0] for variant in plan.variants}:
+    beside = {variant.partition("(")[0] for variant in plan.variants}
+    if "untrained" not in beside and baselines_for(plan.hypothesis.claim.relation):
         yield "wrong_null", "G5", "no untrained model is measured beside the trained one"
     kind = plan.evidence or "p"
     alpha = plan.null_alpha
@@ -202,7 +203,7 @@ def _effects(plan: Plan, judgement: Judgement) -> Iterator[_Finding]:
     effect, baseline, gain = judgement.effect, judgement.baseline, judgement.gain
     if effect.low == effect.high:
         yield "degenerate_statistic", "G1", "the effect has no spread over resamples: one class, or constant scores"
-    if effect.estimate < 0 and judgement.p < 0.05:
+    if effect.estimate < 0 and judgement.p < 0.05 and not plan.hypothesis.claim.relation.of_no_effect:
         yield "sign_flip", "G9", "the evidence is small-p but the effect points away from the claim"
     if baseline is not None and gain is not None:
         expected = effect.estimate - baseline.estimate

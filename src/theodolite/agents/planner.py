@@ -16,13 +16,13 @@ from theodolite.claims import Author, Direction, Hypothesis
 from theodolite.data import DISCOVERY
 from theodolite.experiments import CampaignRun, Event, Look
 from theodolite.experiments.proposals import slots_of_people
-from theodolite.gates import StreamExhausted
+from theodolite.gates import StreamExhausted, baselines_for
 from theodolite.gates.catalogue2.baselines import GAIN
 from theodolite.gates.exploration import Margin
 from theodolite.plans import EvidenceKind, LevelRule
 from theodolite.store import AgentView, agent_view
 
-__all__ = ["Candidate", "Planner", "in_order", "strength"]
+__all__ = ["Candidate", "Planner", "in_order", "steadiness", "strength"]
 
 _LEAST_ERROR = 1e-6
 """Keeps members that all score alike from counting as certainty."""
@@ -85,6 +85,15 @@ def strength(effect: float, sesoi: float, null_error: float, margin: Margin | No
         (effect - sesoi) / max(margin.error, _LEAST_ERROR),
         (margin.gain - GAIN) / max(margin.gain_error, _LEAST_ERROR),
     )
+
+
+def steadiness(effect: float, sesoi: float, null_error: float, margin: Margin | None) -> float:
+    """Return by how many standard errors discovery lies within what a claim of no effect has to rule out.
+
+    Parameters as for :func:`strength`; the effect is of either sign, and baselines play no part.
+    """
+    error = null_error if margin is None else max(margin.error, _LEAST_ERROR)
+    return (sesoi - abs(effect)) / error
 
 
 def in_order(latest: Sequence[int]) -> list[int]:
@@ -172,7 +181,14 @@ class Planner:
             levels,
             True,
             key=lambda level: (
-                not run.power.sufficient(candidate.shape, candidate.reference, run.block, level, candidate.evidence)
+                not run.power.sufficient(
+                    candidate.shape,
+                    candidate.reference,
+                    run.block,
+                    level,
+                    candidate.evidence,
+                    candidate.hypothesis.claim.relation,
+                )
             ),
         )
 
@@ -202,7 +218,9 @@ class Planner:
                 signed = abs(effect) if tool.relation.two_sided else effect
                 greater = effect >= 0 or not tool.relation.two_sided
                 error = math.sqrt((universe + 1) / (12 * max(n, 1) * max(universe - n, 1)))
-                beyond = "" if margin is None else f", {margin.gain:+.3f} beyond the best baseline"
+                beyond = ""
+                if margin is not None and baselines_for(tool.relation):
+                    beyond = f", {margin.gain:+.3f} beyond the best baseline"
                 hypothesis = Hypothesis(
                     claim=setting.claim(tool, reference_id),
                     locus=look.params.locus(),
@@ -214,6 +232,7 @@ class Planner:
                     author=Author.PLANNER,
                 )
                 shape = tool.shape.shape
-                strong = strength(signed, setting.sesoi(shape), error, margin)
+                interest = steadiness if tool.relation.of_no_effect else strength
+                strong = interest(signed, setting.sesoi(shape), error, margin)
                 compared = margin is not None
                 yield Candidate(hypothesis, shape, reference_id, tool.name, tool.evidence, strong, compared)

@@ -71,7 +71,7 @@ def _print(found: ToolCheckRecord) -> None:
         ),
         (
             "error",
-            f"{found.error:.3f}: a claim passed in {found.passed_empty} of {found.empty} worlds without any, "
+            f"{found.error:.3f}: a claim passed in {found.passed_empty} of {found.empty} worlds where none is true, "
             f"so at least {found.error_low:.3f} and at most {found.error_high:.3f} (95 % each)",
         ),
     ):

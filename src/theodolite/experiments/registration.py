@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from theodolite.claims import Author, Claim, Covariate, Hypothesis, LocusKind, Verdict
+from theodolite.claims import Author, Claim, Covariate, Hypothesis, LocusKind, Relation, Verdict
 from theodolite.data import DISCOVERY, Reference
 from theodolite.experiments.checking import unfit
 from theodolite.experiments.invalidating import resting_on_bad
@@ -19,9 +19,11 @@ from theodolite.gates import (
     b_max,
     identity_gate,
     level_rule,
+    margin_for,
     minimum_detectable_effect,
     p_level,
     panel_for,
+    power_asked,
     power_gate,
     preflight,
 )
@@ -82,20 +84,36 @@ class Power:
         return self._spreads[key]
 
     def minimum_detectable_effect(
-        self, shape: str, reference: str, block: str, level: LevelRule, kind: EvidenceKind, places: int = 1
+        self,
+        shape: str,
+        reference: str,
+        block: str,
+        level: LevelRule,
+        kind: EvidenceKind,
+        places: int = 1,
+        relation: Relation | None = None,
     ) -> float:
         """Return the effect that is found with power 0.90 at a level, by evidence of a kind.
 
-        Where it may be at any of several ``places``, one place is held to a level divided by their number: the maximum
-        over places asks for less, the more they have in common (Bonferroni).
+        For a claim of no effect it is the one that is ruled out with that power on both sides where there is none;
+        without a ``relation`` an effect is meant. Where it may be at any of several ``places``, one place is held to a
+        level divided by their number: the maximum over places asks for less, the more they have in common (Bonferroni).
         """
         alpha = p_level(kind, level, b_max(kind, level)) / places
-        return minimum_detectable_effect(self.spread(shape, reference, block), alpha)
+        return minimum_detectable_effect(self.spread(shape, reference, block), alpha, power_asked(relation))
 
-    def sufficient(self, shape: str, reference: str, block: str, level: LevelRule, kind: EvidenceKind) -> bool:
+    def sufficient(
+        self,
+        shape: str,
+        reference: str,
+        block: str,
+        level: LevelRule,
+        kind: EvidenceKind,
+        relation: Relation | None = None,
+    ) -> bool:
         """Return whether a test at this level is worth its level (gate G12b)."""
-        detectable = self.minimum_detectable_effect(shape, reference, block, level, kind)
-        return bool(power_gate(detectable, self._setting.sesoi(shape)).passed)
+        detectable = self.minimum_detectable_effect(shape, reference, block, level, kind, relation=relation)
+        return bool(power_gate(detectable, self._setting.sesoi(shape), margin_for(relation)).passed)
 
 
 def block_spent(setting: Setting, ledger: Ledger, block: str) -> bool:
@@ -281,7 +299,13 @@ class Registrar:
         # What the evidence against each null is held to: all of the level, or a share of it (Plan.explanations).
         held = level if places is None else _shared(level, len(panel))
         detectable = self._power.minimum_detectable_effect(
-            shape, reference.id, self._block, held, kind, 1 if places is None else len(places.listed)
+            shape,
+            reference.id,
+            self._block,
+            held,
+            kind,
+            1 if places is None else len(places.listed),
+            instrument.relation,
         )
         plan = Plan(
             hypothesis=hypothesis,

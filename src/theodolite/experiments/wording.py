@@ -58,6 +58,9 @@ def _over_depth(claim: Claim, locus: Locus, direction: Direction) -> str:
     """Return what is claimed of layers that are compared with one another."""
     what = _PAIRS.get(claim.object, claim.object)
     greater, beyond = direction is Direction.GREATER, "more than that of other pairs"
+    if claim.relation.of_no_effect:
+        where = place(locus) if locus.kind is LocusKind.ANY else f"over {locus}"
+        return f"{what} neither rises nor falls notably {beyond}, {where}"
     if claim.relation is Relation.CHANGES_WITH_DEPTH:
         doing, where = ("rises" if greater else "falls"), f"over {locus}"
     else:

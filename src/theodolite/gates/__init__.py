@@ -2,7 +2,14 @@
 
 from theodolite.gates.ablation import Ablation
 from theodolite.gates.catalogue1.judging import power_gate
-from theodolite.gates.catalogue2.discipline import BASELINES, PANELS, baselines_for, identity_gate, panel_for
+from theodolite.gates.catalogue2.discipline import (
+    BASELINES,
+    PANELS,
+    baselines_for,
+    identity_gate,
+    margin_for,
+    panel_for,
+)
 from theodolite.gates.catalogue2.panel import LEAST_MOVED, b_max, p_level
 from theodolite.gates.catalogue2.settling import Place, spends
 from theodolite.gates.catalogues import (
@@ -23,6 +30,7 @@ from theodolite.gates.power import (
     blinded_spread_pairs,
     blinded_spread_set,
     minimum_detectable_effect,
+    power_asked,
 )
 from theodolite.gates.stream import (
     LEVEL_RULE_VERSION,
@@ -67,8 +75,10 @@ __all__ = [
     "minimum_detectable_effect",
     "monte_carlo_p",
     "identity_gate",
+    "margin_for",
     "p_level",
     "panel_for",
+    "power_asked",
     "power_gate",
     "preflight",
     "settle",

@@ -102,6 +102,11 @@ class BipartiteContrast:
         """Pairs that were ranked."""
         return int(self.pairs.sum())
 
+    @property
+    def once(self) -> Bools:
+        """Which pairs are candidates."""
+        return self.pairs
+
     @cached_property
     def size(self) -> int:
         """Pairs of the reference."""

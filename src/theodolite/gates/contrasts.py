@@ -62,6 +62,10 @@ class AnyContrast(Protocol):
         """The reference."""
 
     @property
+    def once(self) -> Bools:
+        """Which labels are of candidates, each candidate once."""
+
+    @property
     def items(self) -> Items:
         """The same contrast sorted for bootstrap AUROCs."""
 

@@ -40,6 +40,7 @@ _SHAPE_OF: Final[Mapping[Relation, str]] = {
     Relation.RANKS_ABOVE: "PairScores",
     Relation.CHANGES_WITH_DEPTH: "PairScores",
     Relation.PEAKS_EARLIER: "PairScores",
+    Relation.STABLE_WITH_DEPTH: "PairScores",
 }
 _FITTED_LOCI: Final = (
     LocusKind.AXIS,

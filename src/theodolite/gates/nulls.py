@@ -104,19 +104,21 @@ class Contrast:
         return pair_items(self.score, self.labels, self.family)
 
     @cached_property
-    def _upper(self) -> Bools:
-        """Each candidate pair once."""
+    def once(self) -> Bools:
+        """Every gene, or each candidate pair once."""
+        if self.second is None:
+            return np.ones(len(self.score), dtype=bool)
         return np.triu(self.family[:, None] != self.family[None, :])
 
     @cached_property
     def _ranks_by_stratum(self) -> Floats:
         assert self.strata is not None
-        return np.asarray(self.rank[self._upper][self.strata.order])
+        return np.asarray(self.rank[self.once][self.strata.order])
 
     @cached_property
     def _edges_by_stratum(self) -> Ints:
         assert self.strata is not None
-        return self.strata.count(self.labels[self._upper])
+        return self.strata.count(self.labels[self.once])
 
     def with_pairs(self, edges: Bools) -> Contrast:
         """Return the contrast of another pair list, (n, n) symmetric, in the same scores."""
@@ -132,7 +134,7 @@ class Contrast:
 
     def replaced(self, score: Floats) -> Contrast:
         """Return the contrast of the same labels and nulls in other scores, which are already adjusted."""
-        rank = midranks(score) if self.second is None else _pair_ranks(score, self._upper | self._upper.T)
+        rank = midranks(score) if self.second is None else _pair_ranks(score, self.once | self.once.T)
         return replace(self, rank=rank, score=score)
 
     def to_effect(self, rank_sum: Floats) -> Floats:
@@ -162,7 +164,7 @@ class Contrast:
     def reach(self, null: NullName, seed: int) -> Reach:
         """Return how far a null gets from the labels; what genes' moves do to labels comes from the first 200 draws."""
         if null == "coexpression_strata" and self.strata is not None:
-            edge = self.labels[self._upper]
+            edge = self.labels[self.once]
             return Reach(self.strata.moved(edge), self.strata.log10_arrangements(edge))
         scheme = self.schemes[null]
         images = permutations(scheme, _PROBE, seed)

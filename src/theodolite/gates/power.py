@@ -13,6 +13,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.claims import Relation
 from theodolite.gates.bipartite import BipartiteContrast, contrast_bipartite
 from theodolite.gates.nulls import Contrast, contrast_genes, contrast_pairs, null_effects
 from theodolite.gates.standins import random_regulation
@@ -26,6 +27,7 @@ __all__ = [
     "blinded_spread_pairs",
     "blinded_spread_set",
     "minimum_detectable_effect",
+    "power_asked",
 ]
 
 Floats = NDArray[np.float64]
@@ -51,6 +53,15 @@ def minimum_detectable_effect(spread: float, alpha: float, power: float = POWER)
     """
     normal = NormalDist()
     return (normal.inv_cdf(1.0 - alpha) + normal.inv_cdf(power)) * spread
+
+
+def power_asked(relation: Relation | None = None) -> float:
+    """Return the power that each one-sided test of a claim needs, None standing for any claim of an effect.
+
+    A claim of no effect takes two. They fail together with at most the sum of their chances, so that each is asked for
+    half of what may be missed.
+    """
+    return 1.0 - (1.0 - POWER) / 2.0 if relation is not None and relation.of_no_effect else POWER
 
 
 def _random_rows(families: Sequence[str], width: int, rng: np.random.Generator) -> Floats:

@@ -17,7 +17,7 @@ from theodolite.experiments import Power, Registrar, Setting
 from theodolite.experiments.needs import bytes_of, job_memory_bytes
 from theodolite.experiments.registration import block_spent
 from theodolite.experiments.wanted_descriptions import Wanted, wanted_descriptions
-from theodolite.gates import BASELINES, PANELS, StreamExhausted, b_max, power_gate
+from theodolite.gates import BASELINES, PANELS, StreamExhausted, b_max, margin_for, power_gate
 from theodolite.models.capture import CELLS_PER_STEP
 from theodolite.plans import LevelRule
 from theodolite.store import Ledger, stream_rows
@@ -256,9 +256,12 @@ def _tools(
             shape = tool.shape.shape
             sesoi = setting.sesoi(shape)
             effects = [
-                power.minimum_detectable_effect(shape, reference.id, block, level, tool.evidence) for level in levels
+                power.minimum_detectable_effect(
+                    shape, reference.id, block, level, tool.evidence, relation=tool.relation
+                )
+                for level in levels
             ]
-            gates = [power_gate(effect, sesoi) for effect in effects]
+            gates = [power_gate(effect, sesoi, margin_for(tool.relation)) for effect in effects]
             detectable.append(
                 Detectable(
                     reference=reference.id,

@@ -32,6 +32,7 @@ __all__ = [
     "attention_peak",
     "attention_retention",
     "attention_stratified",
+    "attention_stability",
     "attention_trend",
     "axis_separation",
     "capture",
@@ -57,13 +58,16 @@ __all__ = [
     "pbmc",
     "perturbation_ranking",
     "proximity_peak",
+    "proximity_stability",
     "proximity_trend",
     "read_anndata",
     "regulation",
     "regulation_peak",
+    "regulation_stability",
     "regulation_trend",
     "regulator_peak",
     "regulator_proximity",
+    "regulator_stability",
     "regulator_trend",
     "settings",
     "signed_edge_recovery",
@@ -82,12 +86,16 @@ mean_ablation = instrument(get_tool("ablation.mean_ablation"))
 uniform_attention = instrument(get_tool("ablation.uniform_attention"))
 attention_trend = instrument(get_tool("depth.attention_trend"))
 attention_peak = instrument(get_tool("depth.attention_peak"))
+attention_stability = instrument(get_tool("depth.attention_stability"))
 regulation_trend = instrument(get_tool("depth.regulation_trend"))
 regulation_peak = instrument(get_tool("depth.regulation_peak"))
+regulation_stability = instrument(get_tool("depth.regulation_stability"))
 proximity_trend = instrument(get_tool("depth.proximity_trend"))
 proximity_peak = instrument(get_tool("depth.proximity_peak"))
+proximity_stability = instrument(get_tool("depth.proximity_stability"))
 regulator_trend = instrument(get_tool("depth.regulator_trend"))
 regulator_peak = instrument(get_tool("depth.regulator_peak"))
+regulator_stability = instrument(get_tool("depth.regulator_stability"))
 
 effective_rank = instrument(get_description("geometry.effective_rank"))
 depth_profile = instrument(get_description("attention.depth_profile"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from theodolite.tools import ablation, attention, depth, geometry
+from theodolite.tools import ablation, attention, depth, geometry, stability
 from theodolite.tools.places import closed_list, closed_list_defect
 from theodolite.tools.registry import (
     NothingMovedError,
@@ -34,6 +34,7 @@ __all__ = [
     "fit_axes",
     "geometry",
     "get_tool",
+    "stability",
     "tool",
     "tools",
 ]

@@ -36,12 +36,9 @@ def test_every_instrument_that_is_built_in_has_power_in_the_worlds(name: str) ->
     assert found.found >= 10 and found.fit
 
 
-# Trends and peaks share their scores: one of each here, and all of them in `evidence/instruments.py`.
-WHOLE = [
-    tool.name
-    for tool in tools()
-    if tool.built_in and (tool.family != "depth" or tool.name in ("depth.attention_trend", "depth.regulator_peak"))
-]
+# Trends, peaks and stability share their scores: one of each here, and all of them in `evidence/instruments.py`.
+OF_DEPTH = ("depth.attention_trend", "depth.regulator_peak", "depth.proximity_stability")
+WHOLE = [tool.name for tool in tools() if tool.built_in and (tool.family != "depth" or tool.name in OF_DEPTH)]
 
 
 @pytest.mark.slow

@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 from numpy.random import SeedSequence
 
-from theodolite.calibration.toolcheck import MODEL, make_world
+from theodolite.calibration.toolcheck import MODEL, Profile, make_world
+from theodolite.experiments.journal import with_labels
+from theodolite.experiments.setting import adjustment_of
+from theodolite.gates.exploration import shown
+from theodolite.tools import get_tool
 
 SHAPES = ("GeneScores", "PairScores", "BipartiteScores")
 
@@ -59,3 +63,27 @@ def test_pairs_of_an_empty_world_follow_coexpression_and_hubs() -> None:
         shared = part.coexpression.pearson
         lifted.append(np.mean([shared[pair] for pair in pairs]) - shared[np.triu_indices(len(shared), 1)].mean())
     assert np.mean(lifted) > 0.05
+
+
+def test_a_profile_says_how_much_of_a_reference_each_depth_shows() -> None:
+    depth = np.array([0.0, 1.0, 2.0])
+    np.testing.assert_allclose(Profile.GROWING.at(depth), depth)
+    assert (np.diff(Profile.FALLING.at(depth)) < 0).all() and (Profile.FALLING.at(depth) > 0).all()
+    level = Profile.LEVEL.at(depth)
+    assert (np.diff(level) > 0).all() and level.max() < 2.0 * level.min()
+
+
+@pytest.mark.parametrize(
+    ("profile", "least", "most"),
+    [(Profile.GROWING, 0.07, 0.3), (Profile.LEVEL, -0.03, 0.03), (Profile.FALLING, -0.3, -0.07)],
+)
+def test_a_known_reference_changes_with_depth_as_its_profile_says(profile: Profile, least: float, most: float) -> None:
+    trend, first = get_tool("depth.attention_trend"), get_tool("attention.edges")
+    found, standing = [], []
+    for number in range(6):
+        part = make_world("PairScores", SeedSequence(number), planted=True, profile=profile).confirmation
+        for tool, effects in ((trend, found), (first, standing)):
+            measured = with_labels(tool.measure(part.bench, next(iter(tool.params.enumerate(MODEL)))), part.members)
+            effects.append(shown(measured, adjustment_of("PairScores"), part.coexpression).effect(measured.edges)[0])
+    assert least < np.mean(found) < most
+    assert np.mean(standing) > 0.03

@@ -133,7 +133,8 @@ def _shifted(effect: Effect, by: float) -> Effect:
 
 def _away_from_the_claim(item: Item, rng: Generator) -> Item | None:
     judgement = item.judgement
-    if judgement.p >= 0.05 or judgement.effect.estimate <= 0:
+    without_tail = item.plan.hypothesis.claim.relation.of_no_effect
+    if without_tail or judgement.p >= 0.05 or judgement.effect.estimate <= 0:
         return None
     changed = item.with_effect(_mirrored(judgement.effect))
     parts = {} if judgement.raw is None else {"raw": _mirrored(judgement.raw)}

@@ -178,7 +178,9 @@ def _powered(run: CampaignRun, options: Sequence[Option], slots: int, block: str
         except StreamExhausted:
             continue
         return {
-            (name, reference): run.power.sufficient(tool.shape.shape, reference, block, level, tool.evidence)
+            (name, reference): run.power.sufficient(
+                tool.shape.shape, reference, block, level, tool.evidence, tool.relation
+            )
             for (name, reference), tool in kinds.items()
         }
     return dict.fromkeys(kinds, False)

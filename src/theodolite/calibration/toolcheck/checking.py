@@ -10,7 +10,7 @@ from numpy.random import SeedSequence
 
 from theodolite.calibration.bounds import clopper_pearson_lower, clopper_pearson_upper
 from theodolite.calibration.toolcheck.judging import passes, readable
-from theodolite.calibration.toolcheck.worlds import MODEL, make_world
+from theodolite.calibration.toolcheck.worlds import MODEL, Profile, World, make_world
 from theodolite.gates import CATALOGUE_VERSION, PANELS
 from theodolite.store import ToolCheckRecord
 from theodolite.tools import Tool, ToolError, ToolParams
@@ -18,9 +18,9 @@ from theodolite.tools import Tool, ToolError, ToolParams
 __all__ = ["EMPTY", "LEVEL", "PLANTED", "WORLDS", "check_record", "check_tool"]
 
 PLANTED: Final = 40
-"""Worlds whose model knows the reference."""
+"""Worlds in which the claim is true: whose model knows the reference."""
 EMPTY: Final = 200
-"""Worlds whose model knows only confounds."""
+"""Worlds in which it is not: whose model knows only confounds, or, where no effect is claimed, has one."""
 LEVEL: Final = 0.05
 """Level of each test, which an instrument's error may not be shown to exceed."""
 WORLDS: Final = "2"
@@ -38,7 +38,7 @@ def check_tool(
     empty: int = EMPTY,
     progress: Callable[[int, int], None] | None = None,
 ) -> ToolCheckRecord:
-    """Run an instrument in planted and in empty worlds and return its power and its error.
+    """Run an instrument in worlds where its claim is true, and where it is not, and return its power and its error.
 
     A claim passes where it beats every null of its shape in the current catalogue, in scores that were adjusted as the
     gates adjust them. Worlds and draws follow from fixed seeds and are the same for every instrument of a shape.
@@ -75,7 +75,7 @@ def check_tool(
         in_world, in_draws = seed.spawn(2)
         root = int(in_draws.generate_state(1, np.uint64)[0] >> 1)
         try:
-            passed[known] += passes(tool, places, make_world(shape, in_world, planted=known), root, LEVEL)
+            passed[known] += passes(tool, places, _world(tool, in_world, number, known=known), root, LEVEL)
         except ToolError as error:
             failures.append(str(error))
     if progress is not None:
@@ -92,6 +92,20 @@ def check_tool(
         passed_empty=passed[False],
         unmeasured=len(failures),
     )
+
+
+def _world(tool: Tool, seed: SeedSequence, number: int, *, known: bool) -> World:
+    """Return a world in which what an instrument claims is true, or is not.
+
+    An effect is there where the model knows the reference, the more the deeper. That there is none over depth is true
+    where a reference that is known stands alike in all layers, and false where it rises, or falls, by an effect that
+    counts.
+    """
+    shape = tool.shape.shape
+    if not tool.relation.of_no_effect:
+        return make_world(shape, seed, planted=known)
+    changing = (Profile.GROWING, Profile.FALLING)[number % 2]
+    return make_world(shape, seed, planted=True, profile=Profile.LEVEL if known else changing)
 
 
 def check_record(
@@ -142,8 +156,13 @@ def _rounded(value: float) -> float:
 
 
 def _places(tool: Tool) -> list[ToolParams]:
-    """Return where an instrument is read: its closed list in the worlds' model, thinned evenly where it is long."""
+    """Return where an instrument is read: its closed list in the worlds' model, thinned evenly where it is long.
+
+    For a claim of no effect it is the first place: of the worlds in which it is false this is known of the whole depth.
+    """
     listed = readable(tool, MODEL)
+    if tool.relation.of_no_effect:
+        return listed[:1]
     if len(listed) <= _MOST_PLACES:
         return listed
     return [listed[index] for index in np.linspace(0, len(listed) - 1, _MOST_PLACES).round().astype(int)]

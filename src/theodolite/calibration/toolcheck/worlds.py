@@ -10,6 +10,7 @@ whose genes are alike in the model and belong to the reference together. Confoun
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import Enum
 
 import numpy as np
 from numpy.random import Generator, SeedSequence
@@ -21,7 +22,7 @@ from theodolite.measurements import Coexpression
 from theodolite.models.capture import Capture
 from theodolite.tools import Axes, ModelShape
 
-__all__ = ["MODEL", "Part", "World", "make_world"]
+__all__ = ["MODEL", "Part", "Profile", "World", "make_world"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -54,6 +55,24 @@ _HUB, _MODULES = 0.5, 2.0
 _FAMILY_IN_VECTORS, _FAMILY_IN_ATTENTION = 1.0, 0.3
 """How alike the genes of a family are. Were attention between linked families much more alike, the null of whole
 families alone would bind, which an honest instrument passes just as often as the level says; it needs room below."""
+
+
+class Profile(Enum):
+    """How much a model shows of a reference at each depth: what it begins with, and what each block adds.
+
+    Whatever else it shows grows with depth by a third of what there was, so a reference whose standing does not change
+    grows as much. One that grows from nothing, and one that falls, change by a smallest effect of interest or more over
+    the whole depth.
+    """
+
+    GROWING = (0.0, 1.0)
+    LEVEL = (0.3, 0.1)
+    FALLING = (1.4, -0.6)
+
+    def at(self, depth: Floats) -> Floats:
+        """Return how strongly the reference shows at each depth, in the unit of what a block adds where it grows."""
+        first, gained = self.value
+        return np.asarray(first + gained * depth)
 
 
 @dataclass(frozen=True)
@@ -106,7 +125,7 @@ class _Genes:
     regulating: Ints
 
 
-def make_world(shape: str, seed: SeedSequence, *, planted: bool) -> World:
+def make_world(shape: str, seed: SeedSequence, *, planted: bool, profile: Profile = Profile.GROWING) -> World:
     """Return the world of a seed.
 
     Parameters
@@ -117,6 +136,8 @@ def make_world(shape: str, seed: SeedSequence, *, planted: bool) -> World:
         Fixes the world.
     planted
         Whether the model knows the reference.
+    profile
+        How it shows what it knows over its depth.
     """
     rng = np.random.default_rng(seed)
     sites = len(MODEL.sites)
@@ -128,8 +149,9 @@ def make_world(shape: str, seed: SeedSequence, *, planted: bool) -> World:
     )
     # Apart from all other draws, which are what they were before instruments intervened.
     effects = component_effects(MODEL, np.random.default_rng(seed.spawn(1)[0]), planted=planted)
-    discovery = _part(shape, "D", model, (), rng, effects, planted=planted)
-    confirmation = _part(shape, "C", model, discovery.bench.fitted, rng, effects, planted=planted)
+    known = profile if planted else None
+    discovery = _part(shape, "D", model, (), rng, effects, known)
+    confirmation = _part(shape, "C", model, discovery.bench.fitted, rng, effects, known)
     return World(discovery, confirmation)
 
 
@@ -140,20 +162,20 @@ def _part(
     axes: tuple[Axes, ...],
     rng: Generator,
     effects: ComponentEffects,
-    *,
-    planted: bool,
+    profile: Profile | None,
 ) -> Part:
     genes = _draw_genes(_GENES[shape], prefix, rng)
     true = _true_coexpression(genes.loading)
     group = np.zeros((len(genes.names), _GROUPS))
-    if planted:
+    if profile is not None:
         group = _draw_groups(shape, genes, rng)
         edges = _edges_of(shape, genes, group)
     else:
         edges = _following(shape, genes, true, rng)
-    hidden, read_out = _vectors(genes, model, group, rng)
-    known = edges if planted else np.zeros_like(edges)
-    attention = _attention(genes, true, known, rng)
+    shows = profile or Profile.GROWING
+    hidden, read_out = _vectors(genes, model, group, shows, rng)
+    known = edges if profile is not None else np.zeros_like(edges)
+    attention = _attention(genes, true, known, shows, rng)
     capture = Capture(genes.names, hidden, attention, read_out)
     regulators = tuple(genes.names[row] for row in genes.regulating) if shape == "BipartiteScores" else ()
     done = effects.on(genes.names, genes.level, genes.hub, genes.family, group.max(axis=1), prefix)
@@ -261,7 +283,7 @@ def _following(shape: str, genes: _Genes, true: Floats, rng: Generator) -> Bools
 
 
 def _vectors(
-    genes: _Genes, model: _Model, group: Floats, rng: Generator
+    genes: _Genes, model: _Model, group: Floats, profile: Profile, rng: Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return gene vectors of every layer, (layers + 1, n, width), and of the read-out, (n, width)."""
     n, sites = len(genes.names), len(MODEL.sites)
@@ -274,12 +296,12 @@ def _vectors(
         0.8 * stays
         + 0.6 * moves
         + grown * (alike + 2.0 * genes.level[:, None] @ model.level + _MODULES * genes.loading @ model.modules)
-        + _IN_VECTORS * depth[:, None, None] * (group @ model.reference)
+        + _IN_VECTORS * profile.at(depth)[:, None, None] * (group @ model.reference)
     ).astype(np.float32)
     return vectors[:-1], vectors[-1]
 
 
-def _attention(genes: _Genes, true: Floats, known: Bools, rng: Generator) -> NDArray[np.float32]:
+def _attention(genes: _Genes, true: Floats, known: Bools, profile: Profile, rng: Generator) -> NDArray[np.float32]:
     """Return attention (layers, heads, n, n) from row gene to column gene; each row adds up to 1."""
     n, count = len(genes.names), int(genes.family.max()) + 1
     size = (MODEL.n_layers, MODEL.n_heads, n, n)
@@ -290,7 +312,7 @@ def _attention(genes: _Genes, true: Floats, known: Bools, rng: Generator) -> NDA
     logarithm = (
         rng.normal(size=size)
         + _grown(depth) * (alike + _HUB * (genes.level + genes.hub)[None, :] + _MODULES * true)
-        + _IN_ATTENTION * depth * (both + both.max(axis=0)[None, :])
+        + _IN_ATTENTION * profile.at(depth) * (both + both.max(axis=0)[None, :])
     )
     weight = np.exp(logarithm)
     return np.asarray(weight / weight.sum(axis=-1, keepdims=True), dtype=np.float32)

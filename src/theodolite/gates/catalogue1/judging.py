@@ -69,9 +69,9 @@ def resolution_gate(draws: int, alpha: float, log10_arrangements: float | None =
     )
 
 
-def power_gate(minimum_detectable_effect: float, sesoi: float) -> GateResult:
-    """Return G12b: the effect found with power 0.90 is at most 1.5 times the smallest effect of interest."""
-    limit = POWER_MARGIN * sesoi
+def power_gate(minimum_detectable_effect: float, sesoi: float, margin: float = POWER_MARGIN) -> GateResult:
+    """Return G12b: the effect found with power 0.90 is at most ``margin`` times the smallest effect of interest."""
+    limit = margin * sesoi
     passed = minimum_detectable_effect <= limit
     return GateResult(
         gate="G12b",

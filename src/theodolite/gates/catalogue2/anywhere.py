@@ -93,8 +93,9 @@ def found_place(standing: Floats) -> int:
 def bounded(evidence: tuple[NullEvidence, ...], plan: Plan) -> tuple[NullEvidence, ...]:
     """Return evidence whose wealth ends at the threshold at which its bettor stops.
 
-    The observed maximum would have made the bettor rich no later than the place found did. What either has above the
-    threshold is luck of the last bet, and could differ in favour of the latter; so it does not count.
+    The statistic that the proof is about, the observed maximum or that of a reference raised no less, would have made
+    the bettor rich no later than what is drawn against did. What either has above the threshold is luck of the last
+    bet, and could differ in favour of the latter; so it does not count.
     """
     most = (1.0 + _ROUNDING) / plan.null_alpha
     return tuple(item if item.e is None or item.e <= most else item.model_copy(update={"e": most}) for item in evidence)
@@ -213,6 +214,11 @@ class AnywhereCase(Case):
             seed,
             self._once(("draws", null), Prefix),
         )
+
+    @property
+    def evidence(self) -> tuple[NullEvidence, ...]:
+        """What the draws of every null show of the place found, no more than the maximum would."""
+        return bounded(super().evidence, self.plan)
 
     @property
     def _bounds(self) -> tuple[Effect, Bounds]:

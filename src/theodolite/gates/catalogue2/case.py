@@ -18,9 +18,10 @@ from theodolite.gates.ablation import Ablation
 from theodolite.gates.catalogue2.baselines import hardest
 from theodolite.gates.catalogue2.confounds import Allowed
 from theodolite.gates.catalogue2.controls import level_key, planted_effect, planted_nothing
+from theodolite.gates.catalogue2.effect import effect_size, equivalence
 from theodolite.gates.catalogue2.halves import halves_gate
 from theodolite.gates.catalogue2.inputs import genes_of, input_defects, largest_tie
-from theodolite.gates.catalogue2.panel import Draws, Prefix, held, quick_p, reaches
+from theodolite.gates.catalogue2.panel import Draws, Prefix, Side, draw_panel, held, quick_p, reaches
 from theodolite.gates.catalogue2.views import View, beside, corrected, view
 from theodolite.gates.confounds import retention
 from theodolite.gates.contrasts import AnyContrast, Reach
@@ -28,7 +29,7 @@ from theodolite.gates.dossier import Dossier
 from theodolite.gates.effects import effect_with_gains
 from theodolite.gates.kernels import derive_seed
 from theodolite.gates.memo import Memo
-from theodolite.judgements import Effect, GateResult
+from theodolite.judgements import Effect, GateResult, NullEvidence
 from theodolite.measurements import (
     BipartiteScores,
     Coexpression,
@@ -155,8 +156,27 @@ class Case:
         return {null: self._draws(null) for null in self.plan.null_panel}
 
     def _draws(self, null: NullName) -> Draws:
+        return self._drawn(lambda: self._seen.main, null, ("draws", null))
+
+    def _drawn(self, contrast: Callable[[], AnyContrast], null: NullName, name: Hashable) -> Draws:
         seed = self._once(("seed", null), lambda: self._seen.main.seed(null, self.plan.seed))
-        return Draws(lambda: self._seen.main, null, seed, self._once(("draws", null), Prefix))
+        return Draws(contrast, null, seed, self._once(name, Prefix))
+
+    @property
+    def evidence(self) -> tuple[NullEvidence, ...]:
+        """What the draws of every null show, as far as the level asks for it."""
+        return draw_panel(self._tests, self.plan, self.reach, self.margins)
+
+    @property
+    def _tests(self) -> list[Side]:
+        return [Side(self.observed, self.draws)]
+
+    def sized(self, *, sensitive: bool | None) -> list[GateResult]:
+        """Return what the effect is (G9) and what it is not (G12); ``sensitive``: whether G7+ passed."""
+        return [
+            effect_size(self.plan, self.effect, self.size, self.place),
+            equivalence(self.plan, self.effect, sensitive=sensitive),
+        ]
 
     @property
     def _seed(self) -> int:

@@ -20,11 +20,12 @@ from theodolite.gates.controls import (
 )
 from theodolite.gates.evidence import Stopping
 from theodolite.gates.kernels import derive_seed
+from theodolite.gates.shifts import turned
 from theodolite.gates.stream import harmonic
 from theodolite.judgements import GateResult
 from theodolite.plans import NullName, Plan
 
-__all__ = ["level_key", "planted_effect", "planted_nothing"]
+__all__ = ["level_key", "planted_absence", "planted_bounds", "planted_effect", "planted_nothing"]
 
 
 class _Terms(TypedDict):
@@ -54,6 +55,16 @@ def level_key(plan: Plan) -> tuple[float, Stopping]:
     return level, _stopping_for(plan, level)
 
 
+def _terms(plan: Plan) -> _Terms:
+    return {
+        "sesoi": plan.sesoi,
+        "alpha": _level(plan),
+        "stopping_for": lambda level: _stopping_for(plan, level),
+        "panel": plan.null_panel,
+        "seed": derive_seed(0, plan.reference_sha256, plan.block.id),
+    }
+
+
 def planted_effect(plan: Plan, contrast: AnyContrast, *others: AnyContrast) -> GateResult:
     """Return G7+: an effect of 1.5 times the least that counts, planted in like scores, is found 24 times in 30.
 
@@ -69,13 +80,7 @@ def planted_effect(plan: Plan, contrast: AnyContrast, *others: AnyContrast) -> G
             sentence=f"The least effect that counts is {plan.sesoi:g}; {SIGNAL:g} times it is no AUROC and cannot be "
             "planted.",
         )
-    terms: _Terms = {
-        "sesoi": plan.sesoi,
-        "alpha": _level(plan),
-        "stopping_for": lambda level: _stopping_for(plan, level),
-        "panel": plan.null_panel,
-        "seed": derive_seed(0, plan.reference_sha256, plan.block.id),
-    }
+    terms = _terms(plan)
     found = planted_positive_anywhere([contrast, *others], **terms) if others else planted_positive(contrast, **terms)
     return GateResult(
         gate="G7+",
@@ -105,4 +110,39 @@ def planted_nothing(plan: Plan, contrast: AnyContrast, *others: AnyContrast) -> 
         passed=found.passed,
         sentence=f"Of {found.references} references that mean nothing {found.small} had p of 0.05 or less ({MOST} "
         f"are tolerated), and a bettor on them had {found.mean_e:.2f} on average (1 is fair).",
+    )
+
+
+def planted_absence(plan: Plan, contrast: AnyContrast) -> GateResult:
+    """Return G7+ of a claim of no effect: in like scores in which there is none, it is found 24 times in 30."""
+    found = planted_positive(contrast, **_terms(plan), within=True)
+    return GateResult(
+        gate="G7+",
+        title="planted absence",
+        number=float(found.detected),
+        threshold=float(NEEDED),
+        passed=found.passed,
+        sentence=f"In scores like these that hold no effect, one of {plan.sesoi:g} or more was ruled out on either "
+        f"side in {found.detected} of {found.replicates} tries; {NEEDED} of {REPLICATES} are asked for.",
+    )
+
+
+def planted_bounds(plan: Plan, contrast: AnyContrast) -> GateResult:
+    """Return G7- of a claim of no effect: references with an effect that just counts are found without one too seldom.
+
+    A reference that is moved at random and lowered by the least effect that counts is raised again by its test, to
+    where it was or less (:mod:`theodolite.gates.shifts`). So it passes no more often than the moved reference itself
+    passes a one-sided test, which is what is counted, upwards and downwards.
+    """
+    both = [planted_null(tail, panel=plan.null_panel, seed=plan.seed) for tail in (contrast, turned(contrast))]
+    worse = max(both, key=lambda found: (not found.passed, found.small))
+    return GateResult(
+        gate="G7-",
+        title="planted bounds",
+        number=float(worse.small),
+        threshold=float(MOST),
+        passed=all(found.passed for found in both),
+        sentence=f"Of {worse.references} references moved at random, with an effect of {plan.sesoi:g} planted, "
+        f"{worse.small} at most had p of 0.05 or less ({MOST} are tolerated), and a bettor on them had "
+        f"{worse.mean_e:.2f} on average at most (1 is fair).",
     )

@@ -7,6 +7,7 @@ from typing import Final
 
 from theodolite.claims import LocusKind, Relation
 from theodolite.gates.ablation import Ablation
+from theodolite.gates.catalogue1.judging import POWER_MARGIN
 from theodolite.judgements import GateResult
 from theodolite.measurements import Variant, VariantKind
 from theodolite.plans import NullName, Plan
@@ -17,6 +18,7 @@ __all__ = [
     "PANELS",
     "baselines_for",
     "identity_gate",
+    "margin_for",
     "panel_for",
     "selection_discipline",
 ]
@@ -47,9 +49,20 @@ _FITTED_OBJECTS: Final = ("axis_window_proximity", "regulator_proximity")
 def baselines_for(relation: Relation) -> tuple[str, ...]:
     """Return the variants measured beside a claim: all, but for a claim of depth those that have layers.
 
-    Counts say the same in every layer, so that a trend over them does not exist, and none could beat it.
+    Counts say the same in every layer, so that a trend over them does not exist, and none could beat it. A claim of no
+    effect has none: what learned nothing shows no effect either, and says nothing against it.
     """
+    if relation.of_no_effect:
+        return ()
     return tuple(name for name in BASELINES if not (relation.of_depth and name == "counts"))
+
+
+def margin_for(relation: Relation | None = None) -> float:
+    """Return what a test must be able to see, in smallest effects of interest; None stands for any claim of an effect.
+
+    Where an effect is claimed to be none, the bound that has to be ruled out lies one such effect away.
+    """
+    return 1.0 if relation is not None and relation.of_no_effect else POWER_MARGIN
 
 
 def panel_for(shape: str, ablation: str | None = None) -> tuple[NullName, ...]:
@@ -73,8 +86,9 @@ def selection_discipline(plan: Plan) -> GateResult:
         missing = [variant for variant in plan.variants if variant not in plan.fitted]
         if missing:
             defects.append(f"no artefact fitted on discovery units is named for {', '.join(missing)}")
-    if kinds.count(VariantKind.MAIN) != 1 or kinds.count(VariantKind.UNTRAINED) < LEAST_UNTRAINED:
-        defects.append(f"the variants must hold 'main' once and {LEAST_UNTRAINED} untrained models")
+    untrained = LEAST_UNTRAINED if baselines_for(claim.relation) else 0
+    if kinds.count(VariantKind.MAIN) != 1 or kinds.count(VariantKind.UNTRAINED) < untrained:
+        defects.append(f"the variants must hold 'main' once and {untrained} untrained models")
     if plan.places is None and set(plan.variants) != {"main", *(plan.loci or {})}:
         defects.append("each baseline needs its own place in the model, chosen on discovery units")
     if plan.null_panel != panel_for(plan.shape, plan.ablation):
@@ -105,6 +119,8 @@ def _fixed(plan: Plan) -> str:
 def _place_defects(plan: Plan) -> list[str]:
     """Return what is open about the place; whether a list is the instrument's own is for registration to see."""
     anywhere = plan.hypothesis.locus.kind is LocusKind.ANY
+    if anywhere and plan.hypothesis.claim.relation.of_no_effect:
+        return ["that nothing happens is claimed of 'any' place; name one, such as the span of all layers"]
     if plan.places is None:
         return ["the locus is 'any' and the plan names no places to take the maximum over"] if anywhere else []
     if not anywhere:

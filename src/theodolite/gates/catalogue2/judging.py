@@ -10,14 +10,14 @@ from typing import Final
 
 from theodolite.gates.ablation import Ablation
 from theodolite.gates.catalogue1.judging import power_gate
-from theodolite.gates.catalogue2.anywhere import AnywhereCase, bounded, shared
+from theodolite.gates.catalogue2.anywhere import AnywhereCase, shared
 from theodolite.gates.catalogue2.baselines import baseline_margin
 from theodolite.gates.catalogue2.case import Case
 from theodolite.gates.catalogue2.confounds import confound_residual
-from theodolite.gates.catalogue2.discipline import selection_discipline
-from theodolite.gates.catalogue2.effect import effect_size, equivalence
-from theodolite.gates.catalogue2.panel import draw_panel, resolution, stuck
+from theodolite.gates.catalogue2.discipline import margin_for, selection_discipline
+from theodolite.gates.catalogue2.panel import resolution, stuck
 from theodolite.gates.catalogue2.settling import CATALOGUE_VERSION
+from theodolite.gates.catalogue2.within import WithinCase
 from theodolite.gates.catalogue2.words import things
 from theodolite.gates.dossier import Dossier
 from theodolite.gates.effects import UNIT
@@ -50,7 +50,7 @@ def preflight(plan: Plan) -> tuple[GateResult, ...]:
         minimum_counts(plan.shape, plan.reference_in_block, plan.families_in_block),
         selection_discipline(plan),
         resolution(plan),
-        power_gate(plan.minimum_detectable_effect, plan.sesoi),
+        _power(plan),
     )
 
 
@@ -59,6 +59,10 @@ def _require_version(plan: Plan) -> None:
         raise ValueError(
             f"the plan was locked under catalogue {plan.catalogue!r}; this is catalogue {CATALOGUE_VERSION!r}"
         )
+
+
+def _power(plan: Plan) -> GateResult:
+    return power_gate(plan.minimum_detectable_effect, plan.sesoi, margin_for(plan.hypothesis.claim.relation))
 
 
 def _provenance(provenance_ok: bool) -> GateResult:
@@ -106,6 +110,8 @@ def _case(plan: Plan, dossier: Dossier) -> Case:
     ]
     if missing:
         raise ValueError(f"no measurement of {', '.join(missing)}; judge needs every variant of the plan")
+    if plan.hypothesis.claim.relation.of_no_effect:
+        return WithinCase(plan, dossier)
     return Case(plan, dossier) if plan.places is None else AnywhereCase(plan, dossier)
 
 
@@ -143,23 +149,21 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
         _input(defects, case),
         selection_discipline(plan),
         resolution(plan, arrangements),
-        power_gate(plan.minimum_detectable_effect, plan.sesoi),
+        _power(plan),
     ]
     if all(gate.passed for gate in gates) and plan.ablation != Ablation.NO_ASSAY_GATE:
         gates += case.controls()
     if not all(gate.passed for gate in gates):
         return Judgement(effect=_UNKNOWN, baseline=None, gain=None, evidence=(), p=1.0, gates=tuple(gates))
 
-    evidence = draw_panel(case.draws, case.observed, plan, case.reach, case.margins)
-    if plan.places is not None:
-        evidence = bounded(evidence, plan)
+    evidence = case.evidence
     p = max(item.p for item in evidence)
     e = None if plan.evidence != "e" else min(item.e or 0.0 for item in evidence)
     if plan.places is not None:
         p, e = shared(plan, p, e)
     effect = case.effect
     sensitive = next((gate.passed for gate in gates if gate.gate == "G7+"), None)
-    gates += [effect_size(plan, effect, case.size, case.place), equivalence(plan, effect, sensitive=sensitive)]
+    gates += case.sized(sensitive=sensitive)
     raw: Effect | None = None
     baseline = gain = None
     if _promising(plan, p, e) and case.compared is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from theodolite.gates.evidence import (
     wealth_at_zero,
 )
 from theodolite.gates.kernels import derive_seed
+from theodolite.gates.shifts import both_raised
 from theodolite.gates.stream import harmonic
 from theodolite.judgements import GateResult, NullEvidence
 from theodolite.plans import EvidenceKind, LevelRule, NullName, Plan
@@ -29,6 +30,7 @@ __all__ = [
     "QUICK_DRAWS",
     "Draws",
     "Prefix",
+    "Side",
     "b_max",
     "draw_panel",
     "held",
@@ -36,6 +38,7 @@ __all__ = [
     "quick_p",
     "reaches",
     "resolution",
+    "sides",
     "stopping",
     "stuck",
 ]
@@ -186,38 +189,67 @@ def _evidence(null: NullName, drawn: Drawn, far: Reach, kept: bool | None, draws
     )
 
 
+@dataclass(frozen=True)
+class Side:
+    """One of the one-sided tests that a claim takes: its observed statistic, and the draws of every null."""
+
+    observed: float
+    draws: Mapping[NullName, Draws]
+
+
+def sides(contrast: AnyContrast, plan: Plan) -> tuple[AnyContrast, ...]:
+    """Return in what scores a claim is tested: its own, or for a claim of no effect those raised from either bound.
+
+    All must stand out, each at the full level: what is claimed is the intersection (Berger 1982).
+    """
+    if plan.hypothesis.claim.relation.of_no_effect:
+        return both_raised(contrast, plan.sesoi)
+    return (contrast,)
+
+
 def draw_panel(
-    draws: Mapping[NullName, Draws],
-    observed: float,
+    tests: Sequence[Side],
     plan: Plan,
     found: Mapping[NullName, Reach],
     margins: Mapping[NullName, bool | None],
 ) -> tuple[NullEvidence, ...]:
     """Draw every null of the plan until its evidence is settled; large statistics are evidence.
 
-    A claim must beat every null: once a bettor has given up against one, the others show how they stand in 999 draws at
-    most. The null that costs most is drawn last.
+    A claim must beat every null on every side, and the side that shows least against a null is on record. Once a bettor
+    has given up, the others show how they stand in 999 draws at most. The null that costs most is drawn last.
     """
     rule = stopping(plan)
-    drawn: dict[NullName, Drawn] = {}
+    least: dict[NullName, NullEvidence] = {}
     for null in sorted(plan.null_panel, key=lambda null: null == "curveball"):
-        drawn[null] = sequential_evidence(draws[null], observed, rule)
-        if drawn[null].stopped == "futility":
-            rule = replace(rule, b_max=min(rule.b_max, QUICK_DRAWS))
-    return tuple(_evidence(null, drawn[null], found[null], margins[null], draws[null]) for null in plan.null_panel)
+        for test in tests:
+            drawn = sequential_evidence(test.draws[null], test.observed, rule)
+            if drawn.stopped == "futility":
+                rule = replace(rule, b_max=min(rule.b_max, QUICK_DRAWS))
+            shown = _evidence(null, drawn, found[null], margins[null], test.draws[null])
+            if null not in least or _weight(shown) < _weight(least[null]):
+                least[null] = shown
+    return tuple(least[null] for null in plan.null_panel)
+
+
+def _weight(evidence: NullEvidence) -> tuple[float, float]:
+    """Return what larger is more evidence."""
+    return evidence.e or 0.0, -evidence.p
 
 
 def quick_p(contrast: AnyContrast, plan: Plan, *purpose: str) -> float | None:
-    """Return the panel's largest p from at most 999 draws of each null, None if a null is stuck."""
-    observed, largest = contrast.observed(), 0.0
+    """Return the largest p of panel and sides from at most 999 draws of each null, None if a null is stuck."""
+    largest, tests = 0.0, sides(contrast, plan)
     for null in plan.null_panel:
         seed = contrast.seed(null, derive_seed(plan.seed, *purpose))
         if contrast.reach(null, seed).moved < LEAST_MOVED:
             return None
+        for side in tests:
 
-        def draw(start: int, count: int, null: NullName = null, seed: int = seed) -> NDArray[np.float64]:
-            return contrast.draw(null, count, seed, start)
+            def draw(
+                start: int, count: int, side: AnyContrast = side, null: NullName = null, seed: int = seed
+            ) -> NDArray[np.float64]:
+                return side.draw(null, count, seed, start)
 
-        drawn = sequential_evidence(draw, observed, Stopping(kind="besag_clifford", b_max=QUICK_DRAWS))
-        largest = max(largest, drawn.p)
+            drawn = sequential_evidence(draw, side.observed(), Stopping(kind="besag_clifford", b_max=QUICK_DRAWS))
+            largest = max(largest, drawn.p)
     return largest

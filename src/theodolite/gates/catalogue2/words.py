@@ -7,7 +7,7 @@ from math import ceil
 from typing import Final
 
 from theodolite.claims import Verdict
-from theodolite.gates.catalogue1.judging import POWER_MARGIN
+from theodolite.gates.catalogue2.discipline import margin_for
 from theodolite.judgements import GateId, Judgement
 from theodolite.plans import Plan
 
@@ -43,7 +43,7 @@ def things(plan: Plan) -> str:
 
 
 def _to_power(plan: Plan) -> str:
-    ratio = plan.minimum_detectable_effect / (POWER_MARGIN * plan.sesoi)
+    ratio = plan.minimum_detectable_effect / (margin_for(plan.hypothesis.claim.relation) * plan.sesoi)
     more = max(1, ceil(plan.reference_in_block * (ratio**2 - 1)))
     return f"Extend the reference by about {more} {things(plan)} in the block, or pool blocks; nothing was spent."
 
@@ -64,8 +64,21 @@ _STEPS: Final[Mapping[GateId, str]] = {
 }
 
 
+_STEPS_WITHIN: Final[Mapping[GateId, str]] = {
+    "G7-": _STEPS["G7-"],
+    "G7+": "A reference without any change would often be missed here: use a larger reference.",
+    "G3": "A change that counts is not ruled out at this stream's level: a larger reference would decide.",
+    "G8": "A change that counts is not ruled out at this stream's level: a larger reference would decide.",
+    "G9": "The change is too uncertain, or too near what counts, to be called none: a larger reference would decide.",
+}
+"""For a claim of no effect, where other steps would speak of one."""
+
+
 def next_step(plan: Plan, judgement: Judgement, verdict: Verdict, unmet: GateId | None) -> str:
     """Return what a person could do next, in one sentence."""
+    within = plan.hypothesis.claim.relation.of_no_effect
+    if verdict is Verdict.REFUTED and within:
+        return f"Closed: it changes by {plan.sesoi:g} or more, at 95 %. Claim the change itself, in its direction."
     if verdict is Verdict.REFUTED and plan.places is not None:
         return f"Closed: an effect of {plan.sesoi:g} or more is ruled out at every place, in this direction, at 95 %."
     if verdict is Verdict.REFUTED:
@@ -77,6 +90,8 @@ def next_step(plan: Plan, judgement: Judgement, verdict: Verdict, unmet: GateId 
         return "Register the same claim in another model or other cells to learn how far it carries."
     if unmet == "G12b":
         return _to_power(plan)
+    if within and unmet in _STEPS_WITHIN:
+        return _STEPS_WITHIN[unmet]
     if unmet in ("G3", "G8"):
         if judgement.effect.estimate >= plan.sesoi:
             return "The effect is large enough but not beyond this stream's level: replicate it on an unused block."

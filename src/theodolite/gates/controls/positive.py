@@ -17,6 +17,7 @@ from theodolite.gates.controls.replicas import StandIns, covariance_class, desig
 from theodolite.gates.evidence import Stopping, exceeding, reaching_level, resolves
 from theodolite.gates.kernels import derive_seed
 from theodolite.gates.memo import Memo
+from theodolite.gates.shifts import both_raised
 from theodolite.plans import EvidenceKind, NullName
 
 __all__ = [
@@ -74,9 +75,9 @@ class Detection:
 
 
 detections: Memo[Detection] = Memo(4_096)
-"""What planted effects showed, at one place and at the best of several; keys of the two differ in length."""
+"""What planted effects showed, at one place and at the best of several; the second part of their keys differs."""
 # What is planted does not hang on the level: a claim at another level finds the stand-ins and their first draws.
-_stand_ins: Memo[StandIns] = Memo(256, StandIns.weigh)
+_stand_ins: Memo[tuple[StandIns, ...]] = Memo(256, lambda sides: sum(map(StandIns.weigh, sides)))
 
 
 def forget_detections() -> None:
@@ -95,8 +96,11 @@ def planted_positive(
     seed: int,
     replicates: int = REPLICATES,
     needed: int = NEEDED,
+    within: bool = False,
 ) -> Detection:
     """Plant an effect of 1.5 times the smallest of interest in stand-in scores, and count how often the panel finds it.
+
+    For a claim of no effect nothing is planted, and it is counted how often effects of interest are ruled out.
 
     Depends on the scores through their covariance class only, so claims on one reference and block share the result.
 
@@ -116,6 +120,8 @@ def planted_positive(
         Of the reference and block, not of the test: what two tests share is found again by it.
     replicates, needed
         Replicates at most, and detections asked for.
+    within
+        Whether the claim is that there is no effect: every stand-in, raised from either bound, must then stand out.
 
     Raises
     ------
@@ -133,7 +139,7 @@ def planted_positive(
     stopping = stopping_for(level)
     share = covariance_class(contrast)
     nulls = tuple(panel)
-    key = (design_key(contrast), nulls, share, level, stopping, sesoi, seed, replicates, needed)
+    key = (design_key(contrast), nulls, share, level, stopping, sesoi, seed, replicates, needed, within)
 
     def count() -> Detection:
         detected = tried = 0
@@ -141,18 +147,30 @@ def planted_positive(
             if detected >= needed or detected + replicates - tried < needed:
                 break
             root = derive_seed(seed, "planted", str(tried))
-            stand_ins = _stand_ins.get(
-                (design_key(contrast), share, effect, size, root), partial(_plant, contrast, effect, share, size, root)
+            sides = _stand_ins.get(
+                (design_key(contrast), share, sesoi, within, size, root),
+                partial(_level_ones, contrast, sesoi, share, size, root)
+                if within
+                else partial(_planted_ones, contrast, effect, share, size, root),
             )
-            detected += int(_found(stand_ins, nulls, stopping, level, seed).sum())
+            found = np.ones(size, dtype=bool)
+            for stand_ins in sides:
+                found = _found(stand_ins, found, nulls, stopping, level, seed)
+            detected += int(found.sum())
             tried += size
         return Detection(detected, tried, needed, share, level)
 
     return detections.get(key, count)
 
 
-def _plant(contrast: AnyContrast, effect: float, share: float, size: int, seed: int) -> StandIns:
-    return StandIns(planted(contrast, effect, share, size, seed))
+def _planted_ones(contrast: AnyContrast, effect: float, share: float, size: int, seed: int) -> tuple[StandIns, ...]:
+    return (StandIns(planted(contrast, effect, share, size, seed)),)
+
+
+def _level_ones(contrast: AnyContrast, sesoi: float, share: float, size: int, seed: int) -> tuple[StandIns, ...]:
+    """Return stand-ins without an effect, raised from either bound."""
+    both = [both_raised(stand_in, sesoi) for stand_in in planted(contrast, 0.0, share, size, seed)]
+    return tuple(StandIns(side) for side in zip(*both, strict=True))
 
 
 def _kind(stopping: Stopping) -> EvidenceKind:
@@ -166,9 +184,11 @@ def rounded_level(alpha: float, stopping_for: Callable[[float], Stopping]) -> fl
     return level if resolves(stopping.b_max, level, _kind(stopping)) else alpha
 
 
-def _found(stand_ins: StandIns, panel: Sequence[NullName], stopping: Stopping, level: float, seed: int) -> Bools:
-    """Return which stand-ins beat every null; one that a null stops is not tried under the next."""
-    found = np.ones(len(stand_ins.contrasts), dtype=bool)
+def _found(
+    stand_ins: StandIns, tried: Bools, panel: Sequence[NullName], stopping: Stopping, level: float, seed: int
+) -> Bools:
+    """Return which of the tried stand-ins beat every null; one that a null stops is not tried under the next."""
+    found = tried.copy()
     root = derive_seed(seed, "planted draws")
     for null in panel:
         kept = np.flatnonzero(found)

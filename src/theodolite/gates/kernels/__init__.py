@@ -1,4 +1,4 @@
-"""Compiled loops: draws of the nulls, and AUROCs of bootstrap resamples.
+"""Compiled loops: draws of the nulls, AUROCs of bootstrap resamples, and differences counted.
 
 Scores are ranked once; a draw only looks ranks up at permuted indices. Draw ``k`` of a seed is a function of (scheme,
 seed, k) alone, so it is the same whatever the number of draws and whatever is tested, and claims can share draws.
@@ -7,6 +7,7 @@ seed, k) alone, so it is the same whatever the number of draws and whatever is t
 from __future__ import annotations
 
 from theodolite.gates.kernels.bootstrap import family_weights, weighted_aurocs
+from theodolite.gates.kernels.differences import differences_within
 from theodolite.gates.kernels.edges import edge_statistics, strata_statistics
 from theodolite.gates.kernels.permuted import (
     UnitCosts,
@@ -22,6 +23,7 @@ __all__ = [
     "UnitCosts",
     "assigned_statistics",
     "derive_seed",
+    "differences_within",
     "edge_statistics",
     "family_weights",
     "pair_statistics",
