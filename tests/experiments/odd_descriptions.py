@@ -51,10 +51,10 @@ def tells(subject: Subject, params: NoParams) -> Described:
 @description(family="odd", shape=UnitEffects, unit="draws", reads=("vectors",), memory=_little)
 def draws(subject: Subject, params: Drawing) -> Described:
     """Draw numbers, from the seed that it is given."""
-    random = np.random.default_rng(subject.seed)
-    effect = random.random(params.draws)
+    random = np.random.RandomState(subject.seed)  # of those that take seeds of 32 bits
+    effect = random.uniform(size=params.draws)
     units = tuple(f"draw {number}" for number in range(params.draws))
-    measured = UnitEffects(units, effect, random.random((params.draws, 3)), "draws")
+    measured = UnitEffects(units, effect, random.uniform(size=(params.draws, 3)), "draws")
     return Described(measured, {"mean": effect.mean(), "all": effect}, f"The mean of {params.draws} draws was taken.")
 
 

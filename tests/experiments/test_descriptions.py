@@ -175,7 +175,7 @@ class Ending:
         pass
 
 
-@pytest.mark.parametrize("status", ["timeout", "memory", "crash", "unsound"])
+@pytest.mark.parametrize("status", ["timeout", "crash"])
 def test_however_a_job_ends_its_row_says_how(
     small_world: Any, tmp_path: Path, description_plugin: str, open_described: Callable[..., CampaignRun], status: str
 ) -> None:
@@ -220,7 +220,7 @@ class Killed(BaseException):
     """Stands for the death of the process."""
 
 
-@pytest.mark.parametrize("survive", [0, 1, 2])
+@pytest.mark.parametrize("survive", [0, 2])
 def test_a_campaign_that_died_between_two_descriptions_goes_on_and_runs_none_again(
     small_world: Any, tmp_path: Path, description_plugin: str, open_described: Callable[..., CampaignRun],
     monkeypatch: pytest.MonkeyPatch, survive: int,

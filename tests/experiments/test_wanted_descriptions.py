@@ -11,12 +11,15 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from theodolite.data import CONFIRMATION, DISCOVERY, Reference
+from theodolite.descriptions import READABLE, Described, DescriptionParams, Subject, description
 from theodolite.experiments import CampaignError, CampaignRun, CampaignSpec, prepare
 from theodolite.experiments.bench import Bench
 from theodolite.experiments.described_with import references_from_bytes, references_to_bytes
 from theodolite.experiments.wanted_descriptions import wanted_descriptions
+from theodolite.measurements import GeneScores
 from theodolite.sources import Source
 
 pytestmark = pytest.mark.usefixtures("fresh_plugins")
@@ -36,6 +39,18 @@ def test_a_reference_that_the_campaign_does_not_have_is_named_before_anything_ru
     with pytest.raises(CampaignError, match=said):
         prepare(spec, small_world.workspace(tmp_path / "work"))
     assert not (tmp_path / "work" / "ledger.sqlite").exists()
+
+
+def test_what_reads_more_than_the_genes_to_explore_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(READABLE, "model", "the model itself")  # type: ignore[arg-type]  # a dict all the same
+
+    @description(family="odd", shape=GeneScores, unit="one", reads=("model",), memory=lambda size, params: 0)
+    def pries(subject: Subject, params: DescriptionParams) -> Described:
+        """Read whatever the model says of any gene."""
+        raise AssertionError("this was never to be begun")
+
+    with pytest.raises(ValidationError, match=r"odd.pries reads the model itself, .* kept for tests too; it runs on"):
+        CampaignSpec(name="a", descriptions=["odd.pries"])
 
 
 def test_what_needs_regulons_is_refused_in_a_campaign_without_any(small_world: Any, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from theodolite.canonical import digest
 from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials, Mismatch
-from theodolite.experiments.seeds import seed_generators
+from theodolite.experiments.seeds import seed_generators, short_seed
 
 if TYPE_CHECKING:
     from theodolite.data import CellSet
@@ -99,12 +99,13 @@ class Bench:
 
         if job.split != DISCOVERY:
             raise Mismatch(f"{job.tool} describes {DISCOVERY} genes only, and the job names {job.split!r}")
+        seed = short_seed(job.seed)
         if job.references is None:
-            return Subject.of(bench, self._cells, seed=job.seed)
+            return Subject.of(bench, self._cells, seed=seed)
         references = references_from_bytes(ArtefactStore(Path(self._materials.artefacts)).get(job.references))
         if not references:
             raise DescriptionError("no reference has a member among the genes to explore; name larger ones")
-        return Subject.of(bench, self._cells, references, seed=job.seed)
+        return Subject.of(bench, self._cells, references, seed=seed)
 
     def _workbench(self, job: JobSpec) -> Any:
         from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, axes_from_bytes

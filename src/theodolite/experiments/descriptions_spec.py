@@ -8,12 +8,15 @@ from pydantic import BeforeValidator, Field, JsonValue, PlainSerializer, Validat
 
 from theodolite.records import Closed
 
-__all__ = ["MEANING", "DescriptionItem", "Descriptions"]
+__all__ = ["KEPT_TO_GENES", "MEANING", "DescriptionItem", "Descriptions"]
 
 MEANING = (
     "descriptions of the whole model on discovery genes, which make no claim (`theodolite tools list`): names, or "
     "{name: geometry.effective_rank, references: [...], params: {...}, untrained: true}"
 )
+
+KEPT_TO_GENES = frozenset({"vectors", "attention", "ablated", "coexpression"})
+"""What a workbench gives of its own genes alone; whatever else a description reads would show it the others."""
 
 
 class DescriptionItem(Closed):
@@ -35,13 +38,18 @@ class DescriptionItem(Closed):
         from theodolite.plugins import find_description, find_tool
 
         try:
-            find_description(name)
+            others = [what for what in find_description(name).reads if what not in KEPT_TO_GENES]
         except KeyError as error:
             try:
                 find_tool(name)
             except KeyError:
                 raise ValueError(error.args[0]) from None
             raise ValueError(f"{name} is an instrument, whose scores are judged; list it under `tools:`") from None
+        if others:
+            raise ValueError(
+                f"{name} reads the {others[0]} itself, which tells of genes that are kept for tests too; it runs on an "
+                "AnnData (theodolite.tl.describe), and in no campaign"
+            )
         return name
 
     @field_validator("references", mode="before")

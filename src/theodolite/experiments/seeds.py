@@ -9,7 +9,7 @@ import numpy as np
 
 from theodolite.canonical import digest
 
-__all__ = ["derived_seed", "seed_generators"]
+__all__ = ["derived_seed", "seed_generators", "short_seed"]
 
 
 @lru_cache(maxsize=4_096)
@@ -18,6 +18,11 @@ def derived_seed(root: int, name: str, *purpose: str) -> int:
     said = digest([name, *purpose])
     words = [int(said[start : start + 8], 16) for start in (0, 8, 16, 24)]
     return int(np.random.SeedSequence([root, *words]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def short_seed(seed: int) -> int:
+    """Return the seed of 32 bits that follows from one of any length: not every library takes a longer one."""
+    return int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
 
 
 def seed_generators(seed: int) -> None:
