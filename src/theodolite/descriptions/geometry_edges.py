@@ -39,8 +39,8 @@ _NAMES = ("regulators", "targets", "windows")
 """Of a record's fields those that are names or stand among the parameters."""
 _RANKED = 32
 """Bytes a pair and place: score, rank, label, and whether it is a candidate."""
-_FITTED = 1_450
-"""Bytes a pair that residuals take at their peak, as for adjusted AUROCs."""
+_FITTED = 1_900
+"""Bytes a pair that residuals and their fit take at their peak; a test holds them to it."""
 
 
 class Windowed(DescriptionParams):

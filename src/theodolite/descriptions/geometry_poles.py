@@ -44,8 +44,8 @@ def _along(subject: Subject, axis: int) -> tuple[tuple[str, ...], NDArray[np.flo
 
 
 def _pole_memory(size: BenchSize, params: Pole) -> int:
-    # Both ends of as many pairs of all draws as are looked at together, and their poles.
-    pairs = 3 * 8 * min(_PAIRS_AT_ONCE, params.draws * size.genes**2)
+    # Both ends of as many pairs of all draws as are looked at together, their poles, and the product of these.
+    pairs = 4 * 8 * min(_PAIRS_AT_ONCE, params.draws * size.genes**2)
     return vectors_bytes(size, 3) + draws_bytes(size, params.draws) + pairs
 
 
