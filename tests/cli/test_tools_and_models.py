@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from theodolite.cli.exit_codes import ExitCode
-from theodolite.data import Reference, offer_references
+from theodolite.data import Reference, load_programs, offer_references
 from theodolite.descriptions import descriptions
 from theodolite.sources import Source
 from theodolite.tools import NothingMovedError, tools
@@ -72,16 +72,30 @@ def regulons():
     return tuple(table)
 
 
-def test_the_lines_that_are_told_of_a_description_run(cli, tmp_path):
-    """As they stand, but for draws: a hundred are too many for a test."""
-    from theodolite import tl
+FEW = {
+    "draws": 2, "edge_draws": 2, "shuffles": 2, "resamples": 5, "rewirings": 2, "learners": ["ols"],
+    "least_in_state": 2, "cells_at_most": 2, "sizes": [1],
+}  # fmt: skip
+"""Of each parameter as little as there can be: a hundred draws, and boosted trees, are too many for a test."""
 
+
+def test_the_lines_that_are_told_of_a_description_run(cli, monkeypatch):
+    """As they stand, but for draws, and of pairs on some of the genes."""
+    from theodolite import tl
+    from theodolite.analysis.attention import incremental
+
+    monkeypatch.setattr(incremental, "_TREES", {**incremental._TREES, "max_iter": 5})
     adata = tl.pbmc()[::50].copy()
+    (marks,) = (item for item in load_programs() if item.id == "b_lineage_marks")
+    (cells,) = (item for item in load_programs() if item.id == "b_cell")
+    wanted = {*adata.var_names[:200], *marks.genes, *cells.genes}
+    some = [gene for gene in adata.var_names if gene in wanted]
     for found in descriptions():
         told = json.loads(cli("tools", "describe", found.name, "--json").stdout)
-        few = {name: 2 for name in found.params.model_fields if name in ("draws", "edge_draws", "shuffles")}
-        lines = [line[:-1] + f", params={few})" if "tl.describe" in line else line for line in told["python"]]
-        exec("\n".join(lines), {"adata": adata})
+        few = {name: value for name, value in FEW.items() if name in found.params.model_fields}
+        given = f", params={few}" + (", genes=some" if "attention" in found.reads else "")
+        lines = [line[:-1] + f"{given})" if "tl.describe" in line else line for line in told["python"]]
+        exec("\n".join(lines), {"adata": adata, "some": some})
         assert adata.uns[found.name.replace(".", "_")]["sentence"]
 
 

@@ -62,6 +62,7 @@ def _memory(size: BenchSize, params: Stratified) -> int:
     reads=("attention", "model"),
     references="pairs",
     memory=_memory,
+    example='"b_lineage_marks", cells={"cell_type": "cell_type"}',
 )
 def stratified(subject: Subject, params: Stratified) -> Described:
     """AUROC of attention that is averaged within cell states and then put together, beside states drawn at random.
