@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 from dataclasses import fields
 
 import numpy as np
@@ -64,7 +65,7 @@ def regulons():
     """Regulons of packaged genes in the place of those that are not packaged."""
     from theodolite import tl
 
-    genes, draw = list(tl.pbmc().var_names[:200]), np.random.default_rng(0)
+    genes, draw = list(tl.pbmc().var_names[:160]), np.random.default_rng(0)
     table = []
     for place, name in enumerate(("trrust", "trrust.activation", "trrust.repression")):
         edges = tuple((gene, draw.choice(genes[30 + place :: 3])) for gene in genes[:15] for _ in range(6))
@@ -80,22 +81,22 @@ FEW = {
 
 
 def test_the_lines_that_are_told_of_a_description_run(cli, monkeypatch):
-    """As they stand, but for draws, and of pairs on some of the genes."""
+    """As they stand, but for draws and genes."""
     from theodolite import tl
     from theodolite.analysis.attention import incremental
 
     monkeypatch.setattr(incremental, "_TREES", {**incremental._TREES, "max_iter": 5})
     adata = tl.pbmc()[::50].copy()
-    (marks,) = (item for item in load_programs() if item.id == "b_lineage_marks")
-    (cells,) = (item for item in load_programs() if item.id == "b_cell")
-    wanted = {*adata.var_names[:200], *marks.genes, *cells.genes}
-    some = [gene for gene in adata.var_names if gene in wanted]
+    marks = next(item.gene_set for item in load_programs() if item.id == "b_lineage_marks")
+    shown = {gene for found in descriptions() for gene in re.findall(r'"(\w+)"', str(found.example))}
+    adata.var["few"] = adata.var_names.isin([*adata.var_names[:160], *marks, *shown, "SPIB", "SPI1"])
     for found in descriptions():
         told = json.loads(cli("tools", "describe", found.name, "--json").stdout)
         few = {name: value for name, value in FEW.items() if name in found.params.model_fields}
-        given = f", params={few}" + (", genes=some" if "attention" in found.reads else "")
-        lines = [line[:-1] + f"{given})" if "tl.describe" in line else line for line in told["python"]]
-        exec("\n".join(lines), {"adata": adata, "some": some})
+        lines = [
+            line[:-1] + f", genes='few', params={few})" if "tl.describe" in line else line for line in told["python"]
+        ]
+        exec("\n".join(lines), {"adata": adata})
         assert adata.uns[found.name.replace(".", "_")]["sentence"]
 
 
