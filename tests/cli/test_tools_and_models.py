@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import re
 from dataclasses import fields
 
 import numpy as np
 import pytest
 
 from theodolite.cli.exit_codes import ExitCode
-from theodolite.data import Reference, offer_references
+from theodolite.data import Reference, load_programs, offer_references
 from theodolite.descriptions import descriptions
 from theodolite.sources import Source
 from theodolite.tools import NothingMovedError, tools
@@ -64,7 +65,7 @@ def regulons():
     """Regulons of packaged genes in the place of those that are not packaged."""
     from theodolite import tl
 
-    genes, draw = list(tl.pbmc().var_names[:200]), np.random.default_rng(0)
+    genes, draw = list(tl.pbmc().var_names[:160]), np.random.default_rng(0)
     table = []
     for place, name in enumerate(("trrust", "trrust.activation", "trrust.repression")):
         edges = tuple((gene, draw.choice(genes[30 + place :: 3])) for gene in genes[:15] for _ in range(6))
@@ -72,15 +73,29 @@ def regulons():
     return tuple(table)
 
 
-def test_the_lines_that_are_told_of_a_description_run(cli, tmp_path):
-    """As they stand, but for draws: a hundred are too many for a test."""
-    from theodolite import tl
+FEW = {
+    "draws": 2, "edge_draws": 2, "shuffles": 2, "resamples": 5, "rewirings": 2, "learners": ["ols"],
+    "least_in_state": 2, "cells_at_most": 2, "sizes": [1],
+}  # fmt: skip
+"""Of each parameter as little as there can be: a hundred draws, and boosted trees, are too many for a test."""
 
+
+def test_the_lines_that_are_told_of_a_description_run(cli, monkeypatch):
+    """As they stand, but for draws and genes."""
+    from theodolite import tl
+    from theodolite.analysis.attention import incremental
+
+    monkeypatch.setattr(incremental, "_TREES", {**incremental._TREES, "max_iter": 5})
     adata = tl.pbmc()[::50].copy()
+    marks = next(item.gene_set for item in load_programs() if item.id == "b_lineage_marks")
+    shown = {gene for found in descriptions() for gene in re.findall(r'"(\w+)"', str(found.example))}
+    adata.var["few"] = adata.var_names.isin([*adata.var_names[:160], *marks, *shown, "SPIB", "SPI1"])
     for found in descriptions():
         told = json.loads(cli("tools", "describe", found.name, "--json").stdout)
-        few = {name: 2 for name in found.params.model_fields if name in ("draws", "edge_draws", "shuffles")}
-        lines = [line[:-1] + f", params={few})" if "tl.describe" in line else line for line in told["python"]]
+        few = {name: value for name, value in FEW.items() if name in found.params.model_fields}
+        lines = [
+            line[:-1] + f", genes='few', params={few})" if "tl.describe" in line else line for line in told["python"]
+        ]
         exec("\n".join(lines), {"adata": adata})
         assert adata.uns[found.name.replace(".", "_")]["sentence"]
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from small_subjects import reference, subject
 
 from theodolite.data import CellSet
@@ -91,6 +94,20 @@ def test_a_pair_that_no_cell_of_a_used_state_holds_does_not_count(see) -> None:
     assert found.facts["edges"] == len(PAIRS) - 1
     score = mean_over_cells(lacking)(np.arange(5))
     assert np.isnan(score[0]).all() and score[1, 2] == pytest.approx(lacking[:5, 1, 2].mean())
+
+
+@settings(max_examples=30)
+@given(
+    hnp.arrays(np.float32, (4, 3, 3), elements=st.one_of(st.just(np.nan), st.floats(0, 1, width=32))),
+    st.lists(st.integers(0, 3), min_size=1, max_size=4, unique=True),
+)
+def test_the_score_of_some_cells_is_the_mean_over_those_that_hold_a_pair(
+    attention: np.ndarray, chosen: list[int]
+) -> None:
+    found = mean_over_cells(attention)(np.array(chosen))
+    held = [[attention[chosen, i, j][~np.isnan(attention[chosen, i, j])] for j in range(3)] for i in range(3)]
+    wanted = [[part.mean(dtype=np.float64) if len(part) else np.nan for part in row] for row in held]
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
 def test_what_is_missing_is_named_with_the_remedy(see) -> None:

@@ -95,7 +95,7 @@ def test_a_score_that_knows_which_perturbations_are_strong_is_accepted_and_ranks
     found = run(incremental_value, subject, layer=1, folds=2, joint_folds=2, top_k=[10], **QUICK)
     assert found.facts["attention.logistic.both.d_auroc.low"] > 0.0
     recall = [value for name, value in found.facts.items() if name.startswith("attention") and "recall_10.low" in name]
-    assert len(recall) == 6 and min(recall) <= 0.0
+    assert len(recall) == 6 and max(recall) < 0.01
 
 
 def test_what_is_measured_is_what_a_gate_would_fit_again(subject: Subject, expressed: World) -> None:

@@ -46,6 +46,28 @@ def test_coexpression_is_counted_in_the_cells_and_only_when_asked_for() -> None:
         few.coexpression()
 
 
+def test_cells_that_hold_both_genes_of_a_pair_are_counted_where_some_cell_lacks_one() -> None:
+    whole, together = ("A", "B", "C"), np.array([[5, 2, 0], [2, 4, 1], [0, 1, 3]], dtype=np.int32)
+    vectors, maps = np.ones((2, 3, 2), dtype=np.float32), np.ones((1, 1, 3, 3), dtype=np.float32)
+    capture = Capture(whole, vectors, maps, together=together)
+    found = Subject(GeneWorkbench(("C", "A"), ("F1", "F2"), np.ones((2, 3)), capture, ()))
+    np.testing.assert_array_equal(found.together(), [[3, 0], [0, 5]])
+    assert subject(vectors, GENES, attention=maps).together() is None
+
+
+def test_the_model_is_loaded_only_when_a_description_that_may_read_it_asks() -> None:
+    cells = load_pbmc()
+    capture = Capture(cells.genes[:5], np.ones((2, 5, 2), dtype=np.float32), np.zeros((1, 1, 0, 0), dtype=np.float32))
+    bench = GeneWorkbench(cells.genes[:5], cells.genes[:5], np.ones((5, 3)), capture, ())
+    asked: list[str] = []
+    found = Subject.of(bench, cells, model=lambda: asked.append("loaded"))  # type: ignore[arg-type,return-value]
+    assert found.cells is cells and not asked
+    found.model()
+    assert asked == ["loaded"]
+    with pytest.raises(DescriptionError, match="asks for model and declares"):
+        found.limited(("attention",)).model()
+
+
 def test_what_is_not_there_is_named() -> None:
     found = subject(np.ones((2, 3, 2)), GENES)
     with pytest.raises(DescriptionError, match="no counts to take co-expression from"):

@@ -83,7 +83,7 @@ def _edges(subject: Subject, params: AttentionPairs) -> tuple[dict[str, EdgeLabe
 
 def _memory(size: BenchSize, params: DepthProfile | Recovery | LayerChoice) -> int:
     heads = size.shape.n_heads if params.heads else 1
-    return maps_bytes(size, size.shape.n_layers * heads + 4)
+    return maps_bytes(size, 2 * size.shape.n_layers * heads + 4)  # each layer by itself, then stacked
 
 
 @description(

@@ -51,8 +51,8 @@ class Stratified(ScoredReference):
 
 
 def _memory(size: BenchSize, params: Stratified) -> int:
-    # Attention of each cell in single precision, whether it is there, and a copy of the cells of a state.
-    return 12 * size.cells * size.genes**2 + 8 * 6 * size.genes**2
+    # Attention of each cell in single precision, with zeros for gaps, whether it is there, and the cells of a state.
+    return 20 * size.cells * size.genes**2 + 8 * 6 * size.genes**2
 
 
 @description(
@@ -62,6 +62,7 @@ def _memory(size: BenchSize, params: Stratified) -> int:
     reads=("attention", "model"),
     references="pairs",
     memory=_memory,
+    example='"b_lineage_marks", cells={"cell_type": "cell_type"}',
 )
 def stratified(subject: Subject, params: Stratified) -> Described:
     """AUROC of attention that is averaged within cell states and then put together, beside states drawn at random.

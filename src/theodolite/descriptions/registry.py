@@ -85,7 +85,7 @@ class Description:
         sizes alone.
     example
         What ``reference=`` may be, as one would write it in Python, where an example by the kind of references would
-        not do.
+        not do; and behind it what else has to be said, such as which label of the cells is which.
     """
 
     name: str
