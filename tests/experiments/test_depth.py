@@ -121,3 +121,19 @@ def test_the_planner_claims_either_direction_of_a_trend(small_world: Any, tmp_pa
     moving = [row for row in rows if Relation(row.relation).two_sided]
     assert {row.direction for row in moving} == {"greater", "less"}
     assert {row.direction for row in rows if row not in moving} == {"greater"}
+
+
+def test_a_claim_of_no_effect_asks_more_of_a_reference(open_campaign: Any) -> None:
+    run = open_campaign()
+    level, name = run.registrar().level(0), "program_1_pairs"
+    of_a_trend, of_none = (
+        run.power.minimum_detectable_effect("PairScores", name, run.block, level, "p", relation=relation)
+        for relation in (Relation.CHANGES_WITH_DEPTH, Relation.STABLE_WITH_DEPTH)
+    )
+    assert of_a_trend < of_none < 1.2 * of_a_trend
+    assert of_a_trend == run.power.minimum_detectable_effect("PairScores", name, run.block, level, "p")
+    # What is asked for is one smallest effect of interest in place of one and a half.
+    sesoi = run.setting.sesoi("PairScores")
+    assert run.power.sufficient("PairScores", name, run.block, level, "p", Relation.STABLE_WITH_DEPTH) == (
+        of_none <= sesoi
+    )
