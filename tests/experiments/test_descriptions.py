@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import anndata
 import pytest
 
 from theodolite.data import CONFIRMATION, DISCOVERY
@@ -295,3 +296,24 @@ def test_a_description_of_geometry_finds_what_is_planted_and_nothing_else(
     assert real < 0.05 < decoy
     # Where pairs are asked for, a set stands for those of its members.
     assert (set(pairs["references"]), pairs["status"]) == ({"program_1_pairs"}, "done")
+
+
+def test_those_that_run_the_model_read_it_at_the_genes_to_explore(
+    open_described: Callable[..., CampaignRun], small_world: Any, tmp_path: Path
+) -> None:
+    cells = anndata.read_h5ad(small_world.cells)
+    cells.obs["state"] = [("resting", "dividing")[number % 2] for number in range(cells.n_obs)]
+    cells.write_h5ad(tmp_path / "stated.h5ad")
+    sets = {"sizes": [1], "draws": 3, "cells_at_most": 12}
+    states = {"draws": 3, "least_in_state": 5, "layer": 1}
+    run = open_described(
+        {"name": "ablation.head_sets", "references": "program_1", "params": sets},
+        {"name": "attention.stratified", "references": "program_1_pairs", "params": states},
+        cells={"source": str(tmp_path / "stated.h5ad"), "cell_type": "state"},
+    )
+    kept = set(run.setting.genes(CONFIRMATION))
+    for entry in described(run):
+        assert (entry.payload["status"], entry.payload["reason"]) == ("done", "")
+        said = json.dumps(entry.payload).encode() + run.ledger.artefacts.get(entry.payload["measurement"])
+        assert not [gene for gene in kept if f'"{gene}"'.encode() in said]
+    assert verify_decisions(run.ledger, deep=True) == []

@@ -18,7 +18,7 @@ from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials, Mismatch
 from theodolite.experiments.seeds import seed_generators, short_seed
 
 if TYPE_CHECKING:
-    from theodolite.data import CellSet
+    from theodolite.data import CellSet, Reference
     from theodolite.descriptions import Subject
     from theodolite.measurements import Variant
     from theodolite.models.ablated import Ablated
@@ -95,17 +95,21 @@ class Bench:
         from theodolite.data import DISCOVERY
         from theodolite.descriptions import DescriptionError, Subject
         from theodolite.experiments.described_with import references_from_bytes
+        from theodolite.measurements import Variant
         from theodolite.store import ArtefactStore
 
         if job.split != DISCOVERY:
             raise Mismatch(f"{job.tool} describes {DISCOVERY} genes only, and the job names {job.split!r}")
-        seed = short_seed(job.seed)
-        if job.references is None:
-            return Subject.of(bench, self._cells, seed=seed)
-        references = references_from_bytes(ArtefactStore(Path(self._materials.artefacts)).get(job.references))
-        if not references:
-            raise DescriptionError("no reference has a member among the genes to explore; name larger ones")
-        return Subject.of(bench, self._cells, references, seed=seed)
+        references: tuple[Reference, ...] = ()
+        if job.references is not None:
+            references = references_from_bytes(ArtefactStore(Path(self._materials.artefacts)).get(job.references))
+            if not references:
+                raise DescriptionError("no reference has a member among the genes to explore; name larger ones")
+
+        def model() -> FoundationModel:
+            return self._varied(Variant.parse(job.variant))[0]
+
+        return Subject.of(bench, self._cells, references, short_seed(job.seed), model)
 
     def _workbench(self, job: JobSpec) -> Any:
         from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, axes_from_bytes
