@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from theodolite.canonical import digest
+from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.experiments.agreement import Agreement
+from theodolite.experiments.controls import inapplicable
 from theodolite.experiments.proposals import _take_up_rows
 from theodolite.experiments.replay import verify_decisions
+from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind, Ledger
 
 Change = Callable[[Entry, dict[str, Any]], None]
@@ -105,7 +108,7 @@ def test_a_row_about_a_slot_without_a_plan_is_reported_and_breaks_nothing(small_
     ("changed", "said"),
     [
         ({}, None),
-        ({"passed": None, "status": "not_applicable"}, "applies to every claim about one place"),
+        ({"passed": None, "status": "not_applicable"}, "applies to this claim"),
         ({"variant": "counts"}, "another variant"),
         ({"gain": "0.01"}, "passed is True"),
         ({"low": "-0.01"}, "passed is True"),
@@ -131,6 +134,21 @@ def test_a_control_agrees_with_its_order_and_with_itself(
     control = {"prereg_sha256": prereg, "control": "untrained_again", **PASSED, **changed}
     found = list(agreement.defects(row(EntryKind.CONTROL, control)))
     assert found == [] if said is None else any(said in what for what in found), found
+
+
+def test_controls_are_held_against_what_has_to_exceed_them(small_world: Any) -> None:
+    with Ledger.open(small_world.finished(1) / "ledger.sqlite", read_only=True) as ledger:
+        plan = Plan.model_validate(next(ledger.entries(kind=EntryKind.REGISTRATION)).payload["plan"])
+    assert inapplicable(plan) is None
+    for change, said in (
+        ({"locus": Locus(kind=LocusKind.ANY)}, "names no place"),
+        (
+            {"claim": plan.hypothesis.claim.model_copy(update={"relation": Relation.STABLE_WITH_DEPTH})},
+            "nothing that it would have to exceed",
+        ),
+    ):
+        claimed = plan.hypothesis.model_copy(update=change)
+        assert said in (inapplicable(plan.model_copy(update={"hypothesis": claimed})) or "")
 
 
 @pytest.mark.parametrize(("passed", "said"), [(0, 0), (4, 0), (5, 1), (40, 1)])

@@ -26,8 +26,7 @@ _HELD = {
 
 def told_of(found: Description, model: ModelFacts, genes: int, regulators: int, plugins: list[Path]) -> dict[str, Any]:
     """Return a description as plain data; the arguments are those of :func:`tool_describing.described`."""
-    from theodolite.experiments.needs import capture_bytes
-    from theodolite.tl.memory import coexpression_bytes
+    from theodolite.experiments.needs import capture_bytes, coexpression_bytes
     from theodolite.tools import BenchSize, ModelShape
 
     shape = ModelShape(model.n_layers, model.n_heads, read_out=model.read_out)

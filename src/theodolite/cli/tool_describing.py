@@ -40,7 +40,7 @@ def described(tool: Tool, model: ModelFacts, genes: int, regulators: int, plugin
     plugins
         Paths that the example of a campaign file has to name.
     """
-    from theodolite.experiments.needs import capture_bytes
+    from theodolite.experiments.needs import capture_bytes, own_bytes
     from theodolite.tools import BenchSize, ModelShape
     from theodolite.tools.trying import what_it_reads
 
@@ -62,7 +62,7 @@ def described(tool: Tool, model: ModelFacts, genes: int, regulators: int, plugin
         "memory": {
             "genes": genes,
             "regulators": regulators,
-            "own bytes": None if tool.memory is None or example is None else tool.memory(size, example),
+            "own bytes": None if example is None else own_bytes(tool, example, size),
             "capture bytes": held,
             "capturing bytes": taking,
         },

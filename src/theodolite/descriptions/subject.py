@@ -91,7 +91,11 @@ class Subject:
 
     def limited(self, reads: Sequence[str]) -> Subject:
         """Return the same subject, of which only these keys of :data:`READABLE` can be read."""
-        return replace(self, reads=frozenset(reads))
+        allowed = frozenset(reads)
+        counted = self.counted if "coexpression" in allowed else None
+        if "model" in allowed:
+            return replace(self, reads=allowed, counted=counted)
+        return replace(self, reads=allowed, counted=counted, read_cells=None, loaded=None)
 
     @property
     def genes(self) -> tuple[str, ...]:

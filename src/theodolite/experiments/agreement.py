@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from math import comb, fsum
 from typing import Any
 
-from theodolite.claims import LocusKind, Verdict
-from theodolite.experiments.controls import VARIANT_OF
+from theodolite.claims import Verdict
+from theodolite.experiments.controls import VARIANT_OF, inapplicable
 from theodolite.experiments.registration import MOST_RETURNS
 from theodolite.gates import Ablation
 from theodolite.gates.ordered import GAIN
@@ -215,8 +215,8 @@ def _controlled(payload: dict[str, Any], slot: _Locked) -> Iterator[str]:
         yield f"the control {name!r} was ordered by nobody"
     if payload["variant"] != VARIANT_OF.get(name):
         yield f"the control {name!r} is another variant than {payload['variant']!r}"
-    if payload["status"] == "not_applicable" and slot.plan.hypothesis.locus.kind is not LocusKind.ANY:
-        yield "a control applies to every claim about one place"
+    if payload["status"] == "not_applicable" and inapplicable(slot.plan) is None:
+        yield "a control applies to this claim"
     if passed is None:
         return
     low, gain = (float(payload[field]) for field in ("low", "gain"))

@@ -15,7 +15,7 @@ from theodolite.plans import Plan
 from theodolite.store import ControlName, ControlRecord, Entry, EntryKind, Ledger, entry_id
 from theodolite.tools import get_tool
 
-__all__ = ["VARIANT_OF", "Controls", "control_cap", "measured_control"]
+__all__ = ["VARIANT_OF", "Controls", "control_cap", "inapplicable", "measured_control"]
 
 VARIANT_OF: Final[dict[ControlName, str]] = {
     "untrained_again": "untrained(3)",
@@ -28,6 +28,15 @@ VARIANT_OF: Final[dict[ControlName, str]] = {
 def control_cap(payload: dict[str, Any]) -> ReviewerCap:
     """Return what a control's row leaves of a verdict: a claim that does not clearly beat it stays undecided."""
     return "inconclusive" if payload["passed"] is False else "none"
+
+
+def inapplicable(plan: Plan) -> str | None:
+    """Return why no control can be held against a claim, None where each can."""
+    if plan.hypothesis.locus.kind is LocusKind.ANY:
+        return "a claim about any place names no place at which a control could be read"
+    if plan.hypothesis.claim.relation.of_no_effect:
+        return "a claim of no effect has nothing that it would have to exceed"
+    return None
 
 
 class Controls(Opening):
@@ -64,7 +73,7 @@ class Controls(Opening):
             "jobs": {},
             "measurements": {},
             "status": "not_applicable",
-            "reason": "a claim about any place names no place at which a control could be read",
+            "reason": inapplicable(plan) or "",
             "baseline": None,
             "gain": None,
             "low": None,
@@ -72,7 +81,7 @@ class Controls(Opening):
             "passed": None,
             "sentence": "This control does not apply.",
         }
-        if plan.hypothesis.locus.kind is not LocusKind.ANY:
+        if inapplicable(plan) is None:
             outcome, jobs = self._measure(plan, variant)
             payload |= {"jobs": jobs, "status": outcome.status, "reason": outcome.reason}
             payload["sentence"] = f"The control could not be measured: {outcome.reason}"

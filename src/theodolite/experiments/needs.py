@@ -7,33 +7,39 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from theodolite.data import DISCOVERY
-from theodolite.experiments.campaign import CampaignError, CampaignSpec
+from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.jobs import FIT_AXES, JobSpec
 from theodolite.experiments.machine import memory_bytes
-from theodolite.tools import BenchSize, Tool
+from theodolite.tools import BenchSize, Tool, ToolParams
 
 if TYPE_CHECKING:
-    from theodolite.descriptions import Description
+    from theodolite.descriptions import Description, DescriptionParams
     from theodolite.experiments.setting import Setting
 
 __all__ = [
     "MIB",
+    "ablation_bytes",
     "bytes_of",
     "capture_bytes",
+    "coexpression_bytes",
+    "description_bytes",
     "job_memory_bytes",
+    "memory_conflict",
     "memory_needed",
-    "refuse_beyond_memory",
+    "own_bytes",
 ]
 
 MIB = 2**20
 _GB = 1e9
+_COEXPRESSION = 85
+"""Bytes a pair that co-expression takes; a test holds it to that."""
 
 
 def capture_bytes(size: BenchSize, *, saved: bool, with_attention: bool = True, gaps: bool = False) -> tuple[int, int]:
     """Return bytes while a capture is taken, and those that are held afterwards.
 
-    Sums are kept in double precision, means in single precision, and both are there at once; a capture that is written
-    to a file is there once more as the file's content.
+    Sums are kept in double precision, means in single precision, and both are there at once; or, if that is more, the
+    means with the content of the file that they are written to.
 
     Parameters
     ----------
@@ -51,8 +57,36 @@ def capture_bytes(size: BenchSize, *, saved: bool, with_attention: bool = True, 
     maps = size.shape.n_layers * size.shape.n_heads * pairs
     held = 4 * (maps + vectors) + (4 * pairs if gaps else 0)
     # Beside the sums, the cells in which both genes of a pair are, and five matrices of that size for the fit.
-    taking = held + 8 * (maps + vectors) + 8 * pairs + (40 * pairs if gaps else 0) + (2 * held if saved else 0)
-    return taking, held
+    summing = held + 8 * (maps + vectors) + 8 * pairs + (40 * pairs if gaps else 0)
+    # The sums are gone when the file is written, and its content is there twice beside the means.
+    return max(summing, 3 * held if saved else 0), held
+
+
+def coexpression_bytes(size: BenchSize) -> int:
+    """Return bytes that co-expression of all genes takes: values of the cells and of half of them, and estimates."""
+    return 20 * size.cells * size.genes + _COEXPRESSION * size.genes**2
+
+
+def ablation_bytes() -> int:
+    """Return bytes that a step of an ablation takes at most."""
+    from theodolite.models.ablated import MEMORY_BYTES
+
+    return MEMORY_BYTES
+
+
+def own_bytes(tool: Tool, params: ToolParams, size: BenchSize) -> int:
+    """Return bytes that an instrument takes itself; one that does not say is taken to copy its genes' vectors twice."""
+    return 2 * 8 * size.genes * size.width if tool.memory is None else tool.memory(size, params)
+
+
+def description_bytes(found: Description, params: DescriptionParams, size: BenchSize) -> dict[str, int]:
+    """Return bytes that a description takes beside what is captured, by what takes them."""
+    beside = {"the description": found.memory(size, params)}
+    if "coexpression" in found.reads:
+        beside["co-expression"] = coexpression_bytes(size)
+    if "ablated" in found.reads:
+        beside["a step of an ablation, at most"] = ablation_bytes()
+    return beside
 
 
 def memory_needed(setting: Setting, job: JobSpec) -> int:
@@ -71,32 +105,30 @@ def memory_needed(setting: Setting, job: JobSpec) -> int:
 
 def bytes_of(setting: Setting, instrument: Tool | Description, params: Mapping[str, Any], split: str) -> int:
     """Return how many bytes an instrument or a description takes on a part of the split, with what is captured."""
-    parsed = instrument.params(**params)
-    own = 0 if instrument.memory is None else instrument.memory(_size(setting, split), parsed)
-    return _capturing(setting) + own
+    from theodolite.descriptions import Description
+
+    size = _size(setting, split)
+    if isinstance(instrument, Description):
+        return _capturing(setting) + sum(description_bytes(instrument, instrument.parsed(params), size).values())
+    return _capturing(setting) + own_bytes(instrument, instrument.params(**params), size)
 
 
-def refuse_beyond_memory(setting: Setting) -> None:
-    """Refuse a campaign one of whose instruments would take more memory than a job may hold.
-
-    Raises
-    ------
-    CampaignError
-        With the estimate, its parts and the remedy.
-    """
-    limit = job_memory_bytes(setting.spec)
-    capturing = _capturing(setting)
-    largest = max((DISCOVERY, *setting.split.blocks), key=lambda part: len(setting.genes(part)))
-    for tool in setting.tools:
-        places = [params.model_dump(mode="json") for params in tool.params.enumerate(setting.model_shape)]
-        needed = max((bytes_of(setting, tool, params, largest) for params in places), default=0)
-        if needed > limit:
-            raise CampaignError(
-                f"{tool.name} would take {needed / _GB:.3g} GB beside the model ({capturing / _GB:.3g} GB for what is "
-                f"captured of {len(setting.model.genes):,} genes, {(needed - capturing) / _GB:.3g} GB of its own for "
-                f"{len(setting.genes(largest)):,}), and a job may hold {limit / _GB:.3g} GB; survey fewer genes "
-                "(`genes:`), leave the instrument out, or allow more (`budget.job_memory_mb`, on a machine that has it)"
-            )
+def memory_conflict(setting: Setting) -> str | None:
+    """Return why a campaign cannot run where an instrument would take more than a job may hold, with the estimate."""
+    limit, capturing = job_memory_bytes(setting.spec), _capturing(setting)
+    for part in (DISCOVERY, *setting.split.blocks):
+        for tool in setting.tools:
+            places = [params.model_dump(mode="json") for params in tool.params.enumerate(setting.model_shape)]
+            needed = max((bytes_of(setting, tool, params, part) for params in places), default=0)
+            if needed > limit:
+                return (
+                    f"{tool.name} would take {needed / _GB:.3g} GB beside the model ({capturing / _GB:.3g} GB for what "
+                    f"is captured of {len(setting.model.genes):,} genes, {(needed - capturing) / _GB:.3g} GB of its "
+                    f"own for {len(setting.genes(part)):,}), and a job may hold {limit / _GB:.3g} GB; survey fewer "
+                    "genes (`genes:`), leave the instrument out, or allow more (`budget.job_memory_mb`, on a machine "
+                    "that has it)"
+                )
+    return None
 
 
 def job_memory_bytes(spec: CampaignSpec) -> int:

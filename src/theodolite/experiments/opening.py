@@ -10,10 +10,12 @@ from typing import Any
 from theodolite.canonical import canonical_json
 from theodolite.data import CONFIRMATION, DISCOVERY
 from theodolite.experiments.baseline_loci import BaselineLoci
+from theodolite.experiments.campaign import CampaignError
 from theodolite.experiments.checking import Check, put_check, unchecked
 from theodolite.experiments.describing import Describing
 from theodolite.experiments.jobs import FIT_AXES, FIT_VERSION, JobSpec
 from theodolite.experiments.journal import Event, StepError
+from theodolite.experiments.needs import memory_conflict
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.workbench import fit_source_sha256
@@ -82,7 +84,14 @@ class Opening(Describing):
         with self.ledger.one_at_a_time():
             self._lock_split()
             self.setting = opened_as(self.setting, self.ledger)
+            self._check_memory()
             self._write_campaign()
+
+    def _check_memory(self) -> None:
+        """Refuse a campaign that cannot fit, unless it was opened before: what there is of it may be all it needs."""
+        opened = self.ledger.has(entry_id(self.setting.campaign_id, EntryKind.CAMPAIGN))
+        if not opened and (conflict := memory_conflict(self.setting)) is not None:
+            raise CampaignError(conflict)
 
     def _write_campaign(self) -> None:
         """Write the campaign's own row and that of its split; where they are there, they must say the same."""

@@ -19,7 +19,6 @@ from theodolite.data import (
 from theodolite.experiments.campaign import CampaignError, CampaignSpec
 from theodolite.experiments.finding_references import families_of, references_of
 from theodolite.experiments.inputs import load_cells
-from theodolite.experiments.needs import refuse_beyond_memory
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.surveying import surveyed
 from theodolite.experiments.wanted_descriptions import wanted_descriptions
@@ -53,8 +52,7 @@ def prepare(
     Raises
     ------
     CampaignError
-        If model and cells do not fit together, nothing can be tested, an instrument would take more memory than a job
-        may hold, or a name is none that a claim can bear.
+        If model and cells do not fit together, nothing can be tested, or a name is none that a claim can bear.
     """
     model = find_facts(spec.place(spec.model))
     if cells is None:
@@ -94,7 +92,6 @@ def prepare(
     if not any(item.testable for item in found.values()):
         first = next(iter(found.values()))
         raise CampaignError(f"no reference can be tested on these cells: {first.reason}; {first.remedy}")
-    refuse_beyond_memory(setting)
     return setting
 
 

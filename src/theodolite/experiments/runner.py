@@ -150,8 +150,8 @@ class LocalRunner:
         if needed <= self._most:
             return None
         return (
-            f"{job.tool} needs some {-(-needed // MIB):,} MiB here, and a job may hold {self._most // MIB:,} MiB "
-            "(budget.job_memory_mb); it was not begun"
+            f"{job.tool} needs some {-(-needed // MIB):,} MiB, more than a job may hold (budget.job_memory_mb, or what "
+            "the machine has); it was not begun"
         )
 
     def _outcomes(self, tasks: list[Task]) -> Iterator[JobOutcome]:

@@ -22,6 +22,7 @@ from theodolite.data import (
     Testability,
     testability,
 )
+from theodolite.data.cells import ROLES
 from theodolite.experiments.baseline_loci import BaselineLoci
 from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.jobs import Materials
@@ -360,6 +361,9 @@ class Setting:
             document["regulators"] = {part: self.regulators(part) for part in parts}
         if self.model.tokenise is not None:
             document["captured"] = self.model.genes
+        if self.spec.descriptions:
+            # The hash of cells covers their labels, and not which of these says what.
+            document["roles"] = {role: getattr(self.cells, role) for role in ROLES}
         return canonical_json(document).encode()
 
     def materials(self) -> Materials:
@@ -368,7 +372,7 @@ class Setting:
         if not split_file.is_file():
             write_atomically(split_file, self.split_document)
         # What a job measures depends on regulators and surveyed genes too, which neither its hash nor a split names.
-        apart = self._regulating or self.model.tokenise is not None
+        apart = self._regulating or self.model.tokenise is not None or self.spec.descriptions
         results = self.workspace.results / split_file.stem if apart else self.workspace.results
         return Materials(
             model=self.spec.place(self.spec.model),

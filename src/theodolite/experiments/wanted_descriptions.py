@@ -81,7 +81,8 @@ def _held_against(
         )
     if item.references is None:
         return tuple(fitting.values())
-    return tuple(_called(name, description, fitting, references) for name in item.references)
+    named = [_called(name, description, fitting, references) for name in item.references]
+    return tuple({reference.id: reference for reference in named}.values())
 
 
 def _called(

@@ -87,11 +87,12 @@ def shift(others: Floats, reference: Floats, effect: float) -> float:
 
 def _least(count: Callable[[float], int], wanted: float, low: float, high: float) -> float:
     """Return the least argument at which a growing count reaches a number, or a little less; else the largest."""
-    if count(low) >= wanted or count(high) < wanted:
-        return low if count(low) >= wanted else high
+    below = wanted - 0.25
+    if count(low) >= below or count(high) < below:
+        return low if count(low) >= below else high
     # A count below the number is taken for half a step less, so that there is no root on a step.
     precision = _PRECISION * (high - low)
-    return float(brentq(lambda by: count(by) - wanted + 0.25, low, high, xtol=precision)) - 2.0 * precision
+    return float(brentq(lambda by: count(by) - below, low, high, xtol=precision)) - 2.0 * precision
 
 
 def turned(contrast: OneContrast) -> OneContrast:

@@ -14,7 +14,7 @@ import numpy as np
 
 from theodolite.data import DISCOVERY
 from theodolite.experiments import Power, Registrar, Setting
-from theodolite.experiments.needs import bytes_of, job_memory_bytes
+from theodolite.experiments.needs import bytes_of, job_memory_bytes, memory_conflict
 from theodolite.experiments.registration import block_spent
 from theodolite.experiments.wanted_descriptions import Wanted, wanted_descriptions
 from theodolite.gates import BASELINES, PANELS, StreamExhausted, b_max, margin_for, power_gate
@@ -202,7 +202,7 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
         level_last=last.provisional_alpha,
         tools=tools,
         not_testable=_not_testable(setting, block),
-        conflicts=stream_conflicts(setting, ledger),
+        conflicts=(*stream_conflicts(setting, ledger), *filter(None, [memory_conflict(setting)])),
         descriptions=tuple(_described(setting, wanted) for wanted in described),
         jobs=jobs,
         seconds=_seconds(setting, jobs, power_s, draw_s * _NULLS * _draws(registrar, setting.spec.budget.experiments)),

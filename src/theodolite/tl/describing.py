@@ -13,13 +13,13 @@ import numpy as np
 
 from theodolite.data import GeneFamilies, Reference, within_sizes
 from theodolite.descriptions import STANDING, Described, Description, DescriptionError, DescriptionParams, Subject
+from theodolite.experiments.needs import description_bytes
 from theodolite.measurements import CurveFit, Measurement
 from theodolite.plugins import find_description
 from theodolite.tl.captures import placed
 from theodolite.tl.choosing import given_once
 from theodolite.tl.comparing import references_for
 from theodolite.tl.errors import MeasureError
-from theodolite.tl.memory import ablation_bytes, coexpression_bytes
 from theodolite.tl.preparing import Prepared, prepare
 from theodolite.tl.seeding import seeded
 from theodolite.tl.storing import STORED, check_key, into, put_facts, put_measurement
@@ -109,7 +109,9 @@ def describe(
     regulating = frozenset(gene for item in references if item.kind == "regulon" for gene in item.regulators)
     regulators = tuple(gene for gene in ready.genes.names if gene in regulating)
     with_attention = "attention" in found.reads
-    ready.check_memory(_doing(found, ready), _beside(found, parsed, ready, regulators), with_attention=with_attention)
+    ready.check_memory(
+        _doing(found, ready), description_bytes(found, parsed, ready.size(regulators)), with_attention=with_attention
+    )
 
     bench = ready.bench(regulators, axes=False, with_attention=with_attention)
     with seeded(seed):
@@ -181,18 +183,6 @@ def _within(references: Sequence[Reference], genes: Sequence[str]) -> tuple[Refe
             "are described, and has another number of them; give another one, or other sizes"
         )
     return fitting
-
-
-def _beside(
-    found: Description, parsed: DescriptionParams, ready: Prepared, regulators: Sequence[str]
-) -> dict[str, int]:
-    size = ready.size(regulators)
-    beside = {"the description": found.memory(size, parsed)}
-    if "coexpression" in found.reads:
-        beside["co-expression"] = coexpression_bytes(size)
-    if "ablated" in found.reads:
-        beside["a step of an ablation, at most"] = ablation_bytes()
-    return beside
 
 
 def _doing(found: Description, ready: Prepared) -> str:

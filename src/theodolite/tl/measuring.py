@@ -10,11 +10,12 @@ import numpy as np
 from pydantic import ValidationError
 
 from theodolite.data import GeneFamilies, Reference
+from theodolite.experiments.needs import ablation_bytes
 from theodolite.plugins import find_tool
 from theodolite.tl.choosing import given_once, regulators_among
 from theodolite.tl.comparing import labelled, references_for, regulons_named, table_of
 from theodolite.tl.errors import MeasureError
-from theodolite.tl.memory import ablation_bytes, adjusting_bytes, measuring_bytes
+from theodolite.tl.memory import adjusting_bytes, measuring_bytes
 from theodolite.tl.preparing import Prepared, prepare
 from theodolite.tl.seeding import seeded
 from theodolite.tl.storing import STORED, check_key, into, put_facts, put_measurement

@@ -5,20 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from theodolite.experiments.needs import coexpression_bytes, own_bytes
 from theodolite.tl.errors import MemoryLimitError
 from theodolite.tl.settings import GB
 from theodolite.tools import BenchSize, Tool, ToolParams
 
-__all__ = [
-    "ablation_bytes",
-    "adjusting_bytes",
-    "coexpression_bytes",
-    "measuring_bytes",
-    "refuse_beyond",
-]
+__all__ = ["adjusting_bytes", "measuring_bytes", "refuse_beyond"]
 
-_COEXPRESSION, _ADJUSTING = 85, 1_450
-"""Bytes a pair that co-expression takes, and that its fit to scores takes at its peak; tests hold them to it."""
+_ADJUSTING = 1_450
+"""Bytes a pair that the fit of co-expression to scores takes at its peak; a test holds it to that."""
 
 
 def measuring_bytes(tool: Tool, params: ToolParams, size: BenchSize, n_vars: int) -> int:
@@ -33,12 +28,11 @@ def measuring_bytes(tool: Tool, params: ToolParams, size: BenchSize, n_vars: int
     n_vars
         Rows of ``adata.var``, over which results are spread.
     """
-    own = 0 if tool.memory is None else tool.memory(size, params)
     shape = tool.shape.shape
     written = 4 * n_vars * {"PairScores": n_vars, "BipartiteScores": size.regulators}.get(shape, 2)
     # Attention of a layer or head as it is read, then the scores as returned, checked and rounded.
     read = 12 * size.genes**2 if shape != "GeneScores" else 0
-    return own + read + 24 * _scores(shape, size) + written
+    return own_bytes(tool, params, size) + read + 24 * _scores(shape, size) + written
 
 
 def adjusting_bytes(shape: str, size: BenchSize) -> int:
@@ -55,18 +49,6 @@ def adjusting_bytes(shape: str, size: BenchSize) -> int:
         return 0
     # After co-expression some 180 numbers a pair of the fit.
     return coexpression_bytes(size) + _ADJUSTING * _scores(shape, size)
-
-
-def coexpression_bytes(size: BenchSize) -> int:
-    """Return bytes that co-expression of all genes takes: values of the cells and of half of them, and estimates."""
-    return 20 * size.cells * size.genes + _COEXPRESSION * size.genes**2
-
-
-def ablation_bytes() -> int:
-    """Return bytes that a step of an ablation takes at most."""
-    from theodolite.models.ablating import MEMORY_BYTES
-
-    return MEMORY_BYTES
 
 
 def _scores(shape: str, size: BenchSize) -> int:

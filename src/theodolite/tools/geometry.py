@@ -52,11 +52,6 @@ class AxisSeparation(ToolParams):
                 yield cls(layer=layer, axis=axis)
 
 
-def _coordinates_memory(size: BenchSize, params: AxisSeparation) -> int:
-    # Vectors, the same about their centre, and their coordinates, in eight-byte numbers.
-    return 8 * size.genes * (2 * size.width + N_AXES)
-
-
 @tool(
     family="geometry",
     shape=GeneScores,
@@ -65,7 +60,6 @@ def _coordinates_memory(size: BenchSize, params: AxisSeparation) -> int:
     unit="residual-stream units along a unit axis",
     version="1",
     fits=("axes",),
-    memory=_coordinates_memory,
 )
 def axis_separation(bench: Workbench, params: AxisSeparation) -> GeneScores:
     """Coordinate of each gene on a singular axis of a layer or of the read-out.

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from theodolite.canonical import digest
 from theodolite.claims import Locus, Relation
 from theodolite.measurements import Measurement
 from theodolite.origins import built_in
@@ -170,10 +171,12 @@ def tool(
     fits: tuple[str, ...] = (),
     evidence: Literal["p", "e"] = "p",
     memory: _Memory | None = None,
+    rests_on: tuple[Tool, ...] = (),
 ) -> Callable[[_Measure], Tool]:
     """Register a function ``(bench: Workbench, params: ToolParams subclass) -> Measurement`` as an instrument.
 
-    The arguments are attributes of :class:`Tool`.
+    The arguments are attributes of :class:`Tool`; ``rests_on`` are instruments that the function calls, whose source
+    becomes part of the hash of its own.
 
     Raises
     ------
@@ -185,6 +188,7 @@ def tool(
     def register(function: _Measure) -> Tool:
         name = function_name(family, function)
         params = checked_params("tool", function, name=name, unit=unit, shape=shape, base=ToolParams, returns=shape)
+        own = source_sha256(function, params)
         registered = Tool(
             name=name,
             version=version,
@@ -198,7 +202,7 @@ def tool(
             memory=memory,
             params=params,
             function=function,
-            source_sha256=source_sha256(function, params),
+            source_sha256=own if not rests_on else digest([own, *(other.source_sha256 for other in rests_on)]),
         )
         _REGISTRY[name] = registered
         return registered

@@ -30,7 +30,7 @@ Pairs = TypeVar("Pairs", PairScores, BipartiteScores)
 def _stability_of(trend: Tool) -> Callable[[Callable[..., Any]], Tool]:
     """Return what registers a function as the same instrument under the relation of stability.
 
-    The version is that of the trend, whose source is no part of the hash of what is registered.
+    The version is that of the trend, and its source is part of the hash of what is registered.
     """
     return tool(
         family=trend.family,
@@ -42,6 +42,7 @@ def _stability_of(trend: Tool) -> Callable[[Callable[..., Any]], Tool]:
         fits=trend.fits,
         evidence=trend.evidence,
         memory=trend.memory,
+        rests_on=(trend,),
     )
 
 

@@ -249,7 +249,7 @@ def test_the_planted_bounds_count_both_tails(stable: Any, pairs: Any) -> None:
     contrast = _contrast(plan, dossier)
     both = [planted_null(tail, panel=plan.null_panel, seed=plan.seed).small for tail in (contrast, turned(contrast))]
     assert gate(judgement, "G7-").number == max(both)
-    assert "with an effect of 0.1 planted" in gate(judgement, "G7-").sentence
+    assert "with an effect of 0.1 they would pass no more often" in gate(judgement, "G7-").sentence
 
 
 def test_stand_ins_without_an_effect_are_found_to_have_none_where_there_are_enough(stable: Any, pairs: Any) -> None:

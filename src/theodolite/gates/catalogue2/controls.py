@@ -142,7 +142,7 @@ def planted_bounds(plan: Plan, contrast: AnyContrast) -> GateResult:
         number=float(worse.small),
         threshold=float(MOST),
         passed=all(found.passed for found in both),
-        sentence=f"Of {worse.references} references moved at random, with an effect of {plan.sesoi:g} planted, "
-        f"{worse.small} at most had p of 0.05 or less ({MOST} are tolerated), and a bettor on them had "
-        f"{worse.mean_e:.2f} on average at most (1 is fair).",
+        sentence=f"Of {worse.references} references moved at random {worse.small} at most had p of 0.05 or less on "
+        f"either side ({MOST} are tolerated), and a bettor on them had {max(found.mean_e for found in both):.2f} on "
+        f"average at most (1 is fair); with an effect of {plan.sesoi:g} they would pass no more often.",
     )
