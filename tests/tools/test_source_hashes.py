@@ -27,7 +27,7 @@ SOURCES = {
     "geometry.regulator_proximity": ("1", "80efb9ee37c2c106"),
 }
 """Version, and the first digits of the hash of the source. A running campaign whose instrument has another one ends in
-errors, and the same file makes another campaign: change a line here only with the version, and say so in the changes."""
+errors, and the same file makes another campaign: change a line here only with the version, and tell it."""
 
 
 def test_the_source_of_an_instrument_changes_with_its_version_only() -> None:
