@@ -60,7 +60,6 @@ def test_what_is_told_is_enough_to_use_a_description(cli):
     assert found.exit_code == ExitCode.BAD_INPUT and "is a description, which makes no claim" in found.stderr
 
 
-@offer_references("trrust")
 def regulons():
     """Regulons of packaged genes in the place of those that are not packaged."""
     from theodolite import tl
@@ -80,8 +79,10 @@ FEW = {
 """Of each parameter as little as there can be: a hundred draws, and boosted trees, are too many for a test."""
 
 
+@pytest.mark.usefixtures("fresh_plugins")
 def test_the_lines_that_are_told_of_a_description_run(cli, monkeypatch):
     """As they stand, but for draws and genes."""
+    offer_references("trrust")(regulons)
     from theodolite import tl
     from theodolite.analysis.attention import incremental
 
