@@ -57,6 +57,14 @@ def test_the_table_fits_and_is_complete(monkeypatch, capsys, width):
     assert words.index("supported") < words.index("invalid")
 
 
+def test_what_stability_means_is_told_where_it_is_claimed_and_only_there(capsys):
+    print_verdicts([SUPPORTED])
+    assert "stable" not in capsys.readouterr().out
+    print_verdicts([replace(SUPPORTED, auroc=0.5, low=0.45, high=0.55, of_no_effect=True)])
+    words = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "supported where its AUROC lies near 0.5" in words and "No baseline is asked" in words
+
+
 def test_without_a_terminal_there_is_no_control_character(monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "100")
     print_verdicts([SUPPORTED, INVALID])

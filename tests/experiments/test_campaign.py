@@ -82,6 +82,11 @@ def test_every_key_that_the_template_hides_in_a_comment_exists(tmp_path: Path) -
             3,
             ["held against no reference; leave `references` out"],
         ),
+        (
+            "name: a\ndescriptions: [geometry.lineage_convergence]\n",
+            2,
+            ["descriptions.0.params", "needs the parameter 'followed'"],
+        ),
         ("name: a\ndescriptions:\n  - {nam: b}\n", 3, ["descriptions.0.nam", "did you mean 'name'"]),
         ("name: a\ndescriptions: geometry.effective_rank\n", 2, ["'geometry.effective_rank'", "list"]),
         (

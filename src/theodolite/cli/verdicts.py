@@ -40,6 +40,12 @@ LEGEND = (
     "a bettor against that null won from 1. level: what the error stream asks: a smaller p, or a larger e. Supported "
     "means that the model encodes this beyond the named controls; it does not say that biology does it."
 )
+STABLE = (
+    "A claim that something is stable is supported where its AUROC lies near 0.5: a change that would count is ruled "
+    "out on either side. No baseline is asked, for an untrained model is stable too: it says nothing of what the model "
+    "encodes, and is to be read beside a supported claim that the same reference stands high."
+)
+"""What such a support means, for the legend speaks of others."""
 UNVERIFIED = (
     "the model was not shown to do what it was trained for when its campaign was opened. `theodolite models verify` "
     "asks; what was opened before stays as it is."
@@ -92,6 +98,8 @@ def print_verdicts(lines: Sequence[VerdictLine]) -> None:
             console.print(f"\nCampaign {campaign}", style="bold", soft_wrap=True)
         console.print(_table([line for line in lines if line.campaign == campaign]))
     console.print(LEGEND, style="dim")
+    if any(line.of_no_effect for line in lines):
+        console.print(STABLE, style="dim")
     if any(Tag.UNVERIFIED_MODEL.value in line.tags for line in lines):
         console.print(f"{Tag.UNVERIFIED_MODEL.value}: {UNVERIFIED}", style="dim", markup=False)
 

@@ -28,7 +28,9 @@ class DescriptionItem(Closed):
         description="ids of references of the campaign that it is held against; all of its kind where not given",
     )
     params: dict[str, JsonValue] = Field(
-        default_factory=dict, description="its parameters (`theodolite tools describe NAME`); defaults where not given"
+        default_factory=dict,
+        validate_default=True,
+        description="its parameters (`theodolite tools describe NAME`); defaults where not given",
     )
     untrained: bool = Field(default=False, description="whether the untrained model is described beside the trained")
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from theodolite.claims import Tag, Verdict
+from theodolite.claims import Relation, Tag, Verdict
 from theodolite.gates.stream import harmonic
 from theodolite.store import GateRow, HypothesisRow, Ledger, SlotStatus, gate_rows, hypothesis_rows, refusal_rows
 
@@ -45,6 +45,8 @@ class VerdictLine:
         What that gate says.
     next_step
         What a person could do next; for a refusal, why it was refused.
+    of_no_effect
+        Whether it is claimed that there is no effect, so that 0.5 is what supports it.
     """
 
     subject: str
@@ -64,6 +66,7 @@ class VerdictLine:
     first_unmet: str | None
     unmet_sentence: str | None
     next_step: str | None
+    of_no_effect: bool = False
 
 
 def verdict_lines(
@@ -146,6 +149,7 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
         first_unmet=unmet,
         unmet_sentence=sentence,
         next_step=next_step,
+        of_no_effect=Relation(row.relation).of_no_effect,
     )
 
 

@@ -86,6 +86,8 @@ def next_step(plan: Plan, judgement: Judgement, verdict: Verdict, unmet: GateId 
             f"Closed: an effect of {plan.sesoi:g} or more is ruled out here at 95 %. Look at another place in the "
             "model, or let it rest."
         )
+    if unmet is None and within:
+        return "Read it beside a supported claim that the reference stands high: an untrained model is stable too."
     if unmet is None:
         return "Register the same claim in another model or other cells to learn how far it carries."
     if unmet == "G12b":
