@@ -24,12 +24,16 @@ def null(name: str, p: float, *, z: float = 1.0, moved: float = 0.9) -> NullResu
             "b",
             "'b' has the smallest p of 2 references, the least that 19 draws can give, before",
         ),
-        ({"a": 0.3, "b": 0.1, "c": 0.1}, "b", "2 of 3 references share the smallest p, before any correction for "),
+        (
+            {"a": 0.3, "b": 0.1, "c": 0.1},
+            "b",
+            "2 of 3 references share the smallest p (0.1), before any correction for ",
+        ),
         (
             {"a": 0.05, "b": 0.05, "c": 1.0},
             "a",
-            "2 of 3 references share the smallest p, the least that 19 draws can give, before any correction for "
-            "choosing among them; of these 'a'",
+            "2 of 3 references share the smallest p (0.05, the least that 19 draws can give), before any correction "
+            "for choosing among them; the first of these is 'a'",
         ),
     ],
 )

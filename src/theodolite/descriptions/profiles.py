@@ -175,5 +175,6 @@ def smallest(
     floor = f", the least that {draws} {drawn} can give" if values[name] <= 1.0 / (1.0 + draws) else ""
     uncorrected = f"before any correction for choosing among {among}"
     if equal > 1:
-        return name, f"{equal} of {len(values)} {of}s share the smallest p{floor}, {uncorrected}; of these {name!r}"
+        shared = f"{equal} of {len(values)} {of}s share the smallest p ({values[name]:.2g}{floor})"
+        return name, f"{shared}, {uncorrected}; the first of these is {name!r}"
     return name, f"{name!r} has the smallest p of {len(values)} {of}s{floor}, {uncorrected}"
