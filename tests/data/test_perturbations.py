@@ -16,8 +16,10 @@ from theodolite.data import (
     CellSet,
     EffectTable,
     EffectTableError,
+    Reference,
     effect_references,
     effects_tested,
+    of_effects,
     perturbed_cells,
     read_effects,
 )
@@ -169,6 +171,15 @@ def test_every_tested_pair_is_named_whatever_its_effect_but_a_gene_with_itself()
     assert leaked_ancestors([CELLS], tested.source) == [CELLS]
     with pytest.raises(EffectTableError, match="every row is of a gene with itself"):
         effects_tested(EffectTable("t", (("A", "A"),), (1.0,), (0.0,)))
+
+
+def test_references_of_effects_are_told_from_those_of_databases() -> None:
+    table = EffectTable("t", (("A", "B"), ("B", "C")), (1.0, 2.0), (0.001, 0.5), (CELLS,))
+    assert all(of_effects(reference) for reference in (*effect_references(table, q=0.05), effects_tested(table)))
+    curated = Reference(
+        "trrust", "TRRUST", "regulon", (("A", "B"),), "curated edges", (Source("database:TRRUST"), CELLS)
+    )
+    assert not of_effects(curated)
 
 
 GENE = st.sampled_from("ABCDE")

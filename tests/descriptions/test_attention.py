@@ -53,7 +53,12 @@ def test_regulation_rises_where_interaction_falls_and_the_two_profiles_run_again
     assert found.facts["contrast.correlation.rho"] < -0.9
     np.testing.assert_array_equal(found.measurement.x, [*range(1, 7)] * 2)
     np.testing.assert_allclose(series(found, "known"), found.facts["known.auroc"])
-    assert "The two profiles run together with rho -" in found.sentence and "beside 0.5 by chance" in found.sentence
+    rho, p = found.facts["contrast.correlation.rho"], found.facts["contrast.correlation.p"]
+    last, low, high = (found.facts[f"contrast.{name}"][-1] for name in ("difference", "low", "high"))
+    assert f"The correlation of the two profiles is {rho:+.2f}, p {p:.2g} of 0.0028 at the least;" in found.sentence
+    assert last < high < 0.0, "regulation is what the last layer knows"
+    assert f"interactions minus known is {last:+.3f} [{low:+.3f}, {high:+.3f}] in layer 6." in found.sentence
+    assert found.facts["known.trend_low"] > 0.0 and "beside 0.5 by chance" in found.sentence
 
 
 def test_noise_has_no_trend_and_no_contrast_is_made_of_one_reference() -> None:
@@ -70,6 +75,7 @@ def test_f6_three_layers_cannot_show_a_trend_and_the_sentence_says_what_p_they_c
     )
     assert found.facts["known.trend.rho"] == pytest.approx(1.0) and found.facts["known.trend.p"] == pytest.approx(1 / 3)
     assert "p 0.33 of 0.33 at the least" in found.sentence
+    assert found.facts["known.trend_low"] is None and found.facts["known.trend_high"] is None
     with pytest.raises(DescriptionError, match="a profile of 1 references over 2 layers"):
         run(depth_profile, subject_of(world, [world.noise()] * 2))
 

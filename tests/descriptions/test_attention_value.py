@@ -148,6 +148,7 @@ def test_a_score_of_edges_beats_every_control_and_one_of_hubs_does_not_beat_the_
     assert hubs.facts["mean.attention.estimate"] > 0.65 and hubs.facts["against.mean.difference.low"] < 0.02
     assert abs(noise.facts["mean.attention.estimate"] - 0.5) < 0.06
     assert edges.measurement.control.shape == (len(edges.measurement.units), 4)
+    assert f"Over {len(edges.measurement.units)} regulators of known, targets" in edges.sentence
     assert "mean, the best of 4 controls" in hubs.sentence and "all other genes, tested or not" in hubs.sentence
 
 
@@ -169,6 +170,7 @@ def test_effects_of_perturbations_are_ranked_among_the_genes_that_were_tested() 
     naive = run(perturbation_ranking, whole, layer=1, resamples=20)
     assert right.facts["mean.attention.estimate"] > 0.85 > 0.5 > naive.facts["mean.attention.estimate"]
     assert "among the pairs of screen.tested" in right.sentence
+    assert " perturbations of screen" in right.sentence and " perturbations of screen" in naive.sentence
     assert right.facts["candidates"] == tested.sum()
 
 

@@ -73,8 +73,30 @@ def test_a_gene_that_comes_near_its_lineage_is_told_and_one_that_stays_is_not() 
     found = lineage_convergence.run(walking(0), params)
     assert found.facts["G40.null.p_drop"] <= 0.05 < found.facts["G41.null.p_drop"]
     assert found.facts["G40.specific"] is True and found.facts["G40.null.genes"] == 60
-    assert found.sentence.startswith("Of 2 genes G40 has the smallest p: its rank among 120 genes")
+    assert found.sentence.startswith(
+        "'G40' has the smallest p of 2 genes, the least that 60 matched genes can give, before any correction for "
+        "choosing among them: its rank among 120 genes"
+    )
+    ranks, matched = (found.measurement.y[np.array(found.measurement.groups) == f"G40{of}"] for of in ("", ", matched"))
+    assert (
+        "the mean of 60 of 104 genes that are expressed and begin most alike, which begin at rank "
+        f"{matched[0]:.4g} where it begins at {ranks[0]:.4g}, goes to {matched[-1]:.4g} (p of the fall 0.016 of 0.016"
+    ) in found.sentence
     assert "on no other lineage as far" in found.sentence and len(found.facts["G40.other_lineages.far"]) == 4
+
+
+def test_a_tenth_of_the_genes_is_matched_where_nobody_says_how_many_and_one_at_the_least() -> None:
+    found = lineage_convergence.run(walking(0), lineage_convergence.params(followed=("G40", "G1")))
+    assert (found.facts["G40.null.genes"], found.facts["G40.null.candidates"]) == (10, 104)
+    assert found.facts["G1.null.candidates"] == 105, "a marker is none of those that the others are matched among"
+    whole, few = walking(0), GENES[:22] + ("G40",)
+    places = [GENES.index(gene) for gene in few]
+    statistics = GeneStatistics(few, *(np.linspace(1.0, 2.0, len(few)),) * 3)
+    tiny = subject(whole.vectors()[:, places], few, NEAR, statistics=statistics)
+    facts = lineage_convergence.run(tiny, lineage_convergence.params(followed=("G40",))).facts
+    assert (facts["G40.null.genes"], facts["G40.null.candidates"]) == (1, 7)
+    facts = lineage_convergence.run(tiny, lineage_convergence.params(followed=("G40",), matched=200)).facts
+    assert facts["G40.null.genes"] == 7
 
 
 def test_the_other_lineage_can_be_asked_about_and_one_that_is_not_there_is_named() -> None:

@@ -40,7 +40,10 @@ def test_planted_pairs_lie_at_one_pole_and_random_ones_no_more_than_permuted_one
     found = co_pole.run(subject(world(), GENES, *given), co_pole.params(draws=99))
     assert found.facts["near.nulls.gene_labels.p_any"] == 0.01 and found.facts["near.nulls.degree_strata.p_any"] == 0.01
     assert found.facts["anyhow.nulls.gene_labels.p_any"] > 0.05
-    assert found.sentence.startswith("Of 2 references 'near' has the smallest p: 1 of its 29 pairs")
+    assert found.sentence.startswith(
+        "'near' has the smallest p of 2 references, the least that 99 draws can give, before any correction for "
+        "choosing among them: 1 of its 29 pairs"
+    )
     assert found.measurement.groups[:3] == ("near",) * 3 and found.measurement.y[0] == 1.0
 
 
@@ -61,7 +64,9 @@ def test_a_null_that_moves_nothing_is_no_hurdle_and_is_named() -> None:
     found = co_pole.run(subject(world(), GENES, pairs), co_pole.params(draws=99))
     assert found.facts["known_pairs.nulls.degree_strata.p_any"] == 1.0
     assert found.facts["known_pairs.nulls.degree_strata.moved"] == 0.0
-    assert found.sentence.endswith("is 0.01, the largest over 2 nulls (degree_strata moves nothing here).")
+    assert found.sentence.endswith(
+        "is 0.01, the largest over 2 nulls; numbers of partners are not controlled here (degree_strata moves nothing)."
+    )
 
 
 def test_a_set_at_one_end_is_followed_through_turned_axes() -> None:
@@ -75,7 +80,8 @@ def test_a_set_at_one_end_is_followed_through_turned_axes() -> None:
     found = compartment_progression.run(subject(vectors, GENES, *given), compartment_progression.params(draws=99))
     assert len(set(found.facts["low.pole"])) == 1 and min(found.facts["agreement"]) > 0.9
     assert found.facts["low.nulls.gene_labels.p_any"] == 0.01 < found.facts["spread.nulls.gene_labels.p_any"]
-    assert "'low' has the smallest p: 15 of its 15 members" in found.sentence
+    assert found.sentence.startswith("'low' has the smallest p of 2 references, the least that 99 draws can give,")
+    assert "choosing among them: 15 of its 15 members" in found.sentence
     assert {"low.nulls.degree_strata.p_any", "low.nulls.family_block_swap.p_any"} <= set(found.facts)
 
 

@@ -17,6 +17,7 @@ from theodolite.data.perturbations import (
     PerturbedCells,
     effect_references,
     effects_tested,
+    of_effects,
     perturbed_cells,
     read_effects,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "perturbed_cells",
     "read_effects",
     "effects_tested",
+    "of_effects",
     "confidence_tiers",
     "of_kind",
     "with_pairs",

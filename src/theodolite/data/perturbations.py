@@ -22,12 +22,15 @@ __all__ = [
     "EffectTableError",
     "PerturbedCells",
     "effect_references",
+    "of_effects",
     "perturbed_cells",
     "read_effects",
     "effects_tested",
 ]
 
 COLUMNS = ("target", "gene", "effect", "q")
+_EFFECTS = "effects:"
+"""How the name of a source begins that is a table of effects, or was chosen from one."""
 BETWEEN_TARGETS = "+"
 """What joins the targets of cells in which several genes were perturbed."""
 
@@ -147,7 +150,7 @@ class EffectTable:
     @property
     def source(self) -> Source:
         """The table as a source, what it was computed from as parents."""
-        return Source(f"effects:{self.name}", self.sha256, self.origins)
+        return Source(f"{_EFFECTS}{self.name}", self.sha256, self.origins)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -276,8 +279,13 @@ def effect_references(
             + f"; the lowest q is {min(table.q)!r}"
         )
     thresholds = [table.sha256, repr(q), perturbed, *([repr(least_effect)] if least_effect else [])]
-    chosen = Source(f"effects:{table.name}:{perturbed}", digest(thresholds), (table.source,))
+    chosen = Source(f"{_EFFECTS}{table.name}:{perturbed}", digest(thresholds), (table.source,))
     return regulon_references(RegulonTable(table.name, signs, tuple(loops), chosen))
+
+
+def of_effects(reference: Reference) -> bool:
+    """Return whether a reference comes from a table of effects of perturbations, by :func:`effect_references` or so."""
+    return any(source.name.startswith(_EFFECTS) for source in reference.source.ancestry().values())
 
 
 def effects_tested(table: EffectTable) -> Reference:

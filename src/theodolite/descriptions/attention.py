@@ -138,7 +138,10 @@ def depth_profile(subject: Subject, params: DepthProfile) -> Described:
         contrast = analysed.profile_contrast(*found.profiles, seed=subject.seed)
         facts |= facts_of(contrast, "contrast")
         sentence += (
-            f". The two profiles run together with rho {contrast.correlation.rho:+.2f} (p {contrast.correlation.p:.2g})"
+            f". The correlation of the two profiles is {contrast.correlation.rho:+.2f}, p "
+            f"{contrast.correlation.p:.2g} of {contrast.correlation.floor:.2g} at the least; {contrast.first} minus "
+            f"{contrast.second} is {contrast.difference[-1]:+.3f} [{contrast.low[-1]:+.3f}, {contrast.high[-1]:+.3f}] "
+            f"in layer {len(contrast.difference)}"
         )
     layers = np.arange(1, subject.shape.n_layers + 1)
     return Described(profiles(curves, unit=depth_profile.unit, x=layers), facts, f"{sentence}.")
@@ -204,7 +207,12 @@ def edge_recovery(subject: Subject, params: Recovery) -> Described:
         facts |= {f"{name}.coexpression.{key}": value for key, value in _row(rival).items()}
     if params.heads:
         curves |= _by_head(found, edges, subject.shape.n_heads)
-    name, begins = smallest(edges, lambda item: min(row.null("degree_preserving").p for row in found.of(item.name)))
+    name, begins = smallest(
+        edges,
+        lambda item: min(row.null("degree_preserving").p for row in found.of(item.name)),
+        params.rewirings,
+        among="them and the layers",
+    )
     best = max(found.of(name), key=lambda row: row.auroc)
     parts, rewired = best.decomposition, best.null("degree_preserving")
     sentence = (

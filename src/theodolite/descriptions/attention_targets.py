@@ -8,12 +8,14 @@ import numpy as np
 from pydantic import Field
 
 from theodolite.analysis import attention as analysed
+from theodolite.data import of_effects
 from theodolite.descriptions.attention_scores import (
     UNSAID,
     ScoredEdges,
     asked_of,
     directed_edges,
     maps_bytes,
+    one_reference,
     place_of,
     score_of,
     tested_in_words,
@@ -92,8 +94,10 @@ def perturbation_ranking(subject: Subject, params: PerturbationRanking) -> Descr
         facts |= facts_of(comparison, f"against.{comparison.rival}", without=(*UNSAID, "signal", "rival"))
     own, best = found.mean["attention"], max(rivals, key=lambda name: found.mean[name].estimate)
     against = found.against(best)
+    effects = params.tested is not None or of_effects(one_reference(subject, params.against, params.tested))
+    units = "perturbations" if effects else "regulators"
     sentence = (
-        f"Over {len(found.perturbations)} perturbations of {edges.name}, targets ranked among "
+        f"Over {len(found.perturbations)} {units} of {edges.name}, targets ranked among "
         f"{tested_in_words(params)}, attention of {place} has a mean AUROC of {own.estimate:.3f} [{own.low:.3f}, "
         f"{own.high:.3f}], and {best}, the best of {len(rivals)} controls, {found.mean[best].estimate:.3f}; the "
         f"difference is {against.difference.estimate:+.3f} (Wilcoxon q {against.wilcoxon_q:.2g})."

@@ -26,6 +26,9 @@ from theodolite.tools import BenchSize
 
 __all__ = ["Classes", "Depth", "Lineage", "depth_signals", "gene_class", "lineage_convergence"]
 
+_MATCHED = 50
+"""Genes that are matched to a followed one, at the most, where nobody says how many."""
+
 _BASIS = 20
 """Columns of splines of three statistics, and of coordinates, that a regression is fitted on."""
 
@@ -80,7 +83,7 @@ def gene_class(subject: Subject, params: Classes) -> Described:
     """
     vectors = subject.vectors()
     found, left_out = each_reference(subject.references, lambda item: _separation(subject, item, vectors, params))
-    name, begins = smallest(found, lambda record: _gain_null(record).p_any)
+    name, begins = smallest(found, lambda record: _gain_null(record).p_any, params.draws)
     best = found[name]
     layer = best.profile.auroc.peak
     curves: dict[str, np.ndarray] = {}
@@ -162,7 +165,7 @@ def depth_signals(subject: Subject, params: Depth) -> Described:
         )
 
     found, left_out = each_reference(subject.references, signals)
-    name, begins = smallest(found, lambda record: largest_p(record[1].nulls))
+    name, begins = smallest(found, lambda record: largest_p(record[1].nulls), params.edge_draws)
     signal, edges, classes = found[name]
     sentence = (
         f"{begins}: AUROC of edges goes from {signal.edges.first:.3g} at the embedding to {signal.edges.last:.3g} "
@@ -190,7 +193,12 @@ class Lineage(DescriptionParams):
         min_length=1, description="genes to follow, such as regulators of the lineage", examples=[["SPIB", "SPI1"]]
     )
     lineage: str | None = Field(default=None, description="id of the set that is asked about; null is the first")
-    matched: int = Field(default=200, ge=1, description="genes that are matched to each, the most there are otherwise")
+    matched: int | None = Field(
+        default=None,
+        ge=1,
+        description="genes that are matched to each, all that are no markers where there are fewer; null is a tenth of "
+        "these, 50 at the most, for who matches nearly all of them matches nothing",
+    )
 
 
 def _lineage_memory(size: BenchSize, params: Lineage) -> int:
@@ -209,9 +217,9 @@ def _lineage_memory(size: BenchSize, params: Lineage) -> int:
 def lineage_convergence(subject: Subject, params: Lineage) -> Described:
     """Rank of each followed gene by its distance to the centroid of a lineage's markers, at each layer.
 
-    A distance shrinks where the norm does, so ranks are compared: with those of genes that are alike in mean, variance
-    and dropout and begin as far, and with its own on the centroids of the other sets. A gene that is a marker itself is
-    ranked to the centroid of the others. Source: arXiv 2602.22247 §convergence.
+    A distance shrinks where the norm does, so ranks are compared: with those of the genes that are most alike in mean,
+    variance, dropout and first rank, and with its own on the centroids of the other sets. A gene that is a marker
+    itself is ranked to the centroid of the others. Source: arXiv 2602.22247 §convergence.
 
     Returns
     -------
@@ -222,9 +230,12 @@ def lineage_convergence(subject: Subject, params: Lineage) -> Described:
     lineage = params.lineage or next(iter(lineages))
     if lineage not in lineages:
         raise DescriptionError(f"no lineage {lineage!r} was given; there are {', '.join(lineages)}")
-    markers = lineages[lineage].gene_set & set(subject.genes)
     vectors = subject.vectors()
-    present = len(analysis.gene_vectors(vectors, subject.genes).genes)
+    present = analysis.gene_vectors(vectors, subject.genes).genes
+    markers = lineages[lineage].gene_set & set(present)
+    candidates = {gene: len(set(present) - markers - {gene}) for gene in params.followed}
+    others = min(candidates.values())
+    asked = min(_MATCHED, others // 10) if params.matched is None else params.matched
     found = analysis.lineage_convergence(
         vectors,
         subject.genes,
@@ -232,24 +243,33 @@ def lineage_convergence(subject: Subject, params: Lineage) -> Described:
         _told(lineages, lineage, subject.genes),
         lineage,
         statistics=subject.statistics,
-        matched=max(min(params.matched, present - len(markers) - 1), 1),
+        matched=max(min(asked, others), 1),
     )
     curves: dict[str, np.ndarray] = {}
     for record in found:
         curves |= {record.gene: record.ranks.values, f"{record.gene}, matched": record.null.mean_rank}
-    best = min(found, key=lambda record: record.null.p_drop)
-    begins = best.gene if len(found) == 1 else f"Of {len(found)} genes {best.gene} has the smallest p"
+    name, begins = smallest(
+        {record.gene: record for record in found},
+        lambda record: record.null.p_drop,
+        len(found[0].null.genes),
+        drawn="matched genes",
+        of="gene",
+    )
+    best = next(record for record in found if record.gene == name)
     specific = {True: "on no other lineage as far", False: "on another lineage as far or farther", None: ""}
     other = f"; its rank falls {specific[best.specific]}" if best.specific is not None else ""
     sentence = (
-        f"{begins}: its rank among {present} genes by distance to {len(markers)} markers of {lineage} goes from "
-        f"{best.ranks.first:.4g} at the embedding to {best.ranks.last:.4g} after the last layer, the mean of "
-        f"{len(best.null.genes)} genes that are expressed alike from {best.null.mean_rank[0]:.4g} to "
-        f"{best.null.mean_rank[-1]:.4g} (p of the fall {best.null.p_drop:.2g}){other}."
+        f"{begins}: its rank among {len(present)} genes by distance to {len(markers)} markers of {lineage} goes from "
+        f"{best.ranks.first:.4g} at the embedding to {best.ranks.last:.4g} after the last layer; the mean of "
+        f"{len(best.null.genes)} of {candidates[best.gene]} genes that are expressed and begin most alike, which begin "
+        f"at rank {best.null.mean_rank[0]:.4g} where it begins at {best.ranks.first:.4g}, goes to "
+        f"{best.null.mean_rank[-1]:.4g} (p of the fall {best.null.p_drop:.2g} of {1 / (1 + len(best.null.genes)):.2g} "
+        f"at the least){other}."
     )
     facts = {"lineage": lineage, "markers": len(markers)} | facts_of(found, without=("genes", "other_lineages"))
     for record in found:
         facts[f"{record.gene}.null.genes"] = len(record.null.genes)
+        facts[f"{record.gene}.null.candidates"] = candidates[record.gene]
         facts |= {f"{record.gene}.other_lineages.{name}": other.values for name, other in record.other_lineages.items()}
     return Described(profiles(curves, unit=lineage_convergence.unit), facts, sentence)
 

@@ -131,7 +131,7 @@ def edge_recovery(subject: Subject, params: Edges) -> Described:
             seed=subject.seed,
         ),
     )
-    name, begins = smallest(found, lambda record: largest_p(record.nulls))
+    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws)
     curves = {key: curve for item, record in found.items() for key, curve in _recovery_curves(item, record).items()}
     facts = facts_of(found, without=_NAMES) | {
         f"{item}.p_any": largest_p(record.nulls) for item, record in found.items()
@@ -259,7 +259,7 @@ def similarity_residuals(subject: Subject, params: Residuals) -> Described:
         for item, record in found.items()
         for step in (record.raw, record.own_cosine, record.expression, record.expression_and_genes)
     }
-    name, begins = smallest(found, lambda record: largest_p(record.nulls))
+    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws)
     best, layer = found[name], int(found[name].nulls[0].z.argmax())
     sentence = (
         f"{begins}: rank-biserial correlation of edges at layer {layer} is {best.raw.effect[layer]:.3g}, and "

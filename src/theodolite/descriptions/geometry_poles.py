@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,10 @@ from pydantic import Field
 from theodolite.analysis import geometry as analysis
 from theodolite.descriptions.described import Described, facts_of
 from theodolite.descriptions.profiles import (
+    HELD,
     draws_bytes,
     each_reference,
+    hardest,
     largest_p,
     p_in_words,
     profiles,
@@ -27,6 +30,13 @@ from theodolite.tools import BenchSize
 __all__ = ["Confidence", "Pole", "co_pole", "compartment_progression", "confidence_gradient"]
 
 _PAIRS_AT_ONCE = 4_000_000
+
+_DRAWN: Final = {
+    "gene_labels": "permuted gene labels",
+    "degree_strata": "labels permuted among genes with like numbers of partners",
+    "family_block_swap": "families that change places",
+}
+"""What is drawn, by name of the null."""
 
 
 class Pole(DescriptionParams):
@@ -82,12 +92,13 @@ def co_pole(subject: Subject, params: Pole) -> Described:
             seed=subject.seed,
         ),
     )
-    name, begins = smallest(found, lambda record: largest_p(record.nulls))
-    best, layer = found[name], int(found[name].nulls[0].z.argmax())
+    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws)
+    best = found[name]
+    null = hardest(best.nulls) or best.nulls[0]
+    layer = int(null.z.argmax())
     sentence = (
         f"{begins}: {best.rate[layer]:.3g} of its {best.pairs} pairs have both genes at one pole of axis {params.axis} "
-        f"at layer {layer}, {best.nulls[0].mean[layer]:.3g} under permuted gene labels; "
-        f"{p_in_words(best.nulls)}."
+        f"at layer {layer}, {null.mean[layer]:.3g} under {_DRAWN[null.null]} ({null.null}); {p_in_words(best.nulls)}."
     )
     curves: dict[str, NDArray[np.float64]] = {}
     for item, record in found.items():
@@ -134,14 +145,18 @@ def compartment_progression(subject: Subject, params: Pole) -> Described:
     )
     found = {name: record.enrichment[name] for name, record in progressions.items()}
     agreement = next(iter(progressions.values())).agreement
-    name, begins = smallest(found, lambda record: largest_p(record.nulls))
-    best, layer = found[name], int(found[name].nulls[0].z.argmax())
+    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws)
+    best = found[name]
+    null = hardest(best.nulls) or best.nulls[0]
+    layer = int(null.z.argmax())
+    drawn = _DRAWN | {"degree_strata": "labels permuted among genes of like mean expression"}
+    held = HELD | {"degree_strata": "levels of expression"}
     count = int(max(best.top[layer], best.bottom[layer]))
     sentence = (
         f"{begins}: {count} of its {best.members} members are among the {best.k} genes at one end of axis "
-        f"{params.axis} at layer {layer}, {best.nulls[0].mean[layer]:.3g} under permuted gene labels; "
-        f"{p_in_words(best.nulls)}. Axes of neighbouring layers "
-        f"agree by {agreement.min(initial=1.0):.2g} at the least."
+        f"{params.axis} at layer {layer}, {null.mean[layer]:.3g} under {drawn[null.null]} ({null.null}); "
+        f"{p_in_words(best.nulls, held=held)}. Axes of neighbouring layers agree by "
+        f"{agreement.min(initial=1.0):.2g} at the least."
     )
     curve = profiles(
         {item: np.maximum(record.top, record.bottom) for item, record in found.items()},

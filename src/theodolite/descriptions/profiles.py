@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,8 +15,10 @@ from theodolite.measurements import CurveFit
 from theodolite.tools import BenchSize
 
 __all__ = [
+    "HELD",
     "draws_bytes",
     "each_reference",
+    "hardest",
     "largest_p",
     "p_in_words",
     "pairs_bytes",
@@ -26,6 +28,15 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+HELD: Final = {
+    "gene_labels": "labels of genes",
+    "degree_strata": "numbers of partners",
+    "family_block_swap": "families",
+    "curveball": "numbers of edges",
+    "stratified_labels": "levels of expression",
+}
+"""What each null controls, in the plural."""
 
 
 def vectors_bytes(size: BenchSize, copies: float = 2.0) -> int:
@@ -92,24 +103,78 @@ def pairs_bytes(size: BenchSize, each: int) -> int:
     return each * (size.regulators or size.genes) * size.genes
 
 
-def largest_p(nulls: Sequence[NullResult]) -> float:
-    """Return the largest over nulls of the p for the best place; 1 where no null moves anything.
+def hardest(nulls: Sequence[NullResult]) -> NullResult | None:
+    """Return the null with the largest p for the best place, of equal ones that with the least z; None if none moves.
 
     A null that moves nothing shows nothing, and is no hurdle: such as genes that change places with genes of like
     degree, where all members of the reference have one degree and nobody else has any.
     """
-    return max((null.p_any for null in nulls if null.moved > 0.0), default=1.0)
+    moving = [null for null in nulls if null.moved > 0.0]
+    return max(moving, key=lambda null: (null.p_any, -float(null.z.max())), default=None)
 
 
-def p_in_words(nulls: Sequence[NullResult], place: str | None = "layer") -> str:
-    """Return the largest p over nulls in words, and which nulls move nothing; ``place`` is None where there is one."""
+def largest_p(nulls: Sequence[NullResult]) -> float:
+    """Return the p for the best place of the :func:`hardest` null; 1 where no null moves anything."""
+    null = hardest(nulls)
+    return 1.0 if null is None else null.p_any
+
+
+def p_in_words(nulls: Sequence[NullResult], place: str | None = "layer", held: Mapping[str, str] = HELD) -> str:
+    """Return the largest p over nulls in words, and what is not controlled because a null moves nothing.
+
+    Parameters
+    ----------
+    nulls
+        Of one statistic.
+    place
+        Over what the best was taken; None where there is one place.
+    held
+        What each null controls, in the plural; by its name where nothing is said of it.
+    """
+    moving = sum(null.moved > 0.0 for null in nulls)
     still = [null.null for null in nulls if not null.moved > 0.0]
-    but = f" ({', '.join(still)} moves nothing here)" if still else ""
     of = "" if place is None else f" for the best {place}"
-    return f"p{of} is {largest_p(nulls):.2g}, the largest over {len(nulls) - len(still)} nulls{but}"
+    over = f"the largest over {moving} nulls" if moving > 1 else "of one null"
+    said = f"p{of} is {largest_p(nulls):.2g}, {over}" if moving else "no null can give a p"
+    if not still:
+        return said
+    what = " and ".join(held.get(name, f"labels of {name}") for name in still)
+    move = "moves" if len(still) == 1 else "move"
+    return f"{said}; {what} are not controlled here ({' and '.join(still)} {move} nothing)"
 
 
-def smallest(found: Mapping[str, T], p: Callable[[T], float]) -> tuple[str, str]:
-    """Return which reference has the smallest p, and how a sentence about it begins."""
-    name = min(found, key=lambda item: p(found[item]))
-    return name, f"Reference {name!r}" if len(found) == 1 else f"Of {len(found)} references {name!r} has the smallest p"
+def smallest(
+    found: Mapping[str, T],
+    p: Callable[[T], float],
+    draws: int,
+    *,
+    drawn: str = "draws",
+    of: str = "reference",
+    among: str = "them",
+) -> tuple[str, str]:
+    """Return which reference has the smallest p, and how a sentence about it begins.
+
+    Parameters
+    ----------
+    found
+        What was seen of each, by id; of equal ones the first is returned.
+    p
+        The p of what was seen.
+    draws, drawn
+        Draws behind each p, none of which is below 1 / (1 + draws), and what they are.
+    of
+        What is chosen among, one of them.
+    among
+        Over what a p is not corrected: the ids alone, or places besides.
+    """
+    values = {name: p(item) for name, item in found.items()}
+    name = min(values, key=values.__getitem__)
+    if len(values) == 1:
+        return name, f"{of.capitalize()} {name!r}"
+    equal = sum(value == values[name] for value in values.values())
+    floor = f", the least that {draws} {drawn} can give" if values[name] <= 1.0 / (1.0 + draws) else ""
+    uncorrected = f"before any correction for choosing among {among}"
+    if equal > 1:
+        shared = f"{equal} of {len(values)} {of}s share the smallest p ({values[name]:.2g}{floor})"
+        return name, f"{shared}, {uncorrected}; the first of these is {name!r}"
+    return name, f"{name!r} has the smallest p of {len(values)} {of}s{floor}, {uncorrected}"

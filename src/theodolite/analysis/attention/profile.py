@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,12 @@ from theodolite.gates.effects import auroc, resampled
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["DepthProfile", "DepthProfiles", "ProfileContrast", "depth_profiles", "profile_contrast"]
+__all__ = ["LEAST_LAYERS", "DepthProfile", "DepthProfiles", "ProfileContrast", "depth_profiles", "profile_contrast"]
 
 Floats = NDArray[np.float64]
+
+LEAST_LAYERS: Final = 5
+"""Layers from which on a rank correlation with depth has an interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,8 @@ class DepthProfile:
     trend
         Spearman's rho of AUROC with the number of the layer.
     trend_low, trend_high
-        95 % interval of that rho over families.
+        95 % interval of that rho over families; NaN with fewer than :data:`LEAST_LAYERS` layers, which have so few
+        orders that resamples agree on one whatever is there.
     q
         The trend's p after Benjamini and Hochberg over the references that were profiled together.
     """
@@ -168,8 +172,8 @@ def depth_profiles(
 def _profile(edges: EdgeLabels, value: Floats, draws: Floats, layers: Floats, seed: int) -> DepthProfile:
     whole = draws[~np.isnan(draws).any(axis=1)]
     low, high = np.percentile(whole, [2.5, 97.5], axis=0)
-    slopes = _slopes(whole, layers)
-    trend_low, trend_high = np.percentile(slopes, [2.5, 97.5]).tolist()
+    few = len(layers) < LEAST_LAYERS
+    trend_low, trend_high = (np.nan, np.nan) if few else np.percentile(_slopes(whole, layers), [2.5, 97.5]).tolist()
     trend = spearman_exact(layers, value, seed=seed)
     return DepthProfile(edges.name, edges.directed, value, low, high, whole, trend, trend_low, trend_high, trend.p)
 
