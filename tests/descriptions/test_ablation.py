@@ -63,17 +63,22 @@ def test_the_planted_head_is_ranked_first_and_needed_more_than_random_heads_are(
     assert facts["top 1.heads"] == [f"layer {LAYER} head {HEAD}"]
     assert facts["top 1.specific"] > 0.35 and facts["top 1.faithful"]
     assert facts["top 1.beyond_random"] > 0.2
-    # One draw in eight is the planted head itself, which does as much.
-    same = sum(value >= facts["top 1.specific"] for value in facts["top 1.random_specific"])
-    assert facts["top 1.p_random"] == pytest.approx((1 + same) / 10)
+    # Of eight heads seven are others, none of which does as much.
+    assert max(facts["top 1.random_specific"]) < facts["top 1.specific"]
+    assert (facts["top 1.p_random"], facts["top 1.random_sets"]) == (1 / 8, 7)
     assert facts["bottom 1.specific"] < 0.3
-    assert "for 9 random sets of as many" in found.sentence
+    faithful = facts["top 1.random_faithful"]
+    assert (
+        f"for 7 distinct random sets of as many, all others that there are, of which {faithful} turned a token by 0.02 "
+        "or more (p 0.12)" in found.sentence
+    )
 
 
 def test_each_unit_is_paired_with_random_sets_of_its_own_size(found: Described) -> None:
     measured = found.measurement
     assert measured.units == ("top 1", "bottom 1", f"top {HEADS}", f"bottom {HEADS}", "layer")
-    assert measured.control.shape == (5, 9)
+    assert measured.control.shape == (5, 7)  # there are no more heads to hold one against
+    assert len(found.facts[f"top {HEADS}.random_specific"]) == found.facts["layer.random_sets"] == 9
     np.testing.assert_array_equal(measured.control[0], measured.control[1])
     np.testing.assert_array_equal(measured.control[2], measured.control[4])
     assert measured.effect[0] == found.facts["top 1.specific"]
@@ -92,8 +97,16 @@ def test_f_layer_l13_a_layer_that_is_read_is_blind_to_what_is_taken_out_behind_i
     model: CompactModel, cells: CellSet, members: tuple[str, ...], found: Described
 ) -> None:
     """Attention of layer 1 stays as it is, to the last digit, without heads of layer 2; the output sees it."""
-    before = see(model, cells, members, (LAYER, HEAD), layer=1).facts
-    assert "top 1" in before["at_layer.blind"] and before["at_layer.top 1"] == before["at_layer.whole"]
+    seen = see(model, cells, members, (LAYER, HEAD), layer=1)
+    before, blind = seen.facts, seen.facts["at_layer.blind"]
+    assert "top 1" in blind and before["at_layer.top 1"] is None
+    assert "the best 1 cannot show there" in seen.sentence and "taken out, None" not in seen.sentence
+    # Three random heads lie in layer 2 beside the best: each is named, and the mean is that of the four that can show.
+    drawn = [name for name in blind if name.startswith("random 1 draw ")]
+    others = {f"(layer {LAYER} head {head})" for head in range(1, HEADS + 1) if head != HEAD}
+    assert {name.split(" ", 4)[4] for name in drawn} == others
+    assert len(before["at_layer.random 1"]) == HEADS
+    assert f"random sets taken out, {np.mean(before['at_layer.random 1']):.3f} on average; 3 of 7" in seen.sentence
     assert before["top 1.specific"] == found.facts["top 1.specific"] > 0.35
     assert found.facts["read_layer"] == LAYER and found.facts["at_layer.blind"] == []
     assert found.facts["at_layer.top 1"] != found.facts["at_layer.whole"]
@@ -106,8 +119,22 @@ def test_an_ablation_that_does_nothing_is_no_null_result(
 
     monkeypatch.setattr(doses, "LEAST_TURN", 5.0)  # more than any cosine distance
     idle = see(model, cells, members, (LAYER, HEAD), draws=1)
-    assert not idle.facts["top 1.faithful"]
-    assert "top 1" in idle.sentence and idle.sentence.endswith("and so tested nothing.")
+    facts = idle.facts
+    assert not facts["top 1.faithful"] and facts["top 1.random_faithful"] == 0
+    assert facts["top 1.p_random"] is facts["top 1.p_entropy_matched"] is facts["rises"] is None
+    assert idle.sentence.startswith("top 1, ") and idle.sentence.endswith("and so tested nothing.")
+    assert "AUROC" not in idle.sentence and "(p" not in idle.sentence
+
+
+def test_random_sets_that_do_nothing_are_counted_and_a_best_set_that_does_something_keeps_its_p(
+    model: CompactModel, cells: CellSet, members: tuple[str, ...], found: Described, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from theodolite.analysis.ablation import doses
+
+    monkeypatch.setattr(doses, "LEAST_TURN", found.facts["top 1.turn"])  # none of less turn tests anything
+    seen = see(model, cells, members, (LAYER, HEAD)).facts
+    assert seen["top 1.random_faithful"] < found.facts["top 1.random_sets"] == len(seen["top 1.random_specific"])
+    assert seen["top 1.p_random"] == found.facts["top 1.p_random"]
 
 
 def test_the_mean_change_of_all_genes_can_be_read_and_equal_seeds_give_equal_bytes(

@@ -48,7 +48,11 @@ class HeadSets(DescriptionParams):
         ge=1,
         description="block whose attention is read beside the output; that of the best head where null",
     )
-    draws: int = Field(default=19, ge=1, description="random sets of each size, and sets of like entropy")
+    draws: int = Field(
+        default=19,
+        ge=1,
+        description="distinct random sets of each size, and sets of like entropy; fewer where there are no more",
+    )
     cells_at_most: int = Field(
         default=64, ge=1, description="cells that are read, evenly over those there are, at the most"
     )
@@ -77,12 +81,14 @@ def head_sets(subject: Subject, params: HeadSets) -> Described:
     Heads are ranked by the AUROC of their attention for pairs of the reference's genes in one half of the families;
     what their loss does is read in the other half: at the output, where every ablation can show, and as attention of
     the analysed layer, where only what lies before it, or in it, can. An ablation that turns no token's last stream by
-    a cosine distance of 0.02 tested nothing. Source: arXiv 2602.17532 §head ablation.
+    a cosine distance of 0.02 tested nothing: of such a best set no p is given. Random sets that turn no token stay
+    among the others, and ``top 1.random_faithful`` says how many do turn one. Source: arXiv 2602.17532 §head ablation.
 
     Returns
     -------
     Described
-        Units are ``top 1``, ``bottom 1``, ... and ``layer``; controls are the random sets of the unit's size.
+        Units are ``top 1``, ``bottom 1``, ... and ``layer``; controls are the random sets of the unit's size, as many
+        as every size has: a small model has few distinct heads. Facts hold all of them.
 
     Raises
     ------
@@ -120,37 +126,65 @@ def head_sets(subject: Subject, params: HeadSets) -> Described:
         facts |= {f"{name}.heads": [str(head) for head in dose.condition.heads], f"{name}.faithful": dose.faithful}
         facts |= facts_of(dose, name, without=("condition",))
         facts |= {f"{name}.random_{what}": [getattr(other, what) for other in drawn] for what in ("effect", "specific")}
+        facts |= {f"{name}.random_sets": len(drawn), f"{name}.random_faithful": sum(other.faithful for other in drawn)}
     for size in sizes:
         for kind in ("random", "entropy_matched"):
             difference, p, _ = found.against(kind, size, params.read)
-            facts |= {f"top {size}.beyond_{kind}": difference, f"top {size}.p_{kind}": p}
-    facts["rises"] = found.rises(params.read)
+            tested = units[f"top {size}"].faithful
+            facts |= {f"top {size}.beyond_{kind}": difference if tested else None}
+            facts |= {f"top {size}.p_{kind}": p if tested else None}
+    facts["rises"] = found.rises(params.read) if all(dose.faithful for dose in found.of("top")) else None
     facts |= _at_layer(subject, read, layer, found, params)
-    told = "; ".join(
-        f"{getattr(units[f'top {size}'], params.read):+.3f} without the best {size}, beside "
-        f"{np.mean(facts[f'top {size}.random_{params.read}']):+.3f} (p {facts[f'top {size}.p_random']:.2g})"
-        for size in wanted
-    )
-    idle = [name for name, dose in units.items() if not dose.faithful]
-    what = {
-        "specific": f"the change of predictions singles {reference.id} out by an AUROC - 0.5 of",
-        "effect": "the mean logarithm of the change of predictions is",
-    }[params.read]
-    sentence = (
-        f"With heads ranked on half of the gene families, in the other half {what} {told} for {params.draws} random "
-        f"sets of as many; attention of layer {layer} goes from an AUROC of "
-        f"{facts['at_layer.whole']:.3f} to {facts[f'at_layer.top {wanted[-1]}']:.3f} without the best "
-        f"{wanted[-1]}, and to {np.mean(facts[f'at_layer.random {wanted[-1]}']):.3f} without random ones"
-    )
-    if idle:
-        sentence += f". {', '.join(idle)} turned no token by {LEAST_TURN}, and so tested nothing"
+    least = min(facts[f"{name}.random_sets"] for name in units)
     measured = UnitEffects(
         units=tuple(units),
         effect=np.array([getattr(dose, params.read) for dose in units.values()]),
-        control=np.array([facts[f"{name}.random_{params.read}"] for name in units]),
+        control=np.array([facts[f"{name}.random_{params.read}"][:least] for name in units]),
         unit=head_sets.unit,
     )
-    return Described(measured, facts, f"{sentence}.")
+    return Described(measured, facts, _said(reference.id, wanted, facts, params))
+
+
+def _said(reference: str, wanted: list[int], facts: dict[str, Any], params: HeadSets) -> str:
+    """Return what was seen: first that a best set tested nothing, where one did, and of such a set nothing else."""
+    idle = [key.removesuffix(".faithful") for key, value in facts.items() if key.endswith(".faithful") and not value]
+    tested = [size for size in wanted if facts[f"top {size}.faithful"]]
+    said = []
+    if tested:
+        what = {
+            "specific": f"the change of predictions singles {reference} out by an AUROC - 0.5 of",
+            "effect": "the mean logarithm of the change of predictions is",
+        }[params.read]
+        told = "; ".join(_beside_random(f"top {size}", size, facts, params) for size in tested)
+        said.append(f"With heads ranked on half of the gene families, in the other half {what} {told}")
+        said.append(_said_at_layer(tested[-1], facts))
+    if idle:
+        nothing = f"{', '.join(idle)} turned no token by {LEAST_TURN}, and so tested nothing"
+        said.insert(0 if any(name.startswith("top ") for name in idle) else len(said), nothing)
+    return f"{'. '.join(said)}."
+
+
+def _beside_random(name: str, size: int, facts: dict[str, Any], params: HeadSets) -> str:
+    sets, faithful = facts[f"{name}.random_sets"], facts[f"{name}.random_faithful"]
+    every = ", all others that there are" if sets < params.draws else ""
+    return (
+        f"{facts[f'{name}.{params.read}']:+.3f} without the best {size}, beside "
+        f"{np.mean(facts[f'{name}.random_{params.read}']):+.3f} for {sets} distinct random sets of as many{every}, "
+        f"of which {faithful} turned a token by {LEAST_TURN} or more (p {facts[f'{name}.p_random']:.2g})"
+    )
+
+
+def _said_at_layer(size: int, facts: dict[str, Any]) -> str:
+    """Return what attention of the layer shows without the best and without random sets, and which cannot show."""
+    best, shown = facts[f"at_layer.top {size}"], facts[f"at_layer.random {size}"]
+    sets = facts[f"top {size}.random_sets"]
+    text = f"Attention of layer {facts['read_layer']} has an AUROC of {facts['at_layer.whole']:.3f}; the best {size} "
+    text += "cannot show there, for nothing behind a layer can" if best is None else f"taken out, {best:.3f}"
+    if shown:
+        text += f"; random sets taken out, {np.mean(shown):.3f} on average"
+    if len(shown) < sets:
+        text += f"; {sets - len(shown)} of {sets} random sets cannot show there and are in no average"
+    return text
 
 
 def _name(dose: Dose) -> str:
@@ -183,7 +217,9 @@ def _by_head(edges: EdgeLabels, maps: Floats) -> Floats:
 def _at_layer(subject: Subject, edges: EdgeLabels, layer: int, found: DoseResponse, params: HeadSets) -> dict[str, Any]:
     """Return the AUROC of a layer's attention for the pairs that are read, whole and without each set of heads.
 
-    A set whose heads all lie behind the layer cannot show there, and is not run: ``at_layer.blind`` names these.
+    A set whose heads all lie behind the layer cannot show there, and is not run: ``at_layer.blind`` names these, random
+    ones with their draw, counted from 0 as in ``top 1.random_specific``, and their heads. None stands for their AUROC,
+    and ``at_layer.random 1`` holds those of the random sets that can show.
     """
     from theodolite.analysis.ablation import attentions_without
 
@@ -201,11 +237,18 @@ def _at_layer(subject: Subject, edges: EdgeLabels, layer: int, found: DoseRespon
         return edge_recovery(score[None], [known], top_k=(), shuffles=0, rewirings=0).rows[0].auroc
 
     told: dict[str, Any] = {"read_layer": layer, "at_layer.whole": auroc(whole)}
-    told["at_layer.blind"] = [_name(dose) for dose, hidden in zip(doses, blind, strict=True) if hidden]
+    told["at_layer.blind"] = [_blind(dose) for dose, hidden in zip(doses, blind, strict=True) if hidden]
     for dose, hidden in zip(doses, blind, strict=True):
-        value = told["at_layer.whole"] if hidden else auroc(next(maps).mean(axis=0))
-        if dose.condition.kind == "random":
-            told.setdefault(f"at_layer.{_name(dose)}", []).append(value)
-        else:
+        value = None if hidden else auroc(next(maps).mean(axis=0))
+        if dose.condition.kind != "random":
             told[f"at_layer.{_name(dose)}"] = value
+            continue
+        shows = told.setdefault(f"at_layer.{_name(dose)}", [])
+        if value is not None:
+            shows.append(value)
     return told
+
+
+def _blind(dose: Dose) -> str:
+    heads = ", ".join(map(str, dose.condition.heads))
+    return f"{_name(dose)} draw {dose.condition.draw} ({heads})" if dose.condition.kind == "random" else _name(dose)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,26 @@ def _again(seed: int, shape: tuple[int, int]) -> np.ndarray:
 def test_heads_of_like_entropy_stand_in_for_the_best() -> None:
     ranking = np.arange(40, dtype=float).reshape(4, 10)  # the best lie in the last layer
     entropy = np.tile(np.linspace(0, 9, 10), (4, 1))
-    matched = [
-        each for each in head_conditions(ranking, [3], draws=20, seed=1, entropy=entropy) if "m" in each.kind[:9]
-    ]
-    matched = [each for each in matched if each.kind == "entropy_matched"]
+    found = head_conditions(ranking, [3], draws=20, seed=1, entropy=entropy)
+    matched = [each for each in found if each.kind == "entropy_matched"]
     assert len(matched) == 20
     for condition in matched:
         assert not {(4, head) for head in (8, 9, 10)} & set(heads(condition))
         assert sorted(head for _, head in heads(condition))[0] >= 7
+
+
+@given(shape=st.tuples(st.integers(1, 3), st.integers(2, 4)), size=st.integers(1, 11), seed=st.integers(0, 5))
+def test_what_is_drawn_is_distinct_and_never_what_is_tested(shape: tuple[int, int], size: int, seed: int) -> None:
+    n = shape[0] * shape[1]
+    size = min(size, n - 1)
+    draw = np.random.default_rng(seed)
+    found = head_conditions(draw.random(shape), [size], draws=9, seed=seed, entropy=draw.random(shape))
+    top = next(each.heads for each in found if each.kind == "top")
+    for kind in ("random", "entropy_matched"):
+        drawn = [each for each in found if each.kind == kind]
+        assert len({each.heads for each in drawn} - {top}) == len(drawn) >= 1
+        assert [each.draw for each in drawn] == list(range(len(drawn)))
+    assert sum(each.kind == "random" for each in found) == min(9, comb(n, size) - 1)
 
 
 def test_entropy_is_that_of_the_mean_rows_in_bits() -> None:

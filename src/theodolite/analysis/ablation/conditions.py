@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from math import comb
 from typing import Literal
 
 import numpy as np
@@ -14,6 +16,10 @@ from theodolite.models.components import Component
 __all__ = ["Condition", "Kind", "head_conditions", "head_entropy"]
 
 Floats = NDArray[np.float64]
+Places = NDArray[np.integer]
+
+# Sets of like entropy are tried this many times for each that is asked for: how many there are, is not known.
+TRIES = 20
 
 Kind = Literal["top", "bottom", "random", "entropy_matched", "layer"]
 
@@ -27,6 +33,7 @@ class Condition:
     kind
         ``top`` and ``bottom`` of the ranking; ``random``: of equal size; ``entropy_matched``: of equal size, each head
         in place of one of the top with an entropy like its own; ``layer``: all heads of the layer with the best head.
+        Sets that are drawn differ from one another and from the top of their size.
     size
         Heads in it.
     draw
@@ -65,6 +72,10 @@ def head_conditions(
 ) -> tuple[Condition, ...]:
     """Return sets of heads to take out, the same for the same seed.
 
+    What is drawn for a size are distinct sets, none of them the best of that size: a set that is drawn twice says
+    nothing new, and the best beside itself is no control. Where a model has fewer other sets than draws, each of them
+    is drawn once, and p = (1 + b) / (1 + N) of the N that there are is the exact one.
+
     Parameters
     ----------
     ranking
@@ -73,7 +84,7 @@ def head_conditions(
     sizes
         How many heads are taken out.
     draws
-        Random sets, and sets of like entropy, of each size.
+        Random sets, and sets of like entropy, of each size; fewer where there are no more.
     seed
         Of what is drawn.
     entropy
@@ -99,24 +110,36 @@ def head_conditions(
     for size in sizes:
         found.append(_condition("top", 0, order[:size], ranking.shape[1]))
         found.append(_condition("bottom", 0, order[-size:], ranking.shape[1]))
-        for draw in range(draws):
-            found.append(_condition("random", draw, generator.permutation(n)[:size], ranking.shape[1]))
+        drawn = (generator.permutation(whole)[:size] for whole in repeat(n))
+        for draw, chosen in enumerate(_distinct(drawn, order[:size], min(draws, comb(n, size) - 1))):
+            found.append(_condition("random", draw, chosen, ranking.shape[1]))
         if entropy is not None:
-            for draw, chosen in enumerate(_matched(order[:size], entropy.ravel(), draws, generator)):
+            like = _matched(order[:size], entropy.ravel(), TRIES * draws, generator)
+            for draw, chosen in enumerate(_distinct(like, order[:size], draws)):
                 found.append(_condition("entropy_matched", draw, chosen, ranking.shape[1]))
     best_layer = int(order[0]) // ranking.shape[1]
     whole = np.arange(ranking.shape[1]) + best_layer * ranking.shape[1]
     return (*found, _condition("layer", 0, whole, ranking.shape[1]))
 
 
-def _condition(kind: Kind, draw: int, flat: NDArray[np.integer], n_heads: int) -> Condition:
+def _distinct(sets: Iterable[Places], tested: Places, most: int) -> list[Places]:
+    """Return the first sets that are neither the tested one nor one that came before, at most so many."""
+    other: dict[frozenset[int], Places] = {}
+    for chosen in sets:
+        heads = frozenset(chosen.tolist())
+        if heads != frozenset(tested.tolist()):
+            other.setdefault(heads, chosen)
+        if len(other) == most:
+            break
+    return list(other.values())
+
+
+def _condition(kind: Kind, draw: int, flat: Places, n_heads: int) -> Condition:
     heads = sorted(Component("head", int(place) // n_heads + 1, int(place) % n_heads + 1) for place in flat)
     return Condition(kind, len(heads), draw, tuple(heads))
 
 
-def _matched(
-    top: NDArray[np.integer], entropy: Floats, draws: int, generator: np.random.Generator
-) -> Iterator[NDArray[np.integer]]:
+def _matched(top: Places, entropy: Floats, draws: int, generator: np.random.Generator) -> Iterator[Places]:
     """Yield sets in which each top head gives way to one of the few heads whose entropy is nearest to its own."""
     outside = np.setdiff1d(np.arange(len(entropy)), top)
     for _ in range(draws):
