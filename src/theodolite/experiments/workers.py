@@ -19,7 +19,7 @@ __all__ = ["WorkerLog", "WorkerProcess"]
 
 # Otherwise glibc returns large buffers at every step and faults their pages in again.
 _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
-# Otherwise a thread that waits for another spins: on cores that others use too, a step took 1.6 times as long.
+# Otherwise a thread that waits for another spins, and on cores that others use too it keeps them from working.
 _WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 _READ = 2**16
