@@ -159,7 +159,9 @@ def verify_ledger(
         )
     elif not problems:
         checked = "chain, artefacts, tables, levels and decisions agree"
-        deeply = "; every gate number was recomputed from the artefacts" if deep else ""
+        deeply = (
+            "; every gate number was recomputed from the artefacts, and descriptions agree with theirs" if deep else ""
+        )
         results().print(f"{report.entries} entries, head {report.head.hash}: {checked}{deeply}.", soft_wrap=True)
         if anchored is not None:
             others = f"; {anchored.others} are of other ledgers" if anchored.others else ""

@@ -161,7 +161,7 @@ def _print_descriptions(found: Forecast) -> None:
     table.add_column(no_wrap=True)
     for item in found.descriptions:
         against = f"against {item.references} reference{'s' * (item.references != 1)}" if item.references else ""
-        memory = f"{item.memory_bytes / 2**20:,.0f} MiB at least"
+        memory = f"about {item.memory_bytes / 2**20:,.0f} MiB"
         memory += "" if item.fits else ", too much for a job"
         table.add_row(item.description, f"on {item.variant}", against, memory)
     console.print(table)

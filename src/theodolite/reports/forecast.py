@@ -100,7 +100,7 @@ class NotTestable:
 
 @dataclass(frozen=True)
 class DescriptionForecast:
-    """A description that would be made: of which variant, against how many references, and bytes it takes at least.
+    """A description that would be made: of which variant, against how many references, and bytes it takes.
 
     ``fits`` says whether a job may hold so many; one that does not is not begun, and its row says so.
     """
@@ -124,7 +124,8 @@ class Forecast:
         Error stream, tests that it has spent, and levels of the next test and of the budget's last one if nothing
         more were supported.
     conflicts
-        Where the campaign file contradicts what the stream was locked with; such a campaign cannot run.
+        Where the campaign file contradicts what the stream was locked with, and what would not fit into memory; such a
+        campaign cannot run.
     descriptions
         What would be described of the model, which spends nothing.
     jobs, seconds, memory_bytes
