@@ -60,3 +60,9 @@ def test_what_was_opened_goes_on_where_there_is_less(
 def test_the_limit_is_that_of_the_file(small_world: Any) -> None:
     spec = small_world.spec(budget={"job_memory_mb": 900})
     assert job_memory_bytes(spec) == 900 * 2**20
+
+
+def test_the_step_of_an_ablation_counts(odd_setting: Any) -> None:
+    job = make_job(odd_setting, "ablation.zero_ablation", params={"part": "mlp", "layer": 1, "head": None})
+    near = make_job(odd_setting, "geometry.axis_separation", params={"layer": 0, "axis": 1})
+    assert memory_needed(odd_setting, job) - memory_needed(odd_setting, near) > 0.9 * 2**30

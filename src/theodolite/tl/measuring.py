@@ -10,7 +10,6 @@ import numpy as np
 from pydantic import ValidationError
 
 from theodolite.data import GeneFamilies, Reference
-from theodolite.experiments.needs import ablation_bytes
 from theodolite.plugins import find_tool
 from theodolite.tl.choosing import given_once, regulators_among
 from theodolite.tl.comparing import labelled, references_for, regulons_named, table_of
@@ -20,7 +19,6 @@ from theodolite.tl.preparing import Prepared, prepare
 from theodolite.tl.seeding import seeded
 from theodolite.tl.storing import STORED, check_key, into, put_facts, put_measurement
 from theodolite.tools import Tool, ToolParams
-from theodolite.tools.trying import what_it_reads
 
 __all__ = ["STANDING", "measure"]
 
@@ -139,10 +137,6 @@ def measure(
     labels = labelled(references, ready.genes.names, ready.families, chosen) if references else {}
     size = ready.size(chosen)
     beside = {"the measurement": measuring_bytes(instrument, parsed, size, adata.n_vars)}
-    with seeded(seed):
-        reads = what_it_reads(instrument, parsed, ready.shape)
-    if reads is not None and "ablated" in reads:
-        beside["a step of an ablation, at most"] = ablation_bytes()
     if labels and adjust:
         beside["adjusted AUROCs (adjust=False leaves them out)"] = adjusting_bytes(instrument.shape.shape, size)
     ready.check_memory(_doing(instrument, ready), beside)

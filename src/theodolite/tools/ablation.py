@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.measurements import GeneScores
+from theodolite.models.ablated import MEMORY_BYTES
 from theodolite.models.components import Component, How, alike, components
 from theodolite.tools.registry import NothingMovedError, ToolError, ToolParams, tool
 from theodolite.tools.workbench import BenchSize, ModelShape, Workbench
@@ -79,8 +80,8 @@ class AblatedHead(ToolParams):
 
 
 def _memory(size: BenchSize, params: ToolParams) -> int:
-    # Prediction and stream of every component for every gene, in eight-byte numbers.
-    return 2 * 8 * size.genes * size.shape.n_layers * (size.shape.n_heads + 2)
+    # Prediction and stream of every component for every gene, in eight-byte numbers, and a step at its most.
+    return 2 * 8 * size.genes * size.shape.n_layers * (size.shape.n_heads + 2) + MEMORY_BYTES
 
 
 _instrument = partial(
