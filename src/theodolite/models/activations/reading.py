@@ -132,7 +132,14 @@ class Activations:
         return Rows(*(np.concatenate([getattr(rows, name) for rows in found]) for name in _FIELDS))
 
     def samples(
-        self, site: Site, size: int, seed: int, *, cells: NDArray[np.bool_] | None = None, special: bool = False
+        self,
+        site: Site,
+        size: int,
+        seed: int,
+        *,
+        cells: NDArray[np.bool_] | None = None,
+        special: bool = False,
+        first: int = 0,
     ) -> Iterator[Rows]:
         """Yield rows drawn at random with replacement, ``size`` at a time, without end; the same for the same seed.
 
@@ -143,11 +150,13 @@ class Activations:
         size
             Rows in each draw.
         seed
-            Of the draws.
+            Of the draws; each has a seed of its own from it and its number.
         cells
             Shape (cells,): only rows of these, so that others can be held out.
         special
             Whether tokens that are no gene take part.
+        first
+            Number of the first draw, so that one who was broken off goes on with the same rows.
 
         Raises
         ------
@@ -167,25 +176,27 @@ class Activations:
         bounds = np.concatenate([[0], np.cumsum([len(rows) for rows in offered])])
         if size < 1 or bounds[-1] == 0:
             raise ValueError(f"size={size!r} of {bounds[-1]} rows to draw from; give 1 or more of both")
-        return self._drawn(site, size, np.random.default_rng(seed), offered, bounds)
+        return self._drawn(site, size, seed, first, offered, bounds)
 
     def _drawn(
         self,
         site: Site,
         size: int,
-        draw: np.random.Generator,
+        seed: int,
+        number: int,
         offered: list[NDArray[np.intp]],
         bounds: NDArray[np.int64],
     ) -> Iterator[Rows]:
         width = self.shard(0).tensors[site].shape[1]
         while True:
-            drawn = draw.integers(bounds[-1], size=size)
+            drawn = np.random.default_rng([seed, number]).integers(bounds[-1], size=size)
+            number += 1
             of = np.searchsorted(bounds, drawn, side="right") - 1
             values = np.empty((size, width), dtype=np.float16)
             columns = np.empty((3, size), dtype=np.int32)
-            for number in np.unique(of):
-                here = np.flatnonzero(of == number)
-                found = _rows(self.shard(int(number)), site, offered[number][drawn[here] - bounds[number]])
+            for shard in np.unique(of):
+                here = np.flatnonzero(of == shard)
+                found = _rows(self.shard(int(shard)), site, offered[shard][drawn[here] - bounds[shard]])
                 values[here] = found.values
                 columns[:, here] = found.cell, found.gene, found.position
             yield Rows(values, *columns)
