@@ -21,6 +21,7 @@ from theodolite.cli import (
     proposing,
     replaying,
     reviewing,
+    sae_commands,
     status,
     stopping,
     tool_checking,
@@ -85,6 +86,7 @@ app.command(short_help="Ask a running campaign to stop in good order.")(stopping
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(tool_checking.app, name="tools")
 app.add_typer(model_commands.app, name="models")
+app.add_typer(sae_commands.app, name="saes")
 app.add_typer(data_commands.app, name="data")
 app.add_typer(prompt_commands.app, name="prompts")
 app.add_typer(reviewing.app, name="reviewers")

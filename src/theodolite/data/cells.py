@@ -314,6 +314,19 @@ class CellSet:
             origin=f"{self.origin}; values permuted over cells within each gene, seed {seed}",
         )
 
+    def take_evenly(self, most: int) -> CellSet:
+        """Return at most so many cells, spread evenly over those there are.
+
+        Raises
+        ------
+        ValueError
+            If that is less than one.
+        """
+        if most < 1:
+            raise ValueError(f"{most!r} cells at most; read one cell or more")
+        places = np.unique(np.linspace(0, len(self.cells) - 1, min(most, len(self.cells))).round().astype(int))
+        return self.take_cells([self.cells[place] for place in places])
+
     def take_cells(self, cells: Sequence[str]) -> CellSet:
         """Return the named cells, in the order given, with the scale they have here.
 

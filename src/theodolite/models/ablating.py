@@ -137,7 +137,7 @@ class Ablation:
         _check(model, self.conditions, how)
         self._model, self._said = model, said
         most = CELLS_AT_MOST if cells_at_most is None else cells_at_most
-        self._tokens = model.tokenise(cells.take_cells(_evenly(cells.cells, most)))
+        self._tokens = model.tokenise(cells.take_evenly(most))
         self._size = _cells_per_step(model, self._tokens)
         means = _means(model, self._tokens, self.conditions, self._size, said) if how == "mean" else {}
         self._edits = [_edits(condition, how, means) for condition in self.conditions]
@@ -183,13 +183,6 @@ def _check(model: FoundationModel, conditions: Sequence[tuple[Component, ...]], 
             raise ValueError(f"{part} is not of {model.name}: {model.n_layers} layers of {model.n_heads} heads")
         if how == "uniform" and part.part != "head":
             raise ValueError(f"uniform attention in place of {part}: only of heads; use zero or mean")
-
-
-def _evenly(names: tuple[str, ...], most: int) -> tuple[str, ...]:
-    if most < 1:
-        raise ValueError(f"cells_at_most is {most!r}; read one cell or more")
-    places = np.unique(np.linspace(0, len(names) - 1, min(most, len(names))).round().astype(int))
-    return tuple(names[place] for place in places)
 
 
 def _cells_per_step(model: FoundationModel, tokens: Tokens) -> int:
