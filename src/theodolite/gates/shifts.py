@@ -41,6 +41,9 @@ OneContrast = TypeVar("OneContrast", bound=AnyContrast)
 
 _PRECISION: Final = 1e-9
 """Of a shift, as a share of the range of the scores."""
+_ROUNDING: Final = 1e-12
+"""Of a difference of two scores, likewise. In a small pool a shift is one of the differences, and lowered scores give
+it with an error in the last digits: lost to that, it would not be counted, and the next one taken, which is larger."""
 
 
 def shift(others: Floats, reference: Floats, effect: float) -> float:
@@ -70,9 +73,11 @@ def shift(others: Floats, reference: Floats, effect: float) -> float:
     others, reference = np.sort(others), np.sort(reference)
     width = max(others[-1], reference[-1]) - min(others[0], reference[0])
     everyone = (len(others) + len(reference)) ** 2
-    beaten = differences_within(reference, others, 0.0)
+    rounding = _ROUNDING * width
+    beaten = differences_within(reference, others, rounding)
 
     def in_pool(by: float) -> int:
+        by += rounding
         alike = differences_within(others, others, by) + differences_within(reference, reference, by)
         return alike + beaten + differences_within(others, reference, 2.0 * by)
 
