@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from theodolite.saes.autoencoder import Codes, SparseAutoencoder
+from theodolite.saes.dictionaries import Dictionary, DictionaryRecipe
 from theodolite.saes.files import SAEFileError, load_sae, save_sae
 from theodolite.saes.rows import ArrayRows, Rows, StoredRows, hold_out_cells
 from theodolite.saes.scores import SAEScores, score
@@ -13,6 +14,8 @@ from theodolite.saes.training import Trained, train_sae
 __all__ = [
     "ArrayRows",
     "Codes",
+    "Dictionary",
+    "DictionaryRecipe",
     "Matching",
     "Rows",
     "SAEFileError",

@@ -106,11 +106,14 @@ class StoredRows:
         Of which.
     held_out
         Shape (cells,): cells that are not trained on.
+    genes
+        Shape (genes of the model,): whose tokens are read; all where not given.
     """
 
     store: Activations
     site: Site
     held_out: NDArray[np.bool_]
+    genes: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn from."""
@@ -129,7 +132,8 @@ class StoredRows:
     @property
     def key(self) -> str:
         """Hash of the store, the site and the cells that are held out."""
-        return digest(["stored-rows-1", self.store.key, str(self.site), sha256_bytes(self.held_out.tobytes())])
+        genes = None if self.genes is None else sha256_bytes(self.genes.tobytes())
+        return digest(["stored-rows-1", self.store.key, str(self.site), sha256_bytes(self.held_out.tobytes()), genes])
 
     @property
     def about(self) -> dict[str, Any]:
@@ -143,12 +147,13 @@ class StoredRows:
             "cells_sha256": of.cells_sha256,
             "cells": self.store.n_cells,
             "held_out_cells": int(self.held_out.sum()),
+            "genes": "all" if self.genes is None else int(self.genes.sum()),
         }
 
     def draws(self, size: int, seed: int, *, first: int = 0, held_out: bool = False) -> Iterator[Floats]:
         """Yield rows; see :class:`Rows`."""
         cells = self.held_out if held_out else ~self.held_out
-        for found in self.store.samples(self.site, size, seed, cells=cells, first=first):
+        for found in self.store.samples(self.site, size, seed, cells=cells, genes=self.genes, first=first):
             yield found.values.astype(np.float32)
 
 

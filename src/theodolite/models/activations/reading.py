@@ -138,6 +138,7 @@ class Activations:
         seed: int,
         *,
         cells: NDArray[np.bool_] | None = None,
+        genes: NDArray[np.bool_] | None = None,
         special: bool = False,
         first: int = 0,
     ) -> Iterator[Rows]:
@@ -153,6 +154,8 @@ class Activations:
             Of the draws; each has a seed of its own from it and its number.
         cells
             Shape (cells,): only rows of these, so that others can be held out.
+        genes
+            Shape (genes of the model,): only rows of these.
         special
             Whether tokens that are no gene take part.
         first
@@ -172,6 +175,8 @@ class Activations:
         for number in range(len(self.records)):
             index = self.shard(number).index
             chosen = np.ones(len(index.cell), dtype=np.bool_) if cells is None else cells[index.cell]
+            if genes is not None:
+                chosen &= np.where(index.gene >= 0, genes[index.gene], special)
             offered.append(np.flatnonzero(chosen if special else chosen & (index.gene >= 0)))
         bounds = np.concatenate([[0], np.cumsum([len(rows) for rows in offered])])
         if size < 1 or bounds[-1] == 0:
