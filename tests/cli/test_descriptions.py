@@ -95,6 +95,14 @@ def test_a_plan_says_which_a_job_has_no_memory_for(cli, small_world, tmp_path):
     assert "too much for a job" in " ".join(cli("plan", file).stdout.split())
 
 
+def test_a_plan_says_that_a_campaign_cannot_run_whose_descriptions_name_what_is_not_there(cli, small_world, tmp_path):
+    asked = [{"name": "geometry.co_pole", "params": {"axis": 17}}]
+    file = small_world.campaign_file(tmp_path / "small.yaml", descriptions=asked, tools=["geometry.axis_separation"])
+    found = cli("plan", file)
+    assert found.exit_code == ExitCode.BAD_INPUT
+    assert "Cannot run: descriptions: geometry.co_pole: axis asks for axis 17" in " ".join(found.stdout.split())
+
+
 @pytest.mark.parametrize(
     ("item", "said"),
     [

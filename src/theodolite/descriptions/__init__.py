@@ -19,6 +19,7 @@ from theodolite.descriptions import (
     geometry_poles,
 )
 from theodolite.descriptions.described import Described, facts_of, load_described
+from theodolite.descriptions.fitting import Offered, check_fit
 from theodolite.descriptions.registry import (
     STANDING,
     Description,
@@ -36,12 +37,14 @@ __all__ = [
     "Description",
     "DescriptionError",
     "DescriptionParams",
+    "Offered",
     "Subject",
     "ablation",
     "attention",
     "attention_states",
     "attention_targets",
     "attention_value",
+    "check_fit",
     "description",
     "descriptions",
     "facts_of",
