@@ -53,7 +53,12 @@ def test_a_status_without_descriptions_has_no_such_section(cli, finished):
 def test_the_ledger_lists_and_shows_them(cli, described):
     listed = cli("ledger", "descriptions", "-w", described)
     assert (listed.exit_code, listed.stdout.count(SAYS)) == (0, 2)
-    first, _ = json.loads(cli("ledger", "descriptions", "-w", described, "--json").stdout)
+    first, second = json.loads(cli("ledger", "descriptions", "-w", described, "--json").stdout)
+    # The id of each is a line of its own, to be given to `ledger show`.
+    assert [line.strip() for line in listed.stdout.splitlines() if "/description/" in line] == [
+        first["id"],
+        second["id"],
+    ]
     assert first["standing"] == "description: makes no claim, spends no level"
     assert first["done"] and first["facts"] and first["measurement"]
     shown = cli("ledger", "show", first["id"], "-w", described)
