@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from theodolite.data import CONFIRMATION, DISCOVERY
+from theodolite.descriptions import ABOUT
 from theodolite.experiments import CampaignRun
 from theodolite.experiments.replay import verify_decisions
 from theodolite.store import Entry, EntryKind, Ledger, verify
@@ -76,6 +77,25 @@ def test_a_measurement_that_names_a_gene_that_is_kept_is_found(open_described: C
     (problem,) = verify_decisions(run.ledger, deep=True)
     assert "names 1 genes that are kept for tests" in problem.what
     assert problem.id == described(run)[0].id
+
+
+def test_a_sentence_about_something_else_than_the_model_picked_is_found(
+    open_described: Callable[..., CampaignRun], tmp_path: Path
+) -> None:
+    asked = {"name": "geometry.co_pole", "params": {"draws": 9}, "untrained": True}
+    run = open_described({**asked, "references": ["program_1", "decoy_1"]})
+    trained, untrained = described(run)
+    assert "about" not in trained.payload
+    assert forged(run, tmp_path / "same") == []
+    picked = trained.payload["facts"][ABOUT]
+    assert untrained.payload["about"] == picked
+    # The model picks by itself; of the baseline it would be another job.
+    said = forged(run, tmp_path / "other", about="program_9")
+    assert [what for what in said if "its job is" not in what] == [
+        "its sentence was to be about None, and its job was told 'program_9'",
+        f"its sentence was to be about {picked!r}, and its job was told 'program_9'",
+    ]
+    assert len(said) == 4
 
 
 @pytest.mark.parametrize(

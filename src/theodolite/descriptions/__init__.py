@@ -18,7 +18,7 @@ from theodolite.descriptions import (
     geometry_edges,
     geometry_poles,
 )
-from theodolite.descriptions.described import Described, facts_of, load_described
+from theodolite.descriptions.described import ABOUT, Described, facts_of, load_described
 from theodolite.descriptions.fitting import Offered, check_fit
 from theodolite.descriptions.registry import (
     STANDING,
@@ -31,6 +31,7 @@ from theodolite.descriptions.registry import (
 from theodolite.descriptions.subject import READABLE, DescriptionError, Subject
 
 __all__ = [
+    "ABOUT",
     "READABLE",
     "STANDING",
     "Described",

@@ -1,9 +1,9 @@
 """Verification of descriptions: each names the job that its words make, and its artefacts hold what they may hold.
 
 What a description saw cannot be computed again from its measurement: that takes the model. So here is checked that the
-job is the one that the row states, that it was given the discovery part of the campaign's references and nothing else,
-that the measurement has the shape that the row names, and that neither it nor the facts name a gene that is kept for
-tests.
+job is the one that the row states, and was told what that of the model picked for its sentence; that it was given the
+discovery part of the campaign's references and nothing else, that the measurement has the shape that the row names, and
+that neither it nor the facts name a gene that is kept for tests.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from itertools import combinations
 from typing import Any
 
 from theodolite.data import DISCOVERY
+from theodolite.descriptions import ABOUT
 from theodolite.experiments.jobs import JobSpec
 from theodolite.experiments.seeds import derived_seed
 from theodolite.measurements import Measurement, MeasurementError, load_measurement
@@ -40,6 +41,7 @@ class DescribedRows:
         self._deep = deep
         self._campaigns: dict[str, dict[str, Any]] = {}
         self._splits: dict[str, dict[str, Any]] = {}
+        self._picked: dict[str, str | None] = {}
         self._read = lru_cache(maxsize=8)(lambda sha256: json.loads(self._artefacts.get(sha256)))
 
     def defects(self, entry: Entry) -> Iterator[str]:
@@ -78,10 +80,17 @@ class DescribedRows:
             variant=payload["variant"],
             seed=derived_seed(int(campaign["seed"]), str(campaign["name"]), "job", str(payload["description"])),
             references=payload["artefact"],
+            about=payload.get("about"),
             runs_on=campaign["contents"].get("runs_on"),
         )
         if job.sha256 != payload["job_sha256"]:
             yield f"its job is {payload['job_sha256'][:12]}, and what it states makes {job.sha256[:12]}"
+        main = job.model_copy(update={"variant": "main", "about": None}).sha256
+        if job.variant == "main":
+            self._picked[main] = payload["facts"].get(ABOUT)
+        picked = None if job.variant == "main" else self._picked.get(main)
+        if job.about != picked:
+            yield f"its sentence was to be about {picked!r}, and its job was told {job.about!r}"
 
     def _kept(self, entry: Entry) -> Iterator[str]:
         payload, campaign = entry.payload, self._campaigns[entry.subject]
