@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -217,3 +218,11 @@ def test_what_is_built_in_is_never_loaded_through_an_entry_point(monkeypatch: py
     point = importlib.metadata.EntryPoint("geometry", "theodolite.no_such_module", "theodolite.tools")
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [point])
     load_installed("tools")
+
+
+def test_finding_what_is_built_in_loads_no_library_of_tests_and_fits() -> None:
+    code = "import sys; import theodolite.plugins; print(*sys.modules, sep='\\n')"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout.split()
+    assert "theodolite.descriptions" in loaded
+    # Half a second that every command would wait: functions that use these import them.
+    assert not {"scipy.stats", "scipy.optimize", "sklearn", "pandas", "torch"} & set(loaded)

@@ -53,7 +53,12 @@ def test_a_status_without_descriptions_has_no_such_section(cli, finished):
 def test_the_ledger_lists_and_shows_them(cli, described):
     listed = cli("ledger", "descriptions", "-w", described)
     assert (listed.exit_code, listed.stdout.count(SAYS)) == (0, 2)
-    first, _ = json.loads(cli("ledger", "descriptions", "-w", described, "--json").stdout)
+    first, second = json.loads(cli("ledger", "descriptions", "-w", described, "--json").stdout)
+    # The id of each is a line of its own, to be given to `ledger show`.
+    assert [line.strip() for line in listed.stdout.splitlines() if "/description/" in line] == [
+        first["id"],
+        second["id"],
+    ]
     assert first["standing"] == "description: makes no claim, spends no level"
     assert first["done"] and first["facts"] and first["measurement"]
     shown = cli("ledger", "show", first["id"], "-w", described)
@@ -93,6 +98,14 @@ def test_a_plan_says_which_a_job_has_no_memory_for(cli, small_world, tmp_path):
     little, much = json.loads(cli("plan", file, "--json").stdout)["descriptions"]
     assert (little["fits"], much["fits"], much["memory_bytes"] > 64 * 2**20) == (True, False, True)
     assert "too much for a job" in " ".join(cli("plan", file).stdout.split())
+
+
+def test_a_plan_says_that_a_campaign_cannot_run_whose_descriptions_name_what_is_not_there(cli, small_world, tmp_path):
+    asked = [{"name": "geometry.co_pole", "params": {"axis": 17}}]
+    file = small_world.campaign_file(tmp_path / "small.yaml", descriptions=asked, tools=["geometry.axis_separation"])
+    found = cli("plan", file)
+    assert found.exit_code == ExitCode.BAD_INPUT
+    assert "Cannot run: descriptions: geometry.co_pole: axis asks for axis 17" in " ".join(found.stdout.split())
 
 
 @pytest.mark.parametrize(

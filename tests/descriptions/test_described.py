@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from planted_vectors import plant
+from small_subjects import reference, subject
 
 from theodolite.analysis.geometry import layer_spectra
-from theodolite.descriptions import Described, facts_of, load_described
+from theodolite.descriptions import ABOUT, Described, Description, Subject, facts_of, get_description, load_described
 from theodolite.measurements import CurveFit, MeasurementError
 
 CURVE = CurveFit([0.0, 1.0], [2.0, 3.0], ("a", "a"), "depth", "axes")
@@ -89,3 +92,47 @@ def test_a_record_of_an_analysis_makes_facts() -> None:
     vectors = np.random.default_rng(0).standard_normal((3, 20, 4))
     told = Described(CURVE, facts_of(layer_spectra(vectors, [f"G{i}" for i in range(20)], shuffles=2)), "Seen.").facts
     assert len(told["present.k90"]) == 3 and told["effective_rank.spearman.n"] == 3
+
+
+FEW = {"draws": 9}
+PICKING: dict[str, dict[str, Any]] = {
+    "geometry.co_pole": FEW,
+    "geometry.compartment_progression": FEW,
+    "geometry.edge_recovery": FEW,
+    "geometry.similarity_residuals": FEW,
+    "geometry.gene_class": {"draws": 3},
+    "geometry.depth_signals": {"draws": 3, "edge_draws": 9},
+    "geometry.lineage_convergence": {"followed": ["T0", "T1"]},
+    "attention.edge_recovery": {"shuffles": 2, "rewirings": 4},
+}
+"""Descriptions whose sentence is about one of several references, or genes, with parameters that take no time."""
+
+
+def picking_from(known: Description) -> Subject:
+    """Return a planted world whose edges, or genes, are told by two references."""
+    world = plant(1, edges=0.7)
+    if known.references == "sets":
+        held = [reference("set", world.genes[first : first + 20], f"set_{first}") for first in (0, 20)]
+    else:
+        held = [reference("regulon", world.edges[first::2], f"half_{first}") for first in (0, 1)]
+    n = len(world.genes)
+    return subject(
+        world.vectors[:2], world.genes, *held, statistics=world.statistics, coexpression=world.coexpression,
+        attention=np.random.default_rng(0).random((1, 2, n, n)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PICKING)
+def test_a_sentence_is_about_what_was_picked_in_the_model_beside_it_where_that_is_said(name: str) -> None:
+    known = get_description(name)
+    params, read = known.parsed(PICKING[name]), picking_from(known)
+    own = known.run(read, params)
+    two = PICKING[name]["followed"] if name == "geometry.lineage_convergence" else [item.id for item in read.references]
+    picked = own.facts[ABOUT]
+    (other,) = set(two) - {picked}
+    beside = known.run(replace(read, about=other), params)
+    assert beside.sentence.startswith(f"{other!r}, which was picked of 2 ")
+    # The sentence is another one, and what was found is the same.
+    assert beside.facts == {**own.facts, ABOUT: other}
+    assert beside.measurement.to_bytes() == own.measurement.to_bytes()
+    assert known.run(replace(read, about="nobody"), params).sentence == own.sentence

@@ -52,6 +52,13 @@ def test_what_is_chosen_and_over_what_a_p_is_not_corrected_can_be_said() -> None
     )
 
 
+def test_what_another_model_picked_is_told_as_that_and_what_was_not_seen_is_not() -> None:
+    p = {"a": 0.1, "b": 0.3}
+    assert smallest(p, float, 19, about="b") == ("b", "'b', which was picked of 2 references in the model beside it")
+    assert smallest(p, float, 19, about="c") == smallest(p, float, 19)
+    assert smallest({"b": 0.3}, float, 19, about="b") == ("b", "Reference 'b'")
+
+
 def test_the_hardest_null_is_one_that_moves_and_of_equal_ones_that_which_is_beaten_least() -> None:
     labels, families, still = (
         null("gene_labels", 0.05, z=9.0),

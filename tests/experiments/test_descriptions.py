@@ -12,6 +12,7 @@ import anndata
 import pytest
 
 from theodolite.data import CONFIRMATION, DISCOVERY
+from theodolite.descriptions import ABOUT
 from theodolite.experiments import CampaignRun, JobOutcome, JobSpec, LocalRunner, prepare
 from theodolite.experiments.bench import Bench
 from theodolite.experiments.jobs import Mismatch
@@ -126,6 +127,20 @@ def test_the_untrained_model_is_described_beside_the_trained(open_described: Cal
     trained, untrained, _ = (entry.payload["facts"]["mean"] for entry in described(run))
     # Members of the real programs are longer in the trained model; nothing is planted in the other.
     assert float(trained) > float(untrained)
+
+
+def test_both_sentences_are_about_what_that_of_the_trained_model_picked(
+    open_described: Callable[..., CampaignRun],
+) -> None:
+    sets = {"references": ["decoy_1", "program_1", "program_2"], "params": {"draws": 99}, "untrained": True}
+    run = open_described({"name": "geometry.compartment_progression", **sets}, "odd.draws")
+    trained, untrained, _ = (entry.payload for entry in described(run))
+    picked = trained["facts"][ABOUT]
+    assert (untrained["variant"], untrained["about"], untrained["facts"][ABOUT]) == (UNTRAINED, picked, picked)
+    assert trained["sentence"].startswith(f"{picked!r} has the smallest p of 3 references")
+    assert untrained["sentence"].startswith(f"{picked!r}, which was picked of 3 references in the model beside it")
+    assert "about" not in trained
+    assert verify_decisions(run.ledger, deep=True) == []
 
 
 def test_what_is_drawn_follows_from_the_seed_of_the_campaign(open_described: Callable[..., CampaignRun]) -> None:

@@ -18,7 +18,7 @@ from theodolite.descriptions import READABLE, Described, DescriptionParams, Subj
 from theodolite.experiments import CampaignError, CampaignRun, CampaignSpec, prepare
 from theodolite.experiments.bench import Bench
 from theodolite.experiments.described_with import references_from_bytes, references_to_bytes
-from theodolite.experiments.wanted_descriptions import wanted_descriptions
+from theodolite.experiments.wanted_descriptions import description_conflicts, wanted_descriptions
 from theodolite.measurements import GeneScores
 from theodolite.sources import Source
 
@@ -78,6 +78,45 @@ def test_a_reference_without_a_member_to_explore_says_so(
     given = probe.ledger.artefacts.put(references_to_bytes([hidden], probe.setting.genes(DISCOVERY)))
     with pytest.raises(RuntimeError, match="no reference has a member among the genes to explore"):
         Bench(probe.setting.materials()).run(job.model_copy(update={"references": given}))
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ({"name": "geometry.co_pole", "params": {"axis": 17}}, "axis asks for axis 17: .* width 16 have axes 1 to 16"),
+        (
+            {"name": "attention.retention", "params": {"layer": 1, "head": 3}},
+            "layer 1, head 3: this model has layers 1",
+        ),
+        (
+            {"name": "geometry.lineage_convergence", "params": {"followed": ["SPIB"]}},
+            "followed names 'SPIB', not among",
+        ),
+        ({"name": "attention.retention", "params": {"against": "program_9"}}, "no reference has the id 'program_9'"),
+    ],
+)
+def test_what_parameters_name_and_is_not_there_is_refused_when_the_campaign_opens(
+    small_world: Any, tmp_path: Path, item: dict[str, Any], said: str
+) -> None:
+    # Asked for twice, of the model and of a baseline, it is said once.
+    spec = small_world.spec(descriptions=[{**item, "untrained": True}], tools=["geometry.axis_separation"])
+    setting = prepare(spec, small_world.workspace(tmp_path / "work"))
+    (conflict,) = description_conflicts(setting)
+    assert conflict.startswith(f"descriptions: {item['name']}: ")
+    with small_world.opened(tmp_path / "work", spec) as run, pytest.raises(CampaignError, match=said):
+        run.open()
+
+
+def test_a_gene_that_is_kept_for_tests_cannot_be_followed(settings_of: Callable[..., Any]) -> None:
+    def asking(gene: str) -> tuple[str, ...]:
+        item = {"name": "geometry.lineage_convergence", "references": "program_1", "params": {"followed": [gene]}}
+        return description_conflicts(settings_of(descriptions=[item]))
+
+    kept, explored = (settings_of().genes(part)[0] for part in (CONFIRMATION, DISCOVERY))
+    assert asking(explored) == ()
+    (conflict,) = asking(kept)
+    assert f"followed names {kept!r}" in conflict
+    assert conflict.endswith("genes to explore, and none that is kept for tests)")
 
 
 names = st.sampled_from([f"G{number}" for number in range(12)])

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from theodolite import tl
-from theodolite.data import Reference
+from theodolite.data import Reference, load_programs
 from theodolite.experiments.setting import adjustment_of
 from theodolite.gates.catalogue2.views import adjusted_score
 from theodolite.measurements import GeneScores
@@ -126,6 +126,28 @@ def test_references_are_found_by_name_object_file_and_list(small_world: Any) -> 
 def test_what_is_no_reference_is_told(reference: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         references_for(AXIS, reference)
+
+
+@pytest.mark.parametrize(
+    "names", [["b_lineage_marks", "trrust"], ["string.experimental", "unheard_of"], ("programs",), np.array(["trrust"])]
+)
+def test_names_of_references_are_not_taken_for_genes(names: Any, adata: Any, model: str) -> None:
+    said = r"a list of texts stands for genes, and '\S+' is the name of a reference: .*, several as a list"
+    with pytest.raises(MeasureError, match=said):
+        tl.axis_separation(adata, model=model, layer=1, axis=1, reference=names)
+    for description in ("geometry.co_pole", "geometry.edge_recovery"):
+        with pytest.raises(MeasureError, match=said):
+            tl.describe(adata, description, model=model, reference=names)
+    assert not adata.uns
+
+
+def test_a_gene_that_is_called_like_a_reference_is_a_gene() -> None:
+    assert references_for(AXIS, ["trrust", "B"], genes=("B", "trrust"))[0].gene_set == {"trrust", "B"}
+
+
+def test_several_references_are_given_as_the_message_says() -> None:
+    several = [*load_programs()[:2], Reference("r", "r", "set", ("A", "B"), "given", ())]
+    assert references_for(AXIS, several, genes=("A", "B")) == tuple(several)
 
 
 def test_a_reference_whose_genes_were_not_measured_is_refused(adata: Any, model: str) -> None:

@@ -13,7 +13,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 __all__ = ["EXACT_LIMIT", "SAMPLES", "ExactSpearman", "spearman_exact"]
 
@@ -104,6 +103,8 @@ def spearman_exact(x: ArrayLike, y: ArrayLike, *, samples: int = SAMPLES, seed: 
 
 def _whole_ranks(values: NDArray[np.float64]) -> Ints:
     """Return midranks as the smallest whole numbers from 0 with the same distances; all 0 for a constant series."""
+    from scipy.stats import rankdata
+
     doubled = np.rint(2.0 * rankdata(values)).astype(np.int64)
     lowered = doubled - doubled.min()
     return np.asarray(lowered // max(gcd(*lowered.tolist()), 1))

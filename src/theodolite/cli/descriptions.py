@@ -17,8 +17,16 @@ _MOST_REFERENCES = 4
 _MOST_VALUES = 8
 
 
-def print_descriptions(lines: Sequence[DescriptionLine]) -> None:
-    """Print a section with every description, the sentence first; nothing where there is none."""
+def print_descriptions(lines: Sequence[DescriptionLine], *, ids: bool = False) -> None:
+    """Print a section with every description, the sentence first; nothing where there is none.
+
+    Parameters
+    ----------
+    lines
+        The descriptions.
+    ids
+        Whether the id of each row is printed below it, by which ``ledger show`` shows it in full.
+    """
     if not lines:
         return
     from rich.padding import Padding
@@ -31,6 +39,9 @@ def print_descriptions(lines: Sequence[DescriptionLine]) -> None:
         of = "" if line.variant == "main" else f"{line.variant}: "
         console.print(Padding(Text(f"{of}{line.sentence}", style="" if line.done else "red"), (0, 0, 0, 2)))
         console.print(Padding(Text(made_by(line), style="dim"), (0, 0, 0, 6)))
+        if ids:
+            # Whole on its line, to be copied.
+            console.print(Text(f"      {line.id}", style="dim"), soft_wrap=True)
     console.print(Padding(Text(LEGEND, style="dim"), (1, 0, 0, 2)))
 
 

@@ -79,7 +79,7 @@ def list_descriptions(
     if as_json:
         print_json(lines)
     elif lines:
-        print_descriptions(lines)
+        print_descriptions(lines, ids=True)
     else:
         results().print("No description; `descriptions:` in a campaign file asks for some (`theodolite tools list`).")
 

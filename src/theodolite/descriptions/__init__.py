@@ -18,7 +18,8 @@ from theodolite.descriptions import (
     geometry_edges,
     geometry_poles,
 )
-from theodolite.descriptions.described import Described, facts_of, load_described
+from theodolite.descriptions.described import ABOUT, Described, facts_of, load_described
+from theodolite.descriptions.fitting import Offered, check_fit
 from theodolite.descriptions.registry import (
     STANDING,
     Description,
@@ -30,18 +31,21 @@ from theodolite.descriptions.registry import (
 from theodolite.descriptions.subject import READABLE, DescriptionError, Subject
 
 __all__ = [
+    "ABOUT",
     "READABLE",
     "STANDING",
     "Described",
     "Description",
     "DescriptionError",
     "DescriptionParams",
+    "Offered",
     "Subject",
     "ablation",
     "attention",
     "attention_states",
     "attention_targets",
     "attention_value",
+    "check_fit",
     "description",
     "descriptions",
     "facts_of",

@@ -19,7 +19,7 @@ from theodolite.descriptions.attention_scores import (
     oriented,
     seen_edges,
 )
-from theodolite.descriptions.described import Described, facts_of
+from theodolite.descriptions.described import ABOUT, Described, facts_of
 from theodolite.descriptions.profiles import each_reference, profiles, smallest
 from theodolite.descriptions.registry import description
 from theodolite.descriptions.subject import Subject
@@ -211,8 +211,10 @@ def edge_recovery(subject: Subject, params: Recovery) -> Described:
         edges,
         lambda item: min(row.null("degree_preserving").p for row in found.of(item.name)),
         params.rewirings,
+        about=subject.about,
         among="them and the layers",
     )
+    facts[ABOUT] = name
     best = max(found.of(name), key=lambda row: row.auroc)
     parts, rewired = best.decomposition, best.null("degree_preserving")
     sentence = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from theodolite.analysis.attention import EdgeLabels, edge_labels
 from theodolite.data import Reference
 from theodolite.descriptions.registry import DescriptionParams
 from theodolite.descriptions.subject import DescriptionError, Subject
-from theodolite.tools import BenchSize
+from theodolite.tools import BenchSize, ModelShape
 
 __all__ = [
     "UNSAID",
@@ -40,6 +40,20 @@ UNSAID = ("reference", "unit", "upper")
 
 CANDIDATE_BYTES = 64
 """Bytes a candidate pair: a score, its sort with labels and weights, and an item of the bootstrap."""
+
+
+class _Shaped(Protocol):
+    """Whatever has the size of a model: a subject, or what one would be made of."""
+
+    @property
+    def shape(self) -> ModelShape: ...
+
+
+class _Held(Protocol):
+    """Whatever has references: a subject, or what one would be made of."""
+
+    @property
+    def references(self) -> tuple[Reference, ...]: ...
 
 
 class AttentionPairs(DescriptionParams):
@@ -109,7 +123,7 @@ def oriented(maps: Maps, params: AttentionPairs) -> Maps:
     return maps.swapaxes(-1, -2) if params.query == "target" else maps
 
 
-def place_of(subject: Subject, layer: int | None, head: int | None) -> str:
+def place_of(subject: _Shaped, layer: int | None, head: int | None) -> str:
     """Return a place in words, once it is known to be one of the model's.
 
     Raises
@@ -159,7 +173,7 @@ def seen_edges(subject: Subject, reference: Reference, params: AttentionPairs) -
     return edges if together is None else edges.seen_together(together, params.least_cells)
 
 
-def one_reference(subject: Subject, against: str | None, beside: str | None = None) -> Reference:
+def one_reference(subject: _Held, against: str | None, beside: str | None = None) -> Reference:
     """Return the reference that is named, or the first of them but the one that stands ``beside`` it.
 
     Raises

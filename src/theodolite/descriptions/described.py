@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from pydantic import BaseModel
@@ -15,7 +15,10 @@ from pydantic import BaseModel
 from theodolite.canonical import sha256_bytes
 from theodolite.measurements import Measurement, MeasurementError, load_measurement
 
-__all__ = ["Described", "facts_of", "load_described"]
+__all__ = ["ABOUT", "Described", "facts_of", "load_described"]
+
+ABOUT: Final = "sentence_about"
+"""The fact that names which of several references, or genes, a sentence is about, where a description picks one."""
 
 
 @dataclass(frozen=True, eq=False)

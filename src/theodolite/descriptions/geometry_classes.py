@@ -7,7 +7,7 @@ from pydantic import Field
 
 from theodolite.analysis import geometry as analysis
 from theodolite.data import Reference
-from theodolite.descriptions.described import Described, facts_of
+from theodolite.descriptions.described import ABOUT, Described, facts_of
 from theodolite.descriptions.geometry_edges import Windowed
 from theodolite.descriptions.profiles import (
     draws_bytes,
@@ -83,7 +83,7 @@ def gene_class(subject: Subject, params: Classes) -> Described:
     """
     vectors = subject.vectors()
     found, left_out = each_reference(subject.references, lambda item: _separation(subject, item, vectors, params))
-    name, begins = smallest(found, lambda record: _gain_null(record).p_any, params.draws)
+    name, begins = smallest(found, lambda record: _gain_null(record).p_any, params.draws, about=subject.about)
     best = found[name]
     layer = best.profile.auroc.peak
     curves: dict[str, np.ndarray] = {}
@@ -102,7 +102,11 @@ def gene_class(subject: Subject, params: Classes) -> Described:
         f"of gene statistics alone {best.covariates:.3g}; the model adds {best.gain.max():.3g} at the most (p for the "
         f"best layer {_gain_null(best).p_any:.2g}). This is gene class, not edges."
     )
-    return Described(profiles(curves, unit=gene_class.unit), facts_of(found) | facts_of(left_out, "left_out"), sentence)
+    return Described(
+        profiles(curves, unit=gene_class.unit),
+        facts_of(found) | facts_of(left_out, "left_out") | {ABOUT: name},
+        sentence,
+    )
 
 
 def _gain_null(record: analysis.ClassSeparation) -> analysis.NullResult:
@@ -165,7 +169,7 @@ def depth_signals(subject: Subject, params: Depth) -> Described:
         )
 
     found, left_out = each_reference(subject.references, signals)
-    name, begins = smallest(found, lambda record: largest_p(record[1].nulls), params.edge_draws)
+    name, begins = smallest(found, lambda record: largest_p(record[1].nulls), params.edge_draws, about=subject.about)
     signal, edges, classes = found[name]
     sentence = (
         f"{begins}: AUROC of edges goes from {signal.edges.first:.3g} at the embedding to {signal.edges.last:.3g} "
@@ -174,7 +178,7 @@ def depth_signals(subject: Subject, params: Depth) -> Described:
         f"{classes.null.p_any:.2g})."
     )
     curves: dict[str, np.ndarray] = {}
-    facts = facts_of(left_out, "left_out")
+    facts = facts_of(left_out, "left_out") | {ABOUT: name}
     for item, (signal, edges, classes) in found.items():
         curves |= {f"{item}, edges": signal.edges.values, f"{item}, gene class": signal.gene_class.values}
         facts |= facts_of(signal, item) | {
@@ -253,6 +257,7 @@ def lineage_convergence(subject: Subject, params: Lineage) -> Described:
         lambda record: record.null.p_drop,
         len(found[0].null.genes),
         drawn="matched genes",
+        about=subject.about,
         of="gene",
     )
     best = next(record for record in found if record.gene == name)
@@ -266,7 +271,8 @@ def lineage_convergence(subject: Subject, params: Lineage) -> Described:
         f"{best.null.mean_rank[-1]:.4g} (p of the fall {best.null.p_drop:.2g} of {1 / (1 + len(best.null.genes)):.2g} "
         f"at the least){other}."
     )
-    facts = {"lineage": lineage, "markers": len(markers)} | facts_of(found, without=("genes", "other_lineages"))
+    facts = {"lineage": lineage, "markers": len(markers), ABOUT: name}
+    facts |= facts_of(found, without=("genes", "other_lineages"))
     for record in found:
         facts[f"{record.gene}.null.genes"] = len(record.null.genes)
         facts[f"{record.gene}.null.candidates"] = candidates[record.gene]

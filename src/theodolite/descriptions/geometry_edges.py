@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from theodolite.analysis import geometry as analysis
 from theodolite.data import Reference
 from theodolite.data.regulons import Sign
-from theodolite.descriptions.described import Described, facts_of
+from theodolite.descriptions.described import ABOUT, Described, facts_of
 from theodolite.descriptions.profiles import (
     draws_bytes,
     each_reference,
@@ -131,14 +131,14 @@ def edge_recovery(subject: Subject, params: Edges) -> Described:
             seed=subject.seed,
         ),
     )
-    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws)
+    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws, about=subject.about)
     curves = {key: curve for item, record in found.items() for key, curve in _recovery_curves(item, record).items()}
     facts = facts_of(found, without=_NAMES) | {
         f"{item}.p_any": largest_p(record.nulls) for item, record in found.items()
     }
     return Described(
         profiles(curves, unit=edge_recovery.unit),
-        facts | facts_of(left_out, "left_out"),
+        facts | facts_of(left_out, "left_out") | {ABOUT: name},
         f"{begins}: {_recovery_in_words(found[name])}.",
     )
 
@@ -259,7 +259,7 @@ def similarity_residuals(subject: Subject, params: Residuals) -> Described:
         for item, record in found.items()
         for step in (record.raw, record.own_cosine, record.expression, record.expression_and_genes)
     }
-    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws)
+    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws, about=subject.about)
     best, layer = found[name], int(found[name].nulls[0].z.argmax())
     sentence = (
         f"{begins}: rank-biserial correlation of edges at layer {layer} is {best.raw.effect[layer]:.3g}, and "
@@ -267,5 +267,7 @@ def similarity_residuals(subject: Subject, params: Residuals) -> Described:
         f"{p_in_words(best.nulls)}."
     )
     return Described(
-        profiles(curves, unit=similarity_residuals.unit), facts_of(found) | facts_of(left_out, "left_out"), sentence
+        profiles(curves, unit=similarity_residuals.unit),
+        facts_of(found) | facts_of(left_out, "left_out") | {ABOUT: name},
+        sentence,
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from theodolite.analysis import geometry as analysis
-from theodolite.descriptions.described import Described, facts_of
+from theodolite.descriptions.described import ABOUT, Described, facts_of
 from theodolite.descriptions.profiles import (
     HELD,
     draws_bytes,
@@ -92,7 +92,7 @@ def co_pole(subject: Subject, params: Pole) -> Described:
             seed=subject.seed,
         ),
     )
-    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws)
+    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws, about=subject.about)
     best = found[name]
     null = hardest(best.nulls) or best.nulls[0]
     layer = int(null.z.argmax())
@@ -103,7 +103,9 @@ def co_pole(subject: Subject, params: Pole) -> Described:
     curves: dict[str, NDArray[np.float64]] = {}
     for item, record in found.items():
         curves |= {item: record.rate, f"{item}, permuted": record.nulls[0].mean}
-    return Described(profiles(curves, unit=co_pole.unit), facts_of(found) | facts_of(left_out, "left_out"), sentence)
+    return Described(
+        profiles(curves, unit=co_pole.unit), facts_of(found) | facts_of(left_out, "left_out") | {ABOUT: name}, sentence
+    )
 
 
 @description(
@@ -145,7 +147,7 @@ def compartment_progression(subject: Subject, params: Pole) -> Described:
     )
     found = {name: record.enrichment[name] for name, record in progressions.items()}
     agreement = next(iter(progressions.values())).agreement
-    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws)
+    name, begins = smallest(found, lambda record: largest_p(record.nulls), params.draws, about=subject.about)
     best = found[name]
     null = hardest(best.nulls) or best.nulls[0]
     layer = int(null.z.argmax())
@@ -162,7 +164,8 @@ def compartment_progression(subject: Subject, params: Pole) -> Described:
         {item: np.maximum(record.top, record.bottom) for item, record in found.items()},
         unit=compartment_progression.unit,
     )
-    facts = facts_of(found) | facts_of(left_out, "left_out") | {"axis": params.axis, "agreement": agreement}
+    facts = facts_of(found) | facts_of(left_out, "left_out")
+    facts |= {"axis": params.axis, "agreement": agreement, ABOUT: name}
     return Described(curve, facts, sentence)
 
 

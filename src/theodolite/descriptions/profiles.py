@@ -149,10 +149,11 @@ def smallest(
     draws: int,
     *,
     drawn: str = "draws",
+    about: str | None = None,
     of: str = "reference",
     among: str = "them",
 ) -> tuple[str, str]:
-    """Return which reference has the smallest p, and how a sentence about it begins.
+    """Return which reference a sentence is about, and how it begins: of the one with the smallest p, or of a given one.
 
     Parameters
     ----------
@@ -162,6 +163,9 @@ def smallest(
         The p of what was seen.
     draws, drawn
         Draws behind each p, none of which is below 1 / (1 + draws), and what they are.
+    about
+        Which one was picked in another model, whose sentence is about it; None for the smallest p. One of which nothing
+        was seen leaves the smallest p too.
     of
         What is chosen among, one of them.
     among
@@ -171,6 +175,8 @@ def smallest(
     name = min(values, key=values.__getitem__)
     if len(values) == 1:
         return name, f"{of.capitalize()} {name!r}"
+    if about in values:
+        return about, f"{about!r}, which was picked of {len(values)} {of}s in the model beside it"
     equal = sum(value == values[name] for value in values.values())
     floor = f", the least that {draws} {drawn} can give" if values[name] <= 1.0 / (1.0 + draws) else ""
     uncorrected = f"before any correction for choosing among {among}"

@@ -63,6 +63,9 @@ class Subject:
         The cells that the model read; None where nobody has them.
     loaded
         Returns the model; None where there is none at hand, but only what was captured of it.
+    about
+        What the sentence is about where a description picks one of several: a reference, or a gene, that was picked in
+        the model beside this one. None for the one with the smallest p.
     """
 
     bench: Workbench
@@ -72,6 +75,7 @@ class Subject:
     reads: frozenset[str] = frozenset(READABLE)
     read_cells: CellSet | None = field(default=None, repr=False)
     loaded: Callable[[], FoundationModel] | None = field(default=None, repr=False)
+    about: str | None = None
 
     @classmethod
     def of(
@@ -81,13 +85,14 @@ class Subject:
         references: Sequence[Reference] = (),
         seed: int = 0,
         model: Callable[[], FoundationModel] | None = None,
+        about: str | None = None,
     ) -> Subject:
         """Return the subject of a workbench whose model read these cells.
 
         Nothing is counted, and no model loaded, before it is asked for.
         """
         counted = partial(coexpression, cells, bench.genes)
-        return cls(bench, tuple(references), seed, counted, read_cells=cells, loaded=model)
+        return cls(bench, tuple(references), seed, counted, read_cells=cells, loaded=model, about=about)
 
     def limited(self, reads: Sequence[str]) -> Subject:
         """Return the same subject, of which only these keys of :data:`READABLE` can be read."""

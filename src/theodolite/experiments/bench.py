@@ -109,7 +109,7 @@ class Bench:
         def model() -> FoundationModel:
             return self._varied(Variant.parse(job.variant))[0]
 
-        return Subject.of(bench, self._cells, references, short_seed(job.seed), model)
+        return Subject.of(bench, self._cells, references, short_seed(job.seed), model, job.about)
 
     def _workbench(self, job: JobSpec) -> Any:
         from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, axes_from_bytes

@@ -1,19 +1,22 @@
 """Verification of descriptions: each names the job that its words make, and its artefacts hold what they may hold.
 
 What a description saw cannot be computed again from its measurement: that takes the model. So here is checked that the
-job is the one that the row states, that it was given the discovery part of the campaign's references and nothing else,
-and that the measurement has the shape that the row names and names no gene that is kept for tests.
+job is the one that the row states, and was told what that of the model picked for its sentence; that it was given the
+discovery part of the campaign's references and nothing else, that the measurement has the shape that the row names, and
+that neither it nor the facts name a gene that is kept for tests.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields
 from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
 from theodolite.data import DISCOVERY
+from theodolite.descriptions import ABOUT
 from theodolite.experiments.jobs import JobSpec
 from theodolite.experiments.seeds import derived_seed
 from theodolite.measurements import Measurement, MeasurementError, load_measurement
@@ -38,6 +41,7 @@ class DescribedRows:
         self._deep = deep
         self._campaigns: dict[str, dict[str, Any]] = {}
         self._splits: dict[str, dict[str, Any]] = {}
+        self._picked: dict[str, str | None] = {}
         self._read = lru_cache(maxsize=8)(lambda sha256: json.loads(self._artefacts.get(sha256)))
 
     def defects(self, entry: Entry) -> Iterator[str]:
@@ -76,10 +80,17 @@ class DescribedRows:
             variant=payload["variant"],
             seed=derived_seed(int(campaign["seed"]), str(campaign["name"]), "job", str(payload["description"])),
             references=payload["artefact"],
+            about=payload.get("about"),
             runs_on=campaign["contents"].get("runs_on"),
         )
         if job.sha256 != payload["job_sha256"]:
             yield f"its job is {payload['job_sha256'][:12]}, and what it states makes {job.sha256[:12]}"
+        main = job.model_copy(update={"variant": "main", "about": None}).sha256
+        if job.variant == "main":
+            self._picked[main] = payload["facts"].get(ABOUT)
+        picked = None if job.variant == "main" else self._picked.get(main)
+        if job.about != picked:
+            yield f"its sentence was to be about {picked!r}, and its job was told {job.about!r}"
 
     def _kept(self, entry: Entry) -> Iterator[str]:
         payload, campaign = entry.payload, self._campaigns[entry.subject]
@@ -87,15 +98,15 @@ class DescribedRows:
         genes = frozenset(parts[DISCOVERY])
         if payload["artefact"] is not None:
             yield from _given(self._read(payload["artefact"]), self._read(str(campaign["artefact"])), payload, genes)
+        # A reference may be called like a gene, and facts and groups are named after references.
+        kept = {gene for part in parts.values() for gene in part} - genes - set(payload["references"])
+        yield from _seen(kept, "facts name", _names_in_facts(payload["facts"], payload["references"]))
         if payload["measurement"] is None:
             return
         measured = load_measurement(self._artefacts.get(payload["measurement"]))
         if measured.shape != payload["shape"]:
             yield f"its measurement is {measured.shape}, and the row says {payload['shape']}"
-        kept = {gene for part in parts.values() for gene in part} - genes - set(payload["references"])
-        seen = sorted(kept.intersection(_names_in(measured)))
-        if seen:
-            yield f"its measurement names {len(seen)} genes that are kept for tests, such as {seen[0]}"
+        yield from _seen(kept, "measurement names", _names_in(measured))
 
 
 def _given(part: Any, whole: Any, payload: dict[str, Any], genes: frozenset[str]) -> Iterator[str]:
@@ -111,6 +122,35 @@ def _given(part: Any, whole: Any, payload: dict[str, Any], genes: frozenset[str]
         ]
         if (item["kind"], item["members"]) != (whole[item["id"]]["kind"], members):
             yield f"its job was given another part of {item['id']} than that of the genes to explore"
+
+
+def _seen(kept: set[str], what: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield that something names genes that are kept, if it does."""
+    seen = sorted(kept.intersection(names))
+    if seen:
+        yield f"its {what} {len(seen)} genes that are kept for tests, such as {seen[0]}"
+
+
+def _names_in_facts(value: Any, references: Collection[str]) -> Iterator[str]:
+    """Yield every text in facts, and of their own names each run of parts, for a gene may itself have a dot in it."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _names_in_facts(item, references)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            parts = _without(str(name), references).split(".")
+            for first, last in combinations(range(len(parts) + 1), 2):
+                yield ".".join(parts[first:last])
+            yield from _names_in_facts(item, references)
+
+
+def _without(name: str, references: Collection[str]) -> str:
+    """Return the name of a fact without the ids of references in it: parts of these may be called like genes."""
+    for reference in sorted(references, key=len, reverse=True):
+        name = f".{name}.".replace(f".{reference}.", ".").strip(".")
+    return name
 
 
 def _names_in(measured: Measurement) -> Iterator[str]:

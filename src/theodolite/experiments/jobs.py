@@ -42,11 +42,13 @@ class JobSpec(Record):
         Hash of the artefact with what was fitted on discovery genes.
     references
         Hash of the artefact with what a description is held against; None for an instrument, which sees no reference.
+    about
+        What the sentence of a description of a baseline is about: what that of the model picked, if it picked anything.
     runs_on
         Device and floating-point type that the model runs on, such as ``cuda float16``; None for ``cpu float32``.
     """
 
-    later: ClassVar[frozenset[str]] = frozenset({"references", "runs_on"})
+    later: ClassVar[frozenset[str]] = frozenset({"references", "about", "runs_on"})
 
     tool: str
     version: str
@@ -60,6 +62,7 @@ class JobSpec(Record):
     seed: int
     fitted: Sha256 | None = None
     references: Sha256 | None = None
+    about: str | None = None
     runs_on: str | None = None
 
     @cached_property

@@ -121,7 +121,7 @@ class Journal:
 
     def _job(
         self, tool: str, version: str, source: str, params: Mapping[str, Any], split: str, variant: str,
-        fitted: str | None = None, references: str | None = None,
+        fitted: str | None = None, references: str | None = None, about: str | None = None,
     ) -> JobSpec:  # fmt: skip
         setting = self.setting
         return JobSpec(
@@ -137,6 +137,7 @@ class Journal:
             seed=setting.seed("job", tool),
             fitted=fitted,
             references=references,
+            about=about,
             runs_on=setting.runs_on,
         )
 

@@ -18,6 +18,7 @@ from theodolite.experiments.journal import Event, StepError
 from theodolite.experiments.needs import memory_conflict
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting
+from theodolite.experiments.wanted_descriptions import description_conflicts
 from theodolite.experiments.workbench import fit_source_sha256
 from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION, baselines_for
 from theodolite.store import EntryKind, Ledger, entry_id
@@ -84,14 +85,20 @@ class Opening(Describing):
         with self.ledger.one_at_a_time():
             self._lock_split()
             self.setting = opened_as(self.setting, self.ledger)
-            self._check_memory()
+            self._check_conflicts()
             self._write_campaign()
 
-    def _check_memory(self) -> None:
-        """Refuse a campaign that cannot fit, unless it was opened before: what there is of it may be all it needs."""
-        opened = self.ledger.has(entry_id(self.setting.campaign_id, EntryKind.CAMPAIGN))
-        if not opened and (conflict := memory_conflict(self.setting)) is not None:
+    def _check_conflicts(self) -> None:
+        """Refuse what cannot fit and what cannot be described.
+
+        A campaign that was opened before goes on: what there is of it may be all it needs.
+        """
+        if self.ledger.has(entry_id(self.setting.campaign_id, EntryKind.CAMPAIGN)):
+            return
+        if (conflict := memory_conflict(self.setting)) is not None:
             raise CampaignError(conflict)
+        if conflicts := description_conflicts(self.setting):
+            raise CampaignError("; ".join(conflicts))
 
     def _write_campaign(self) -> None:
         """Write the campaign's own row and that of its split; where they are there, they must say the same."""

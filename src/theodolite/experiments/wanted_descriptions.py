@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theodolite.data import Reference
-from theodolite.descriptions import Description
+from theodolite.data import DISCOVERY, Reference
+from theodolite.descriptions import Description, DescriptionError, Offered, check_fit
+from theodolite.experiments.described_with import references_from_bytes, references_to_bytes
 from theodolite.experiments.descriptions_spec import DescriptionItem
 from theodolite.experiments.reading import CampaignError
 from theodolite.gates import BASELINES
@@ -18,7 +19,7 @@ from theodolite.plugins import find_description
 if TYPE_CHECKING:
     from theodolite.experiments.setting import Setting
 
-__all__ = ["UNTRAINED", "Wanted", "wanted_descriptions"]
+__all__ = ["UNTRAINED", "Wanted", "description_conflicts", "wanted_descriptions"]
 
 UNTRAINED = next(variant for variant in BASELINES if Variant.parse(variant).kind is VariantKind.UNTRAINED)
 """The baseline that may be described beside the model: the untrained one that every claim is held against too."""
@@ -57,6 +58,34 @@ def wanted_descriptions(setting: Setting) -> tuple[Wanted, ...]:
     return tuple(
         wanted for item in setting.spec.descriptions or () for wanted in _variants(item, dict(setting.references))
     )
+
+
+def description_conflicts(setting: Setting) -> tuple[str, ...]:
+    """Return why descriptions of a campaign could say nothing: parameters that name what is not there, one text each.
+
+    A layer, head or axis that the model does not have, a reference that is not among those of the description, or a
+    gene that is not among those to explore.
+
+    Raises
+    ------
+    CampaignError
+        As of :func:`wanted_descriptions`.
+    """
+    genes = setting.genes(DISCOVERY)
+    found: list[str] = []
+    for wanted in wanted_descriptions(setting):
+        # What a job is given, for a reference without a member to explore is not there.
+        given = references_from_bytes(references_to_bytes(wanted.references, genes))
+        offered = Offered(genes, setting.model.width, setting.model_shape, given)
+        try:
+            check_fit(wanted.description.parsed(wanted.params), offered)
+        except DescriptionError as error:
+            found.append(
+                f"descriptions: {wanted.description.name}: {error} (a campaign describes the {len(genes):,} genes to "
+                "explore, and none that is kept for tests)"
+            )
+    # The same is said of the model and of a baseline.
+    return tuple(dict.fromkeys(found))
 
 
 def _variants(item: DescriptionItem, references: Mapping[str, Reference]) -> Iterator[Wanted]:

@@ -29,7 +29,6 @@ from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from theodolite.gates.contrasts import AnyContrast
 from theodolite.gates.kernels import differences_within
@@ -92,6 +91,8 @@ def shift(others: Floats, reference: Floats, effect: float) -> float:
 
 def _least(count: Callable[[float], int], wanted: float, low: float, high: float) -> float:
     """Return the least argument at which a growing count reaches a number, or a little less; else the largest."""
+    from scipy.optimize import brentq
+
     below = wanted - 0.25
     if count(low) >= below or count(high) < below:
         return low if count(low) >= below else high

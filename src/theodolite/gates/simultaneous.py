@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
 
 from theodolite.gates.confounds import retention
 from theodolite.gates.effects import RESAMPLES, UNIT, Items, auroc, resampled
@@ -68,6 +66,9 @@ def simultaneous_bounds(estimate: Floats, draws: Floats, units: int) -> Bounds:
     units
         Families that the reference spans, 2 or more.
     """
+    from scipy.stats import norm
+    from scipy.stats import t as student
+
     draws = draws[:, ~np.isnan(draws).any(axis=0)]
     spread = draws.std(axis=1)
     still = spread == 0.0

@@ -16,7 +16,7 @@ from theodolite.data import DISCOVERY
 from theodolite.experiments import Power, Registrar, Setting
 from theodolite.experiments.needs import bytes_of, job_memory_bytes, memory_conflict
 from theodolite.experiments.registration import block_spent
-from theodolite.experiments.wanted_descriptions import Wanted, wanted_descriptions
+from theodolite.experiments.wanted_descriptions import Wanted, description_conflicts, wanted_descriptions
 from theodolite.gates import BASELINES, PANELS, StreamExhausted, b_max, margin_for, power_gate
 from theodolite.models.capture import CELLS_PER_STEP
 from theodolite.plans import LevelRule
@@ -124,8 +124,8 @@ class Forecast:
         Error stream, tests that it has spent, and levels of the next test and of the budget's last one if nothing
         more were supported.
     conflicts
-        Where the campaign file contradicts what the stream was locked with, and what would not fit into memory; such a
-        campaign cannot run.
+        Where the campaign file contradicts what the stream was locked with, what would not fit into memory, and what
+        descriptions name that is not there; such a campaign cannot run.
     descriptions
         What would be described of the model, which spends nothing.
     jobs, seconds, memory_bytes
@@ -203,7 +203,11 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
         level_last=last.provisional_alpha,
         tools=tools,
         not_testable=_not_testable(setting, block),
-        conflicts=(*stream_conflicts(setting, ledger), *filter(None, [memory_conflict(setting)])),
+        conflicts=(
+            *stream_conflicts(setting, ledger),
+            *filter(None, [memory_conflict(setting)]),
+            *description_conflicts(setting),
+        ),
         descriptions=tuple(_described(setting, wanted) for wanted in described),
         jobs=jobs,
         seconds=_seconds(setting, jobs, power_s, draw_s * _NULLS * _draws(registrar, setting.spec.budget.experiments)),

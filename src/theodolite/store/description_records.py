@@ -30,6 +30,9 @@ class DescriptionRecord(BaseModel):
         Content hashes of what it was held against, by id; whole references, though it sees their discovery genes only.
     variant
         The model, or a baseline beside it.
+    about
+        What the sentence of a baseline is about where that of the model picked one of several references or genes; the
+        same one, so that both can be compared.
     job_sha256
         The job that ran.
     artefact
@@ -57,6 +60,7 @@ class DescriptionRecord(BaseModel):
     split: Literal["discovery"]
     job_sha256: Sha256
     artefact: Sha256 | None = None
+    about: str | None = None
     measurement: Sha256 | None
     shape: str
     unit: str

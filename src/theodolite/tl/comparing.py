@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from theodolite.data import CellSet, Reference, coexpression, confidence_tiers, load_programs, of_kind, within_sizes
+from theodolite.data.catalogue import is_resource
 from theodolite.descriptions import Description
 from theodolite.experiments.campaign import CampaignSpec
-from theodolite.experiments.finding_references import references_of
+from theodolite.experiments.finding_references import PROGRAMS, references_of
 from theodolite.experiments.labels import edge_places, pair_labels
 from theodolite.experiments.setting import REFERENCE_KIND, adjustment_of
 from theodolite.gates.adjust import least_genes, midranks
 from theodolite.gates.exploration import LEAST_GENES, shown
 from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores
+from theodolite.plugins import find_references
 from theodolite.sources import Source
 from theodolite.tl.errors import MeasureError
 from theodolite.tools import Tool
@@ -34,7 +36,9 @@ _LEAST_CELLS = 4
 _GIVEN = Source(name="given as a list")
 
 
-def references_for(instrument: Tool | Description, reference: Any) -> tuple[Reference, ...]:
+def references_for(
+    instrument: Tool | Description, reference: Any, genes: Collection[str] = ()
+) -> tuple[Reference, ...]:
     """Return the references that an instrument's scores, or a description, can be held against.
 
     Parameters
@@ -47,24 +51,26 @@ def references_for(instrument: Tool | Description, reference: Any) -> tuple[Refe
         regulons), with a score each for five lists of rising confidence; the id of a packaged program; or what
         ``references:`` of a campaign file may say: a resource of the catalogue, one of its references, a plug-in's
         name, a file, or a mapping.
+    genes
+        Those of the cells, by which a list of genes is told from one of names of references.
 
     Raises
     ------
     MeasureError
-        If it is none of these, or of no kind that the scores can be held against.
+        If it is none of these, a list of names of references, or of no kind that the scores can be held against.
     CampaignError, CatalogueError, ReferenceTableError, PluginError
         If a named one cannot be found or read.
     """
     if isinstance(instrument, Description):
         wanted: str = instrument.references
         of = "is"
-        given = _given(reference, "regulon" if wanted == "regulons" else "pairs")
+        given = _given(reference, "regulon" if wanted == "regulons" else "pairs", genes)
         found = instrument.fitting(given)
     else:
         shape = instrument.shape.shape
         kind = REFERENCE_KIND.get(shape)
         wanted, of = kind or "none", f"returns {shape}, which are"
-        given = _given(reference, "regulon" if shape == "BipartiteScores" else "pairs")
+        given = _given(reference, "regulon" if shape == "BipartiteScores" else "pairs", genes)
         found = () if kind is None else of_kind(given, kind)
     if not found:
         kinds = ", ".join(sorted({item.kind for item in given}))
@@ -100,7 +106,7 @@ def regulons_named(regulators: Any) -> tuple[str | Reference, ...]:
     return items
 
 
-def _given(reference: Any, pairs: Any) -> tuple[Reference, ...]:
+def _given(reference: Any, pairs: Any, genes: Collection[str] = ()) -> tuple[Reference, ...]:
     if isinstance(reference, Reference):
         return (reference,)
     if isinstance(reference, (str, Path, Mapping)):
@@ -111,6 +117,7 @@ def _given(reference: Any, pairs: Any) -> tuple[Reference, ...]:
         return tuple(items)
     try:
         if items and all(isinstance(item, str) for item in items):
+            _refuse_names([str(item) for item in items], genes)
             return (Reference("given", "genes given as a list", "set", tuple(items), "as given", (_GIVEN,)),)
         if items and all(isinstance(item, (list, tuple)) and len(item) == 2 for item in items):
             members = tuple((str(first), str(second)) for first, second in items)
@@ -124,6 +131,22 @@ def _given(reference: Any, pairs: Any) -> tuple[Reference, ...]:
         f"reference is {reference!r:.80}; give a name, a Reference, a list of genes, or a list of pairs of genes (with "
         "a score each, if there is one)"
     )
+
+
+def _refuse_names(items: Sequence[str], genes: Collection[str]) -> None:
+    """Refuse a list of texts of which none is a gene of the cells, and some are names of references."""
+    named = [] if frozenset(genes).intersection(items) else [item for item in items if _is_reference(item)]
+    if named:
+        raise MeasureError(
+            f"reference is {items!r:.80}; a list of texts stands for genes, and {named[0]!r} is the name of a "
+            f"reference: give one by its name alone (reference={named[0]!r}), several as a list of References, such as "
+            "[*theodolite.data.load_programs(), *theodolite.data.catalogue.load_resource('trrust')]"
+        )
+
+
+def _is_reference(name: str) -> bool:
+    packaged = name == PROGRAMS or any(item.id == name for item in load_programs())
+    return packaged or is_resource(name) or bool(find_references(name, look=False))
 
 
 def _named(reference: Any) -> tuple[Reference, ...]:

@@ -100,12 +100,11 @@ def describe(
     found = _description(description)
     key = check_key(found.name.replace(".", "_") if key_added is None else key_added)
     parsed = _parsed(found, given_once(params or {}, named))
-    references = _references(found, reference)
     ready = prepare(
         adata, model, counts=counts, cells=cells, genes=genes, families=families, cache=cache,
         max_memory_gb=max_memory_gb,
     )  # fmt: skip
-    references = _within(references, ready.genes.names)
+    references = _within(_references(found, reference, ready.read.cells.genes), ready.genes.names)
     regulating = frozenset(gene for item in references if item.kind == "regulon" for gene in item.regulators)
     regulators = tuple(gene for gene in ready.genes.names if gene in regulating)
     with_attention = "attention" in found.reads
@@ -160,7 +159,7 @@ def _parsed(found: Description, given: Mapping[str, Any]) -> DescriptionParams:
         raise MeasureError(str(error)) from None
 
 
-def _references(found: Description, reference: Any) -> tuple[Reference, ...]:
+def _references(found: Description, reference: Any, genes: Sequence[str]) -> tuple[Reference, ...]:
     if found.references == "none":
         if reference is not None:
             raise MeasureError(
@@ -172,7 +171,7 @@ def _references(found: Description, reference: Any) -> tuple[Reference, ...]:
             f"{found.name} is held against {found.references}, and reference is None; give a name, a Reference, a list "
             "of genes, or a list of pairs of genes"
         )
-    return references_for(found, reference)
+    return references_for(found, reference, genes)
 
 
 def _within(references: Sequence[Reference], genes: Sequence[str]) -> tuple[Reference, ...]:

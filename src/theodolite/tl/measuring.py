@@ -132,7 +132,7 @@ def measure(
         max_memory_gb=max_memory_gb,
     )  # fmt: skip
     parsed = _parsed(instrument, ready, params or {}, named)
-    references = () if reference is None else references_for(instrument, reference)
+    references = () if reference is None else references_for(instrument, reference, ready.read.cells.genes)
     chosen = _regulators(instrument, ready, regulators, references)
     labels = labelled(references, ready.genes.names, ready.families, chosen) if references else {}
     size = ready.size(chosen)

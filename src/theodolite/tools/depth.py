@@ -19,7 +19,6 @@ from typing import ClassVar, Self, TypeVar
 
 import numpy as np
 from pydantic import Field, model_validator
-from scipy.stats import rankdata
 
 from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.measurements import BipartiteScores, PairScores
@@ -114,6 +113,8 @@ def standings(layers: list[Pairs]) -> Floats:
     numpy.ndarray
         Shape (layers, rows, columns), from 0 to 1, ties sharing their mean; 0.5 for what is no candidate.
     """
+    from scipy.stats import rankdata
+
     found = np.full((len(layers), *layers[0].score.shape), 0.5)
     candidates = layers[0].candidates()
     for place, measured in enumerate(layers):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control, ttest_rel, wilcoxon
 
 from theodolite.analysis.attention.edges import EdgeLabels, own_families
 from theodolite.analysis.attention.ranking import Ranking
@@ -282,6 +281,8 @@ def _mean(values: Floats, weights: Floats, unit: str) -> Effect:
 
 
 def _comparisons(auroc: Mapping[str, Floats], weights: Floats) -> tuple[Comparison, ...]:
+    from scipy.stats import false_discovery_control, ttest_rel, wilcoxon
+
     signal = auroc["attention"]
     rivals = [name for name in auroc if name != "attention"]
     tests = []

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
 
 from theodolite.analysis.attention.edges import EdgeLabels
 from theodolite.analysis.attention.places import each_place, layer_count
@@ -154,6 +153,8 @@ def depth_profiles(
     ValueError
         If there are fewer than three layers, in which nothing rises or falls, or no reference.
     """
+    from scipy.stats import false_discovery_control
+
     layers = np.arange(1.0, layer_count(attention) + 1.0)
     if len(layers) < 3 or not references:
         raise ValueError(f"a profile of {len(references)} references over {len(layers)} layers; need 1 and 3 or more")

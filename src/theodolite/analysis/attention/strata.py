@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from theodolite.analysis.attention.edges import EdgeLabels
 from theodolite.analysis.attention.ranking import Ranking
@@ -108,6 +107,7 @@ def rank_correlations(expression: NDArray[np.floating], *, absolute: bool = True
 
     Ranks are taken among the chosen cells. A gene that does not vary there is correlated with nothing (0).
     """
+    from scipy.stats import rankdata
 
     def score(cells: Ints) -> Floats:
         rank = rankdata(np.asarray(expression[cells], dtype=np.float64), axis=0)

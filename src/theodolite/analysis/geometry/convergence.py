@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from theodolite.analysis.geometry.depth import DepthTrend, depth_trend
 from theodolite.analysis.geometry.inputs import GeneVectors, gene_vectors, member_mask, statistics_of
@@ -92,6 +91,8 @@ class Convergence:
 
 def centroid_ranks(vectors: Floats, markers: Bools) -> tuple[Floats, Floats]:
     """Return ranks and distances (layers, n) of all genes to the centroid of the marked ones; rank 1 is the nearest."""
+    from scipy.stats import rankdata
+
     centre = vectors[:, markers].mean(axis=1, keepdims=True)
     distance = np.linalg.norm(vectors - centre, axis=2)
     return np.asarray(rankdata(distance, axis=1)), np.asarray(distance)
@@ -215,6 +216,8 @@ def _gene_null(
 
 def _correlations(ranks: Floats, depth: Floats) -> Floats:
     """Return each gene's Spearman correlation of rank with depth, shape (n,); 0 for a gene whose rank stays."""
+    from scipy.stats import rankdata
+
     ordered = rankdata(ranks, axis=0)
     ordered -= ordered.mean(axis=0)
     steps = rankdata(depth) - (len(depth) + 1) / 2.0

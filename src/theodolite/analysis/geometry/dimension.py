@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import gamma
 
 __all__ = ["LEAST_POINTS", "IntrinsicDimension", "two_nn"]
 
@@ -65,6 +64,7 @@ def two_nn(rows: ArrayLike, *, discard: float = 0.1) -> IntrinsicDimension:
     ValueError
         If fewer than :data:`LEAST_POINTS` distinct rows are left, or ``discard`` is no share.
     """
+    from scipy.stats import gamma
     from sklearn.neighbors import NearestNeighbors
 
     array = np.asarray(rows, dtype=np.float64)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from theodolite.analysis.exact import ExactSpearman, spearman_exact
 from theodolite.analysis.geometry.inputs import coordinates_by_layer, families_of
@@ -159,6 +158,8 @@ def _over_pairs(
     seed: int,
 ) -> tuple[float, tuple[NullResult, ...]]:
     """Return the rank correlation of score and share of layers at one pole, and its nulls."""
+    from scipy.stats import rankdata
+
     n = values.shape[1]
     side = poles(values, pole_size(n, k))
     centred = rankdata(scores)

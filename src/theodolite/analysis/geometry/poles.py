@@ -8,7 +8,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import hypergeom
 
 from theodolite.analysis.geometry.inputs import (
     Pairs,
@@ -210,6 +209,8 @@ def pole_enrichment(
     ValueError
         If none or all of the genes are members, shapes do not fit, or the poles overlap.
     """
+    from scipy.stats import hypergeom
+
     values = coordinates_by_layer(coordinates, genes)
     n = values.shape[1]
     size = pole_size(n, k)

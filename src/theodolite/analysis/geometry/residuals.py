@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import mannwhitneyu
 
 from theodolite.analysis.geometry.depth import Direction, directions
 from theodolite.analysis.geometry.edges import Window, edge_contrast, window_cosine
@@ -102,6 +101,8 @@ def rank_biserial(edges: ArrayLike, others: ArrayLike) -> tuple[float, float]:
     ValueError
         If a sample is empty.
     """
+    from scipy.stats import mannwhitneyu
+
     first, second = np.asarray(edges, dtype=np.float64), np.asarray(others, dtype=np.float64)
     if not len(first) or not len(second):
         raise ValueError(f"{len(first)} edges and {len(second)} other pairs; a rank-biserial correlation needs both")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from theodolite.data.planted.noise import ParalogousNoise
 
@@ -35,6 +34,8 @@ def swap_spreads(
     numpy.ndarray
         Shape (references,): root mean square over random scores.
     """
+    from scipy.stats import rankdata
+
     rng = np.random.default_rng(seeds)
     candidates = noise.rows[:, None] != noise.columns[None, :]
     swaps = _swaps(noise.rows, rng)

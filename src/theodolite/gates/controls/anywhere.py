@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from theodolite.gates.bipartite import BipartiteContrast
 from theodolite.gates.contrasts import AnyContrast
@@ -128,6 +127,8 @@ def _reaching(planted_places: list[Known], background: _Background, stopping: St
 
     As for one place, except that the normal tail that a far one must have is shared by all places.
     """
+    from scipy.stats import norm
+
     null, seed = background.null, background.seed
     kind = "e" if stopping.kind == "betting" else "p"
     if not resolves(stopping.b_max, level, "e" if kind == "e" else "p"):

@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from theodolite.gates.contrasts import AnyContrast
 from theodolite.gates.controls.grid import floor_125
@@ -208,6 +207,8 @@ def _reaching(draw: _Draw, observed: Floats, stopping: Stopping, level: float) -
     One that exceeds all of its first draws, and their mean by so many standard deviations that the normal tail is a
     thousandth of the level, reaches it: the tail would have to be a hundred times the normal one to spoil that.
     """
+    from scipy.stats import norm
+
     if not resolves(stopping.b_max, level, _kind(stopping)):
         return np.zeros(len(observed), dtype=bool)
     every = np.arange(len(observed))

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from scipy.stats import norm
 
 from theodolite.gates.bipartite import BipartiteContrast
 from theodolite.gates.contrasts import AnyContrast
@@ -102,6 +101,8 @@ def planted(contrast: AnyContrast, effect: float, share: float, replicates: int,
     replicates, seed
         How many, and the seed of their scores.
     """
+    from scipy.stats import norm
+
     contrast = known(contrast)
     shift = 2.0**0.5 * float(norm.ppf(0.5 + effect))
     worlds = (np.random.default_rng([seed, index]) for index in range(replicates))
