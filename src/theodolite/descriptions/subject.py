@@ -18,6 +18,7 @@ from theodolite.tools import ModelShape, ToolError, Workbench
 
 if TYPE_CHECKING:
     from theodolite.models.protocol import FoundationModel
+    from theodolite.saes import Dictionary, DictionaryRecipe
 
 __all__ = ["READABLE", "DescriptionError", "Subject"]
 
@@ -29,6 +30,7 @@ READABLE: Final[Mapping[str, str]] = {
     "attention": "attention from gene to gene of every layer and head, averaged over cells",
     "ablated": "what the model's predictions lose at each gene's token with a component taken out",
     "coexpression": "co-expression of the genes, from counts of the same cells",
+    "dictionary": "features of a sparse autoencoder of a layer, trained on the tokens of these genes only",
     "model": "the model itself on the same cells: attention of each cell, and predictions without several components",
 }
 """What of a subject is read, in words; gene statistics, families and references every description may use."""
@@ -98,9 +100,10 @@ class Subject:
         """Return the same subject, of which only these keys of :data:`READABLE` can be read."""
         allowed = frozenset(reads)
         counted = self.counted if "coexpression" in allowed else None
+        trained = self.trained if "dictionary" in allowed else None
         if "model" in allowed:
-            return replace(self, reads=allowed, counted=counted)
-        return replace(self, reads=allowed, counted=counted, read_cells=None, loaded=None)
+            return replace(self, reads=allowed, counted=counted, trained=trained)
+        return replace(self, reads=allowed, counted=counted, trained=trained, read_cells=None, loaded=None)
 
     @property
     def genes(self) -> tuple[str, ...]:
@@ -221,6 +224,23 @@ class Subject:
                 "only what was captured of the model is at hand, and no model to run; give the model"
             )
         return self.loaded()
+
+    def dictionary(self, recipe: DictionaryRecipe) -> Dictionary:
+        """Return a sparse autoencoder of a layer, and what its features do over the tokens of these genes.
+
+        It is trained when it is first asked for, and kept.
+
+        Raises
+        ------
+        DescriptionError
+            If there is no model at hand, or nothing to learn.
+        """
+        self._allow("dictionary")
+        if self.trained is None:
+            raise DescriptionError(
+                "only what was captured of the model is at hand, and no model to train on; give the model"
+            )
+        return self.trained(recipe)
 
     def _allow(self, what: str) -> None:
         if what not in self.reads:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from theodolite.models.capture import Capture
     from theodolite.models.components import Component, How
     from theodolite.models.protocol import FoundationModel
+    from theodolite.saes import Dictionary, DictionaryRecipe
 
 __all__ = ["Bench"]
 
@@ -167,6 +168,21 @@ class Bench:
             return found
 
         return interventions
+
+    def _dictionaries(self, variant_text: str, genes: tuple[str, ...]) -> Callable[[DictionaryRecipe], Dictionary]:
+        """Return who gives the dictionary of a recipe, trained on the tokens of some genes; trained once, then kept."""
+        from theodolite.measurements import Variant
+        from theodolite.saes.dictionaries import dictionary_key, load_dictionary, make_dictionary
+
+        def dictionary(recipe: DictionaryRecipe) -> Dictionary:
+            def take(path: Path) -> None:
+                of = (self._model_sha256, self._cells.sha256, variant_text)
+                varied = self._varied(Variant.parse(variant_text))
+                make_dictionary(path, *varied, genes, recipe, threads=self._materials.threads, said=_say, of=of)
+
+            return load_dictionary(self._cached(variant_text, dictionary_key(recipe, genes), take))
+
+        return dictionary
 
     def _cached(self, variant_text: str, what: str, take: Callable[[Path], None]) -> Path:
         """Return the file in which something about a variant is kept; ``take`` writes it where there is none.

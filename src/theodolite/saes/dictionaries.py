@@ -117,6 +117,7 @@ def make_dictionary(
     *,
     threads: int = 1,
     said: Callable[[str], None] = lambda text: None,
+    of: Sequence[str] = (),
 ) -> None:
     """Train a dictionary, read it over the cells, and write both to a file.
 
@@ -137,6 +138,8 @@ def make_dictionary(
         Of training.
     said
         Told in words what was made anew or halved.
+    of
+        Hashes of model and cells and the variant, which are written with it.
 
     Raises
     ------
@@ -169,6 +172,7 @@ def make_dictionary(
     arrays = {name: getattr(trained.sae, name) for name in _WEIGHTS} | {name: getattr(read, name) for name in _READ}
     arrays |= {"mean": mean, "covariance": covariance}
     said_of = {"genes": "\n".join(genes), "k": str(trained.sae.k), "report": json.dumps(trained.report)}
+    said_of["of"] = "\n".join(of)
     from safetensors.numpy import save
 
     content = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata=said_of)

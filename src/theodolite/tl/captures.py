@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +25,19 @@ if TYPE_CHECKING:
     from theodolite.models.ablated import Ablated
     from theodolite.models.components import Component, How
     from theodolite.models.protocol import FoundationModel
+    from theodolite.saes import Dictionary, DictionaryRecipe
 
-__all__ = ["Captured", "capture_key", "captured", "forget", "interventions", "placed", "remembered", "runs_on"]
+__all__ = [
+    "Captured",
+    "capture_key",
+    "captured",
+    "dictionaries",
+    "forget",
+    "interventions",
+    "placed",
+    "remembered",
+    "runs_on",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -49,11 +61,14 @@ class Captured:
 
 
 _KEPT: OrderedDict[str, Captured] = OrderedDict()
+_SCRATCH: list[TemporaryDirectory[str]] = []
 
 
 def forget() -> None:
-    """Let go of every capture that is kept in memory; files in a cache stay."""
+    """Let go of every capture and dictionary that is kept for this process only; files in a cache stay."""
     _KEPT.clear()
+    while _SCRATCH:
+        _SCRATCH.pop().cleanup()
 
 
 def runs_on() -> str:
@@ -177,6 +192,45 @@ def interventions(
         return kept.ablated[what]
 
     return effects
+
+
+def dictionaries(
+    model: AnyModel, cells: CellSet, genes: Genes, cache: Path | None
+) -> Callable[[DictionaryRecipe], Dictionary]:
+    """Return who gives the dictionary of a recipe, trained when first asked for, and kept in a folder.
+
+    Parameters
+    ----------
+    model, cells, genes
+        What is trained on.
+    cache
+        The folder; where none is given, one that goes when the process ends, or when all is forgotten.
+    """
+
+    def trained(recipe: DictionaryRecipe) -> Dictionary:
+        import torch
+
+        from theodolite.saes.dictionaries import dictionary_key, load_dictionary, make_dictionary
+
+        what = dictionary_key(recipe, genes.names)
+        path = (_scratch() if cache is None else cache) / capture_key(model, cells, genes, what=what)
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            of = (model.facts.sha256, cells.sha256, "main")
+            make_dictionary(
+                path, placed(model), cells, genes.names, recipe,
+                threads=torch.get_num_threads(), said=_log.warning, of=of,
+            )  # fmt: skip
+        return load_dictionary(path)
+
+    return trained
+
+
+def _scratch() -> Path:
+    """Return the folder of what is kept for this process only."""
+    if not _SCRATCH:
+        _SCRATCH.append(TemporaryDirectory(prefix="theodolite-"))
+    return Path(_SCRATCH[0].name)
 
 
 def _progress(model: str) -> Callable[[int, int], None]:

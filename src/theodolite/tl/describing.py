@@ -16,7 +16,7 @@ from theodolite.descriptions import STANDING, Described, Description, Descriptio
 from theodolite.experiments.needs import description_bytes
 from theodolite.measurements import CurveFit, Measurement
 from theodolite.plugins import find_description
-from theodolite.tl.captures import placed
+from theodolite.tl.captures import dictionaries, placed
 from theodolite.tl.choosing import given_once
 from theodolite.tl.comparing import references_for
 from theodolite.tl.errors import MeasureError
@@ -114,7 +114,8 @@ def describe(
 
     bench = ready.bench(regulators, axes=False, with_attention=with_attention)
     with seeded(seed):
-        subject = Subject.of(bench, ready.read.cells, references, seed, partial(placed, ready.model))
+        trained = dictionaries(ready.model, ready.read.cells, ready.genes, ready.cache)
+        subject = Subject.of(bench, ready.read.cells, references, seed, partial(placed, ready.model), trained)
         described = found.run(subject, parsed)
 
     shape = found.shape.shape
