@@ -68,7 +68,7 @@ class SparseAutoencoder:
     k
         How many of the largest positive values of a row are chosen; None where a threshold chooses.
     threshold
-        Shape (F,): values above it are chosen; None where ``k`` does.
+        Shape (F,): values above it are chosen, none where it is infinite; None where ``k`` does.
     about
         What it was trained on and how, plain data.
     """
@@ -102,6 +102,8 @@ class SparseAutoencoder:
         for name in ("encoder", "decoder", "encoder_bias", "decoder_bias"):
             if not np.isfinite(getattr(self, name)).all():
                 raise ValueError(f"{name} holds a number that is not finite")
+        if self.threshold is not None and np.isnan(self.threshold).any():
+            raise ValueError("threshold holds what is not a number")
 
     @property
     def features(self) -> int:

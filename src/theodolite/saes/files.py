@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load, save
+from safetensors.numpy import save
+from safetensors.torch import load
 
 from theodolite.files import write_atomically
 from theodolite.saes.autoencoder import SparseAutoencoder
@@ -18,6 +19,8 @@ __all__ = ["CONFIGURATION", "WEIGHTS", "SAEFileError", "load_sae", "save_sae"]
 WEIGHTS, CONFIGURATION = "sae_weights.safetensors", "cfg.json"
 _UNUSED = {"normalize_activations": "none", "reshape_activations": "none"}
 """What activations may go through before and after; only nothing is read here."""
+_ROUNDING = 1e-5
+"""Of the norm of a unit vector in single precision, at most."""
 
 
 class SAEFileError(ValueError):
@@ -87,17 +90,22 @@ def load_sae(folder: Path) -> SparseAutoencoder:
     names = {"W_enc", "W_dec", "b_enc", "b_dec"} | ({"threshold"} if kind == "jumprelu" else set())
     if set(tensors) != names:
         raise SAEFileError(f"{folder / WEIGHTS} holds {sorted(tensors)}; a {kind} autoencoder has {sorted(names)}")
-    arrays = {name: np.ascontiguousarray(tensor, dtype=np.float32) for name, tensor in tensors.items()}
+    # By way of torch: numpy has no bfloat16, in which SAELens often writes.
+    arrays = {name: tensor.float().numpy() for name, tensor in tensors.items()}
     try:
         return _read(said, arrays, kind)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise SAEFileError(f"{folder}: {error}") from error
 
 
 def _read(said: dict[str, Any], arrays: dict[str, Any], kind: str) -> SparseAutoencoder:
     encoder, decoder, bias = arrays["W_enc"].T, arrays["W_dec"], arrays["b_enc"]
-    norms = np.linalg.norm(decoder, axis=1)
-    if decoder.ndim != 2 or not (norms > 0).all():
+    if decoder.ndim != 2:
+        raise ValueError(f"W_dec is of shape {decoder.shape}; it is (features, width)")
+    norms = np.linalg.norm(decoder.astype(np.float64), axis=1).astype(np.float32)
+    # What is off by rounding stays as it is, so that what was written here is read to the bit.
+    norms[np.abs(norms - 1.0) < _ROUNDING] = 1.0
+    if not (norms > 0).all():
         raise ValueError(f"W_dec of shape {decoder.shape} holds a vector without length")
     threshold = arrays.get("threshold")
     scaled = kind == "jumprelu" or bool(said.get("rescale_acts_by_decoder_norm", False))
@@ -114,8 +122,11 @@ def _read(said: dict[str, Any], arrays: dict[str, Any], kind: str) -> SparseAuto
     if not said.get("apply_b_dec_to_input", True):
         # What is not taken off beforehand is taken off the bias: (x - b) @ e + (bias + b @ e).
         bias = bias + centre @ encoder.T
+    k = said.get("k")
+    if kind == "topk" and not isinstance(k, int):
+        raise ValueError(f"{CONFIGURATION} says that k is {k!r}; a topk autoencoder has a number of active features")
     about = (said.get("metadata") or {}).get("theodolite") or {}
     return SparseAutoencoder(
         np.ascontiguousarray(encoder), np.ascontiguousarray(decoder / norms[:, None]), bias, centre,
-        k=int(said["k"]) if kind == "topk" else None, threshold=threshold, about=dict(about),
+        k=k if kind == "topk" else None, threshold=threshold, about=dict(about),
     )  # fmt: skip

@@ -76,8 +76,9 @@ class ArrayRows:
 
     @property
     def key(self) -> str:
-        """Hash of values and mask."""
-        return digest(["array-rows-1", *(sha256_bytes(each.tobytes()) for each in (self.values, self.held_out))])
+        """Hash of values, as which numbers they are read, and mask."""
+        kind = [self.values.dtype.str, *self.values.shape]
+        return digest(["array-rows-1", kind, *(sha256_bytes(each.tobytes()) for each in (self.values, self.held_out))])
 
     @property
     def about(self) -> dict[str, Any]:
@@ -176,10 +177,12 @@ def hold_out_cells(n_cells: int, groups: Sequence[str] | None, share: float, see
     Raises
     ------
     SAETrainingError
-        If either side would be empty.
+        If either side would be empty, or there are more or fewer groups than cells.
     """
     if not 0 < share < 1:
         raise SAETrainingError(f"the held-out share is {share!r}; give one between 0 and 1")
+    if groups is not None and len(groups) != n_cells:
+        raise SAETrainingError(f"{len(groups)} groups of {n_cells} cells; give one a cell")
     draw = np.random.default_rng(np.random.SeedSequence([seed, 4]))
     found = np.zeros(n_cells, dtype=np.bool_)
     names = sorted(set(groups)) if groups is not None else []

@@ -9,6 +9,7 @@ import numpy as np
 
 from theodolite.saes.autoencoder import SparseAutoencoder
 from theodolite.saes.rows import Rows
+from theodolite.saes.settings import SAETrainingError
 
 __all__ = ["SAEScores", "score"]
 
@@ -57,6 +58,11 @@ def score(found: SparseAutoencoder, rows: Rows, seed: int, *, held_out: bool = T
         Of the draws.
     held_out
         Whether from those that were held out.
+
+    Raises
+    ------
+    SAETrainingError
+        If all drawn rows are the same.
     """
     missed, squares, total = 0.0, 0.0, np.zeros(found.width)
     active = np.zeros(found.features, dtype=np.int64)
@@ -70,6 +76,8 @@ def score(found: SparseAutoencoder, rows: Rows, seed: int, *, held_out: bool = T
         active += codes.active_rows()
     count = _DRAWS * _SIZE
     spread = squares - float(np.square(total).sum()) / count
+    if not spread > 1e-9 * squares:
+        raise SAETrainingError("the rows to score are all the same; hold out others")
     return SAEScores(
         rows=count,
         explained_variance=1.0 - missed / spread,

@@ -106,7 +106,7 @@ def train_sae(
             (out / name).unlink(missing_ok=True)
     out.mkdir(parents=True, exist_ok=True)
     run.advance(rows, scaling, device, progress)
-    about = {"rows": rows.about, "settings": asdict(settings), "gamma": scaling.gamma, "scale": scaling.scale}
+    about = {"rows": rows.about, "settings": _plain(settings), "gamma": scaling.gamma, "scale": scaling.scale}
     sae = folded(run.state, scaling, settings, about)
     seed = _seed(settings, 5)
     report = {
@@ -142,8 +142,11 @@ def folded(state: TrainingState, scaling: Scaling, settings: SAESettings, about:
 
 
 def _recipe(settings: SAESettings) -> dict[str, Any]:
-    plain = {name: value for name, value in asdict(settings).items() if name not in _MEMORYLESS}
-    return plain | {"widths": list(settings.widths)}
+    return {name: value for name, value in _plain(settings).items() if name not in _MEMORYLESS}
+
+
+def _plain(settings: SAESettings) -> dict[str, Any]:
+    return asdict(settings) | {"widths": list(settings.widths)}
 
 
 def _seed(settings: SAESettings, purpose: int) -> int:
