@@ -1,0 +1,19 @@
+"""What the features of a sparse autoencoder are, each description with its nulls and controls beside it.
+
+Every function takes arrays and returns a frozen record. None of them is a claim: no level is spent here, and nothing
+is locked.
+"""
+
+from __future__ import annotations
+
+from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, GeneSets, annotate
+from theodolite.analysis.saes.top_genes import TOP_GENES, top_genes
+
+__all__ = [
+    "TOP_GENES",
+    "AnnotationNull",
+    "Annotations",
+    "GeneSets",
+    "annotate",
+    "top_genes",
+]
