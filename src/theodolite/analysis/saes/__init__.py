@@ -6,6 +6,13 @@ is locked.
 
 from __future__ import annotations
 
+from theodolite.analysis.saes.alignment import (
+    AxisAlignment,
+    ExplainedVariance,
+    axis_alignment,
+    explained_variance,
+    subspace_share,
+)
 from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, GeneSets, annotate
 from theodolite.analysis.saes.top_genes import TOP_GENES, top_genes
 
@@ -13,7 +20,12 @@ __all__ = [
     "TOP_GENES",
     "AnnotationNull",
     "Annotations",
+    "AxisAlignment",
+    "ExplainedVariance",
     "GeneSets",
     "annotate",
+    "axis_alignment",
+    "explained_variance",
+    "subspace_share",
     "top_genes",
 ]
