@@ -14,6 +14,7 @@ from theodolite.analysis.saes.alignment import (
     subspace_share,
 )
 from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, GeneSets, annotate
+from theodolite.analysis.saes.edges import EdgeDensity, EdgeNull, edge_density
 from theodolite.analysis.saes.top_genes import TOP_GENES, top_genes
 
 __all__ = [
@@ -21,10 +22,13 @@ __all__ = [
     "AnnotationNull",
     "Annotations",
     "AxisAlignment",
+    "EdgeDensity",
+    "EdgeNull",
     "ExplainedVariance",
     "GeneSets",
     "annotate",
     "axis_alignment",
+    "edge_density",
     "explained_variance",
     "subspace_share",
     "top_genes",
