@@ -15,6 +15,7 @@ from theodolite.analysis.saes.alignment import (
 )
 from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, GeneSets, annotate
 from theodolite.analysis.saes.edges import EdgeDensity, EdgeNull, edge_density
+from theodolite.analysis.saes.specificity import Specificity, Unit, cell_means, specificity
 from theodolite.analysis.saes.top_genes import TOP_GENES, top_genes
 
 __all__ = [
@@ -26,10 +27,14 @@ __all__ = [
     "EdgeNull",
     "ExplainedVariance",
     "GeneSets",
+    "Specificity",
+    "Unit",
     "annotate",
     "axis_alignment",
+    "cell_means",
     "edge_density",
     "explained_variance",
+    "specificity",
     "subspace_share",
     "top_genes",
 ]
