@@ -1,0 +1,40 @@
+"""What the features of a sparse autoencoder are, each description with its nulls and controls beside it.
+
+Every function takes arrays and returns a frozen record. None of them is a claim: no level is spent here, and nothing
+is locked.
+"""
+
+from __future__ import annotations
+
+from theodolite.analysis.saes.alignment import (
+    AxisAlignment,
+    ExplainedVariance,
+    axis_alignment,
+    explained_variance,
+    subspace_share,
+)
+from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, GeneSets, annotate
+from theodolite.analysis.saes.edges import EdgeDensity, EdgeNull, edge_density
+from theodolite.analysis.saes.specificity import Specificity, Unit, cell_means, specificity
+from theodolite.analysis.saes.top_genes import TOP_GENES, top_genes
+
+__all__ = [
+    "TOP_GENES",
+    "AnnotationNull",
+    "Annotations",
+    "AxisAlignment",
+    "EdgeDensity",
+    "EdgeNull",
+    "ExplainedVariance",
+    "GeneSets",
+    "Specificity",
+    "Unit",
+    "annotate",
+    "axis_alignment",
+    "cell_means",
+    "edge_density",
+    "explained_variance",
+    "specificity",
+    "subspace_share",
+    "top_genes",
+]
