@@ -17,6 +17,7 @@ from theodolite.descriptions import (
     geometry_classes,
     geometry_edges,
     geometry_poles,
+    saes,
 )
 from theodolite.descriptions.described import ABOUT, Described, facts_of, load_described
 from theodolite.descriptions.fitting import Offered, check_fit
@@ -55,4 +56,5 @@ __all__ = [
     "geometry_poles",
     "get_description",
     "load_described",
+    "saes",
 ]

@@ -19,6 +19,7 @@ from theodolite.descriptions.geometry_classes import Depth, Lineage
 from theodolite.descriptions.geometry_edges import Edges, Windowed
 from theodolite.descriptions.geometry_poles import Pole
 from theodolite.descriptions.registry import DescriptionParams
+from theodolite.descriptions.saes import Alignment, DictionaryParams, layer_of
 from theodolite.descriptions.subject import DescriptionError
 from theodolite.tools import ModelShape
 
@@ -124,6 +125,18 @@ def _(params: Lineage, offered: Offered) -> None:
         raise DescriptionError(
             f"followed names {', '.join(map(repr, missing[:5]))}, not among the {len(known):,} genes that are "
             f"described (such as {', '.join(offered.genes[:3])}); follow some of these"
+        )
+
+
+@check_fit.register(DictionaryParams)
+def _(params: DictionaryParams, offered: Offered) -> None:
+    layer_of(params, offered.shape)
+    features = 4 * offered.width if params.features is None else params.features
+    if (params.k or 1) > features:
+        raise DescriptionError(f"k is {params.k!r} of {features} features; it cannot be more than there are")
+    if isinstance(params, Alignment) and (params.axes or 1) >= offered.width:
+        raise DescriptionError(
+            f"axes is {params.axes!r} of a width of {offered.width}, where every vector lies; give fewer"
         )
 
 

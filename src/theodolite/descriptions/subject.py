@@ -68,6 +68,8 @@ class Subject:
     about
         What the sentence is about where a description picks one of several: a reference, or a gene, that was picked in
         the model beside this one. None for the one with the smallest p.
+    trained
+        Returns the dictionary of a recipe, trained on the tokens of these genes; None where there is no model at hand.
     """
 
     bench: Workbench
@@ -78,6 +80,7 @@ class Subject:
     read_cells: CellSet | None = field(default=None, repr=False)
     loaded: Callable[[], FoundationModel] | None = field(default=None, repr=False)
     about: str | None = None
+    trained: Callable[[DictionaryRecipe], Dictionary] | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -88,13 +91,15 @@ class Subject:
         seed: int = 0,
         model: Callable[[], FoundationModel] | None = None,
         about: str | None = None,
+        trained: Callable[[DictionaryRecipe], Dictionary] | None = None,
     ) -> Subject:
         """Return the subject of a workbench whose model read these cells.
 
         Nothing is counted, and no model loaded, before it is asked for.
         """
         counted = partial(coexpression, cells, bench.genes)
-        return cls(bench, tuple(references), seed, counted, read_cells=cells, loaded=model, about=about)
+        references = tuple(references)
+        return cls(bench, references, seed, counted, read_cells=cells, loaded=model, about=about, trained=trained)
 
     def limited(self, reads: Sequence[str]) -> Subject:
         """Return the same subject, of which only these keys of :data:`READABLE` can be read."""

@@ -110,7 +110,8 @@ class Bench:
         def model() -> FoundationModel:
             return self._varied(Variant.parse(job.variant))[0]
 
-        return Subject.of(bench, self._cells, references, short_seed(job.seed), model, job.about)
+        trained = self._dictionaries(job.variant, bench.genes)
+        return Subject.of(bench, self._cells, references, short_seed(job.seed), model, job.about, trained)
 
     def _workbench(self, job: JobSpec) -> Any:
         from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, axes_from_bytes

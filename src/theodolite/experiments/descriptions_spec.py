@@ -15,7 +15,7 @@ MEANING = (
     "{name: geometry.effective_rank, references: [...], params: {...}, untrained: true}"
 )
 
-KEPT_TO_GENES = frozenset({"vectors", "attention", "ablated", "coexpression"})
+KEPT_TO_GENES = frozenset({"vectors", "attention", "ablated", "coexpression", "dictionary"})
 """What a workbench gives of its own genes alone; whatever else a description reads would show it the others."""
 
 

@@ -115,7 +115,7 @@ def describe(
     bench = ready.bench(regulators, axes=False, with_attention=with_attention)
     with seeded(seed):
         trained = dictionaries(ready.model, ready.read.cells, ready.genes, ready.cache)
-        subject = Subject.of(bench, ready.read.cells, references, seed, partial(placed, ready.model), trained)
+        subject = Subject.of(bench, ready.read.cells, references, seed, partial(placed, ready.model), trained=trained)
         described = found.run(subject, parsed)
 
     shape = found.shape.shape
