@@ -20,7 +20,6 @@ from theodolite.saes.state import BETAS, StepReport, TrainingState
 
 __all__ = ["DenseStep"]
 
-_THRESHOLD_RATE = 0.01
 _NAMES = ("encoder", "decoder", "encoder_bias", "decoder_bias")
 
 
@@ -134,6 +133,7 @@ class DenseStep:
         if self.settings.sparsity == "topk" or not (codes > 0).any():
             return
         smallest, before = float(codes[codes > 0].min()), self.state.threshold
+        rate = self.settings.threshold_rate
         self.state.threshold = (
-            (1.0 - _THRESHOLD_RATE) * before + _THRESHOLD_RATE * smallest if before else smallest
+            (1.0 - rate) * before + rate * smallest if before else smallest
         )  # fmt: skip

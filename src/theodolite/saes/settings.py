@@ -100,6 +100,11 @@ class SAESettings:
         return max(1, round(self.dead_share * self.steps))
 
     @property
+    def threshold_rate(self) -> float:
+        """Weight of a batch in the moving average of the smallest active value: ten of them in a run."""
+        return min(1.0, 10.0 / self.steps)
+
+    @property
     def levels(self) -> tuple[int, ...]:
         """Widths of all levels, the whole dictionary last."""
         return (*self.widths, self.features)

@@ -27,8 +27,6 @@ __all__ = ["SparseStep", "chunks"]
 Floats = NDArray[np.float32]
 _CHUNKS = 16
 """Parts that rows and features are divided into, whatever the number of threads."""
-_THRESHOLD_RATE = 0.01
-"""Of the moving average of the smallest active value."""
 
 
 def chunks(total: int) -> list[tuple[int, int]]:
@@ -178,10 +176,10 @@ class SparseStep:
         least = kernels.kth_largest(pre, most)
         found = kernels.above(pre, least, most, main.start, main.count, main.feature, main.value)
         if found:
-            smallest = float(main.value[:found].min())
+            smallest, rate = float(main.value[:found].min()), settings.threshold_rate
             first = not state.threshold
             state.threshold = smallest if first else (
-                (1.0 - _THRESHOLD_RATE) * state.threshold + _THRESHOLD_RATE * smallest
+                (1.0 - rate) * state.threshold + rate * smallest
             )  # fmt: skip
 
     def _rescue(self, pre: Floats) -> None:
