@@ -82,7 +82,11 @@ def test_an_effect_that_all_donors_show_is_found_and_few_donors_cannot_show_one(
     activation[::2, 0] += 3.0
     many = specificity(activation, labels, donors=donors_of(10, 20), draws=9_999)
     few = specificity(activation, labels, donors=donors_of(2, 100), draws=9_999)
-    assert many.p[0, 0] < 0.005 and many.floor[0] == 2.0**-10 and many.found()[0].tolist() == [True] + [False] * 4
+    assert (
+        many.p[0, 0] < 0.005
+        and many.floor[0] == pytest.approx(2.0**-10)
+        and many.found()[0].tolist() == [True] + [False] * 4
+    )
     assert few.p[0, 0] == pytest.approx(0.25, abs=0.02) and few.floor[0] == 0.25 and not few.found().any()
 
 
