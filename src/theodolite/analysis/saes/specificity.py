@@ -32,7 +32,8 @@ Bools = NDArray[np.bool_]
 
 Unit = Literal["donors", "donors_within", "cells"]
 """What a p treats as independent. ``donors``: each donor has one label, and labels change places among donors.
-``donors_within``: donors hold cells with the label and cells without, and the sign of each donor's difference is drawn.
+``donors_within``: donors hold cells with the label and cells without, and the sign of each donor's difference is drawn,
+which is exact where differences without an effect are symmetric about 0.
 ``cells``: labels change places among the cells of each donor, or among all where no donors are given; such a p is about
 these donors' cells and says nothing of other donors."""
 
