@@ -53,12 +53,14 @@ def test_planted_sets_are_found_on_their_features_and_no_others():
     for feature in range(10):
         places = [GENES.index(gene) for gene in sets[f"set {feature}"][:8]]
         activation[places, feature] += 10.0
-    found = annotate(activation, GENES, sets, draws=49)
+    degree = {gene: float(place % 97) for place, gene in enumerate(GENES)}
+    found = annotate(activation, GENES, sets, degree=degree, draws=49)
     pairs = set(zip(found.feature.tolist(), found.gene_set, strict=True))
     assert {(i, f"set {i}") for i in range(10)} <= pairs and len(pairs) <= 12
     assert (found.fold > 2.0).all() and (found.inside > found.outside).all() and found.tests == 80 * 60
-    assert found.rate >= 10 / 80 and found.nulls[0].p == 1 / 50 and found.nulls[0].interval[1] < found.rate
-    assert found.nulls[0].mean < 0.03 and found.nulls[0].moved > 0.99
+    assert found.rate >= 10 / 80
+    for null in found.nulls:
+        assert null.p == 1 / 50 and null.interval[1] < found.rate and null.mean < 0.03 and null.moved > 0.9
     table = found.frame()
     assert len(table) == len(pairs) and table["feature"].is_monotonic_increasing
 
@@ -117,19 +119,21 @@ def test_f10_the_union_of_top_genes_as_background_hides_what_features_share():
     assert found.rate == 1.0 and set(found.gene_set) == {"program"} and found.nulls[0].p == 1 / 20
 
 
-def test_f10_expression_that_features_and_sets_share_fools_gene_labels_but_not_strata():
-    """Features that follow expression look annotated by sets of expressed genes; permuted names show it in strata."""
-    rng = np.random.default_rng(1)
-    level = rng.lognormal(0.0, 1.0, N)
-    activation = level[:, None] * rng.gamma(2.0, 1.0, (N, 80))
-    chance = level**1.5 / (level**1.5).sum()
-    sets = {f"set {i}": rng.choice(GENES, 30, replace=False, p=chance).tolist() for i in range(40)}
-    degree = dict(zip(GENES, level.tolist(), strict=True))
-    found = annotate(activation, GENES, sets, degree=degree, draws=49)
-    labels, strata = found.nulls
-    assert (labels.null, strata.null) == ("gene_labels", "degree_strata")
-    assert found.rate > 0.2 and labels.p == 1 / 50 and labels.mean < 0.05
-    assert strata.mean > 0.5 * found.rate, "most of the rate is a matter of expression"
+def test_expression_that_features_and_sets_share_fools_gene_labels_but_not_strata():
+    """Features that follow expression are annotated by sets of expressed genes, whatever these have in common."""
+    beaten = np.zeros(2)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        level = rng.lognormal(0.0, 1.0, N)
+        activation = level[:, None] * rng.gamma(1.0, 1.0, (N, 40))
+        chance = level / level.sum()
+        sets = {f"set {i}": rng.choice(GENES, 12, replace=False, p=chance).tolist() for i in range(30)}
+        degree = dict(zip(GENES, level.tolist(), strict=True))
+        found = annotate(activation, GENES, sets, degree=degree, draws=39, seed=seed)
+        beaten += [null.p <= 0.05 for null in found.nulls]
+    assert [null.null for null in found.nulls] == ["gene_labels", "degree_strata"]
+    assert found.rate > 0.9 and found.nulls[0].mean < 0.01, "nearly all features, and by permuted labels nearly none"
+    assert beaten[0] == 10 and beaten[1] <= 2
 
 
 def test_paralogues_fool_gene_labels_but_not_blocks_of_families():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import false_discovery_control, mannwhitneyu
+from scipy.stats import false_discovery_control, mannwhitneyu, permutation_test
 
 from theodolite.analysis.saes import cell_means, specificity
 
@@ -80,10 +80,32 @@ def test_an_effect_that_all_donors_show_is_found_and_few_donors_cannot_show_one(
     labels = ["B cell", "T cell"] * 100
     activation = rng.standard_normal((200, 5))
     activation[::2, 0] += 3.0
-    many = specificity(activation, labels, donors=donors_of(10, 20), draws=9_999)
-    few = specificity(activation, labels, donors=donors_of(2, 100), draws=9_999)
-    assert many.p[0, 0] < 0.005 and many.floor[0] == 2.0**-10 and many.found()[0].tolist() == [True] + [False] * 4
-    assert few.p[0, 0] == pytest.approx(0.25, abs=0.02) and few.floor[0] == 0.25 and not few.found().any()
+    many = specificity(activation, labels, donors=donors_of(10, 20), draws=2_000)
+    few = specificity(activation, labels, donors=donors_of(2, 100), draws=2_000)
+    assert many.p[0, 0] == many.floor[0] == 2.0**-10 and many.found()[0].tolist() == [True] + [False] * 4
+    assert few.p[0, 0] == few.floor[0] == 0.25 and not few.found().any()
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_p_is_that_of_scipy_whether_all_arrangements_of_donors_are_made_or_some_are_drawn(nested: bool):
+    rng = np.random.default_rng(3)
+    donors = donors_of(8, 10)
+    labels = np.repeat(["ill", "well"] * 4, 10).tolist() if nested else ["ill", "well"] * 40
+    activation = rng.standard_normal((80, 6))
+    means = np.array([[activation[d * 10 + s : d * 10 + 10 : 2].mean(axis=0) for s in (0, 1)] for d in range(8)])
+    by_donor = activation.reshape(8, 10, 6).mean(axis=1)
+    expected = permutation_test(
+        (by_donor[::2], by_donor[1::2]) if nested else (means[:, 0], means[:, 1]),
+        lambda first, second, axis: first.mean(axis=axis) - second.mean(axis=axis),
+        permutation_type="independent" if nested else "samples",
+        alternative="greater",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
+    exact = specificity(activation, labels, donors=donors, draws=300)
+    assert exact.p[0] == pytest.approx(expected.pvalue) and exact.floor[0] == (1 / 70 if nested else 1 / 256)
+    drawn = [specificity(activation, labels, donors=donors, draws=60, seed=seed).p[0] for seed in range(40)]
+    assert np.mean(drawn, axis=0) == pytest.approx(expected.pvalue, abs=0.06)
 
 
 def test_where_donors_are_no_replicates_cells_are_the_unit_and_it_says_so():

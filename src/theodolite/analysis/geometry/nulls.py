@@ -83,11 +83,13 @@ def quantile_strata(values: Floats, classes: int) -> list[tuple[int, ...]]:
     return [(int(stratum),) for stratum in np.searchsorted(cuts, values, side="left")]
 
 
-def gene_schemes(n: int, *, degree: Floats | None = None, families: Sequence[str] | None = None) -> dict[str, Scheme]:
+def gene_schemes(
+    n: int, *, degree: Floats | None = None, families: Sequence[str] | None = None, classes: int = _DEGREE_CLASSES
+) -> dict[str, Scheme]:
     """Return the nulls that move genes.
 
     ``gene_labels`` lets every gene take every other's place. ``degree_strata`` only lets genes of like degree change
-    places, five quantile classes of it, because genes that are studied or expressed more have more partners and other
+    places, in quantile classes of it, because genes that are studied or expressed more have more partners and other
     vectors. ``family_block_swap`` moves whole families, because paralogues share vectors and partners.
 
     Parameters
@@ -98,6 +100,8 @@ def gene_schemes(n: int, *, degree: Floats | None = None, families: Sequence[str
         Shape (n,): how often each gene is in the reference.
     families
         Homology family of each gene, n names.
+    classes
+        Quantile classes of degree.
 
     Raises
     ------
@@ -106,7 +110,7 @@ def gene_schemes(n: int, *, degree: Floats | None = None, families: Sequence[str
     """
     schemes = {"gene_labels": Scheme.build("gene_labels", n, [[[gene] for gene in range(n)]])}
     if degree is not None:
-        schemes["degree_strata"] = stratified_labels(quantile_strata(degree, _DEGREE_CLASSES))
+        schemes["degree_strata"] = stratified_labels(quantile_strata(degree, classes))
     if families is not None:
         if len(families) != n:
             raise ValueError(f"{len(families)} families for {n} genes; name the family of each gene that is present")

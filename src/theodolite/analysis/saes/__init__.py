@@ -14,7 +14,9 @@ from theodolite.analysis.saes.alignment import (
     subspace_share,
 )
 from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, GeneSets, annotate
+from theodolite.analysis.saes.cell_pairs import CellPairs, cell_pairs
 from theodolite.analysis.saes.edges import EdgeDensity, EdgeNull, edge_density
+from theodolite.analysis.saes.modules import CoactivationGraph, Modules, coactivation_graph, modules
 from theodolite.analysis.saes.specificity import Specificity, Unit, cell_means, specificity
 from theodolite.analysis.saes.top_genes import TOP_GENES, top_genes
 
@@ -23,17 +25,23 @@ __all__ = [
     "AnnotationNull",
     "Annotations",
     "AxisAlignment",
+    "CellPairs",
+    "CoactivationGraph",
     "EdgeDensity",
     "EdgeNull",
     "ExplainedVariance",
     "GeneSets",
+    "Modules",
     "Specificity",
     "Unit",
     "annotate",
     "axis_alignment",
     "cell_means",
+    "cell_pairs",
+    "coactivation_graph",
     "edge_density",
     "explained_variance",
+    "modules",
     "specificity",
     "subspace_share",
     "top_genes",

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log10
+from itertools import combinations, product
+from math import comb
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -32,7 +33,8 @@ Bools = NDArray[np.bool_]
 
 Unit = Literal["donors", "donors_within", "cells"]
 """What a p treats as independent. ``donors``: each donor has one label, and labels change places among donors.
-``donors_within``: donors hold cells with the label and cells without, and the sign of each donor's difference is drawn.
+``donors_within``: donors hold cells with the label and cells without, and the sign of each donor's difference is drawn,
+which is exact where differences without an effect are symmetric about 0.
 ``cells``: labels change places among the cells of each donor, or among all where no donors are given; such a p is about
 these donors' cells and says nothing of other donors."""
 
@@ -57,11 +59,11 @@ class Specificity:
     auroc
         Shape (L, F): chance of a cell of the label to have a higher mean activation than another cell; ties count half.
     p, q
-        Shape (L, F): one-sided for more activity, (b + 1) / (B + 1), and its Benjamini-Hochberg value over all labels
-        and features.
+        Shape (L, F): one-sided for more activity, (b + 1) / (B + 1), or exact where donors can be arranged in at most
+        B ways, and its Benjamini-Hochberg value over all labels and features.
     floor
-        Shape (L,): chance of the most extreme arrangement of the units, or 1 / (1 + B) where that is larger. A p lies
-        below it only by the luck of the draws. Two donors on either side have 1 / 6, and can show nothing.
+        Shape (L,): smallest p that there can be, 1 / (1 + B) or the chance of a single arrangement of the units. Two
+        donors on either side have 1 / 6, and can show nothing.
     """
 
     labels: tuple[str, ...]
@@ -215,10 +217,15 @@ def _tested(
         pure = int((with_label == count).sum())
         if not mixed.any() and 2 <= pure <= len(count) - 2:
             means = np.stack([values[donor == each].mean(axis=0) for each in range(len(count))])
+            # The mean of the others falls as that of the labelled rises, so a sum has the p of their difference.
             labelled, scheme = with_label > 0, blocked_labels([""] * len(count))
-            images = permutations(scheme, draws, seed)
-            floor = _floor(scheme.log10_arrangements(labelled), draws)
-            return "donors", len(count), floor, _permuted(means, labelled, images)
+            ways = comb(len(count), pure)
+            if ways <= draws:
+                drawn = np.zeros((ways, len(count)))
+                np.put_along_axis(drawn, np.array(list(combinations(range(len(count)), pure))), 1.0, axis=1)
+            else:
+                drawn = labelled[permutations(scheme, draws, seed)].astype(np.float64)
+            return "donors", len(count), *_p(drawn @ means, labelled @ means, ways)
         if mixed.sum() >= 2:
             gaps = np.stack(
                 [
@@ -226,27 +233,24 @@ def _tested(
                     for each in np.flatnonzero(mixed)
                 ]
             )
-            signs = np.random.default_rng(seed).choice([-1.0, 1.0], (draws, len(gaps)))
-            p = _p(signs @ gaps, gaps.sum(axis=0))
-            return "donors_within", len(gaps), _floor(len(gaps) * log10(2.0), draws), p
+            ways = 2 ** len(gaps)
+            if ways <= draws:
+                signs = np.array(list(product([-1.0, 1.0], repeat=len(gaps))))
+            else:
+                signs = np.random.default_rng(seed).choice([-1.0, 1.0], (draws, len(gaps)))
+            return "donors_within", len(gaps), *_p(signs @ gaps, gaps.sum(axis=0), ways)
     scheme = blocked_labels([""] * len(inside) if donor is None else [str(each) for each in donor.tolist()])
-    p = _permuted(values, inside, permutations(scheme, draws, seed))
-    return "cells", len(inside), _floor(scheme.log10_arrangements(inside), draws), p
+    drawn = inside[permutations(scheme, draws, seed)].astype(np.float64)
+    floor, p = _p(drawn @ values, inside.astype(np.float64) @ values, None)
+    return "cells", len(inside), max(floor, float(10.0 ** -scheme.log10_arrangements(inside))), p
 
 
-def _permuted(values: Floats, labelled: Bools, images: Ints) -> Floats:
-    """Return p of the mean over the labelled rows under permuted labels, shape (F,).
+def _p(drawn: Floats, observed: Floats, ways: int | None) -> tuple[float, Floats]:
+    """Return the smallest p that there can be, and p, shape (F,).
 
-    The mean of the others falls as that of the labelled rises, so their difference has the same p.
+    Where ``drawn`` holds all the ``ways`` to arrange units, one of which is the observed one, p is exact.
     """
-    return _p(labelled[images].astype(np.float64) @ values, labelled.astype(np.float64) @ values)
-
-
-def _p(drawn: Floats, observed: Floats) -> Floats:
     reached = exceeding(drawn, observed).sum(axis=0)
-    return np.asarray((reached + 1.0) / (len(drawn) + 1.0))
-
-
-def _floor(log10_arrangements: float, draws: int) -> float:
-    """Return the chance of a single arrangement, or the smallest p of the draws where that is larger."""
-    return max(1.0 / (draws + 1.0), float(10.0**-log10_arrangements))
+    if ways is not None and ways == len(drawn):
+        return 1.0 / ways, np.asarray(reached / ways)
+    return 1.0 / (len(drawn) + 1.0), np.asarray((reached + 1.0) / (len(drawn) + 1.0))
