@@ -154,7 +154,7 @@ def test_cells_are_read_evenly_and_no_more_than_asked_for(cells: CellSet) -> Non
 
 def test_how_many_cells_a_step_has_changes_nothing(cells: CellSet, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ablate(model_of(), cells, [[HEAD], [MLP]], "mean")
-    monkeypatch.setattr("theodolite.models.ablating.MEMORY_BYTES", 1)
+    monkeypatch.setattr("theodolite.models.editing.MEMORY_BYTES", 1)
     single = ablate(model_of(), cells, [[HEAD], [MLP]], "mean")
     np.testing.assert_allclose(single.prediction, whole.prediction, rtol=1e-3, atol=1e-9)
 
