@@ -107,5 +107,16 @@ def _spelled(value: object) -> object:
     raise AssertionError(value)
 
 
+@pytest.mark.parametrize("wrap", [list, tuple])
+def test_lists_of_pairs_are_written_as_item_by_item(wrap: type) -> None:
+    pairs = wrap([("A", "B"), ["C", None], (1, True)])
+    assert canonical_json({"members": pairs}) == '{"members":[["A","B"],["C",null],[1,true]]}'
+    # One number, or one list further down, and every item is looked at.
+    assert canonical_json(wrap([("A", "B"), ("C", 0.5)])) == '[["A","B"],["C","0.5"]]'
+    assert canonical_json(wrap([("A", ("B", 0.5)), ("C",)])) == '[["A",["B","0.5"]],["C"]]'
+    with pytest.raises(TypeError, match=r"^\$\[1\]\[0\] is a bytes"):
+        canonical_json(wrap([("A",), (b"B",)]))
+
+
 def test_the_digest_is_sha256_of_the_text() -> None:
     assert digest({"a": 1}) == sha256_bytes(b'{"a":1}') == hashlib.sha256(b'{"a":1}').hexdigest()

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 __all__ = ["canonical_json", "digest", "sha256_bytes"]
@@ -18,6 +19,7 @@ __all__ = ["canonical_json", "digest", "sha256_bytes"]
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _AS_THEY_ARE = frozenset({str, int, bool, type(None)})
+_LISTS = frozenset({list, tuple})
 
 
 class _Unfit(Exception):
@@ -70,7 +72,9 @@ def _plain_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
     return found
 
 
-def _plain_sequence(value: Sequence[Any]) -> list[Any]:
+def _plain_sequence(value: Sequence[Any]) -> Sequence[Any]:
+    if type(value) in _LISTS and _is_plain(value):
+        return value
     found: list[Any] = []
     for index, item in enumerate(value):
         if type(item) in _AS_THEY_ARE:
@@ -82,6 +86,14 @@ def _plain_sequence(value: Sequence[Any]) -> list[Any]:
             unfit.trail.append(f"[{index}]")
             raise
     return found
+
+
+def _is_plain(value: Sequence[Any]) -> bool:
+    """Return whether a list, or one of lists, holds nothing that is written otherwise; references have millions."""
+    kinds = set(map(type, value))
+    if kinds <= _LISTS:
+        kinds = set(map(type, chain.from_iterable(value)))
+    return kinds <= _AS_THEY_ARE
 
 
 def canonical_json(value: Any) -> str:
