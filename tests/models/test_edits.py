@@ -8,7 +8,7 @@ import torch
 from toy_models import toy_model, toy_tokens
 
 from theodolite.models.batches import batch_of
-from theodolite.models.edits import AblateFeature, AddDirection, Patch, Replace, SetMean, Where, Zero
+from theodolite.models.edits import AddDirection, Patch, Replace, SetMean, Where, Zero
 from theodolite.models.protocol import Batch
 from theodolite.models.running import Edit, run
 from theodolite.models.sites import attention, residual
@@ -100,21 +100,3 @@ def test_a_patch_moves_what_another_run_had_gene_by_gene(batch: Batch, plain: to
 def test_a_patch_of_other_cells_is_refused(batch: Batch) -> None:
     with pytest.raises(ValueError, match="run the same cells through the same site"):
         edited(batch, Patch(torch.zeros(2, 5, MODEL.width), torch.zeros(2, 5, dtype=torch.long)))
-
-
-def test_ablating_a_feature_takes_its_part_out_and_leaves_the_autoencoders_error(batch: Batch) -> None:
-    draw = torch.Generator().manual_seed(0)
-    basis = torch.linalg.qr(torch.randn(MODEL.width, MODEL.width, generator=draw))[0][:4]
-
-    def encode(value: torch.Tensor) -> torch.Tensor:
-        return torch.relu(value @ basis.T)
-
-    def decode(codes: torch.Tensor) -> torch.Tensor:
-        return codes @ basis
-
-    before = run(MODEL, batch, read=[SITE]).read[SITE]
-    after = edited(batch, AblateFeature(encode, decode, 2))
-    gone = encode(before)[..., 2:3] * basis[2]
-    torch.testing.assert_close(after[batch.present], (before - gone)[batch.present], rtol=1e-4, atol=1e-5)
-    silent = batch.present & (encode(before)[..., 2] == 0)
-    torch.testing.assert_close(after[silent], before[silent])

@@ -17,6 +17,7 @@ from theodolite.descriptions import (
     geometry_classes,
     geometry_edges,
     geometry_poles,
+    patching,
     saes,
 )
 from theodolite.descriptions.described import ABOUT, Described, facts_of, load_described
@@ -56,5 +57,6 @@ __all__ = [
     "geometry_poles",
     "get_description",
     "load_described",
+    "patching",
     "saes",
 ]

@@ -18,6 +18,7 @@ from theodolite.descriptions.attention_scores import (
 from theodolite.descriptions.geometry_classes import Depth, Lineage
 from theodolite.descriptions.geometry_edges import Edges, Windowed
 from theodolite.descriptions.geometry_poles import Pole
+from theodolite.descriptions.patching import Patching
 from theodolite.descriptions.registry import DescriptionParams
 from theodolite.descriptions.saes import Alignment, DictionaryParams, layer_of
 from theodolite.descriptions.subject import DescriptionError
@@ -130,7 +131,8 @@ def _(params: Lineage, offered: Offered) -> None:
 
 @check_fit.register(DictionaryParams)
 def _(params: DictionaryParams, offered: Offered) -> None:
-    layer_of(params, offered.shape)
+    if layer_of(params, offered.shape) == 0 and isinstance(params, Patching):
+        raise DescriptionError("layer 0 is the embedding; take features out after a block, 1 or later")
     features = 4 * offered.width if params.features is None else params.features
     if (params.k or 1) > features:
         raise DescriptionError(f"k is {params.k!r} of {features} features; it cannot be more than there are")

@@ -107,7 +107,7 @@ def dictionary_bytes(size: BenchSize, params: DictionaryParams, seeds: int = 1) 
     return training + shard + read + (seeds - 1) * (8 * weights + read)
 
 
-def _trained(subject: Subject, params: DictionaryParams, seed: int = 0) -> Dictionary:
+def trained(subject: Subject, params: DictionaryParams, seed: int = 0) -> Dictionary:
     return subject.dictionary(params.recipe(subject.shape, seed))
 
 
@@ -143,7 +143,7 @@ def dictionary_quality(subject: Subject, params: Seeds) -> Described:
     Described
         Units are pairs of seeds; the control of each is one matching with random directions.
     """
-    found = [_trained(subject, params, seed) for seed in range(params.seeds)]
+    found = [trained(subject, params, seed) for seed in range(params.seeds)]
     random = np.random.default_rng(np.random.SeedSequence([subject.seed, 1]))
     units, matched, control = [], [], []
     for one, other in combinations(range(params.seeds), 2):
@@ -196,7 +196,7 @@ def feature_annotation(subject: Subject, params: Annotation) -> Described:
     DescriptionError
         If no set has 5 genes among those that are described, or no feature is active.
     """
-    found = _trained(subject, params)
+    found = trained(subject, params)
     mean = dict(zip(subject.genes, subject.statistics.mean_expression.tolist(), strict=True))
     told = analysis.annotate(
         found.reading.by_gene,
@@ -260,7 +260,7 @@ def feature_alignment(subject: Subject, params: Alignment) -> Described:
     DescriptionError
         If there are as many axes as the width.
     """
-    found = _trained(subject, params)
+    found = trained(subject, params)
     width = found.sae.width
     axes = max(1, min(50, width // 4)) if params.axes is None else params.axes
     if axes >= width:

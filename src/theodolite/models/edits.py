@@ -1,8 +1,8 @@
-"""Edits of what is found at a site: zero, mean, replace, add a direction, patch from another run, ablate a feature."""
+"""Edits of what is found at a site: zero, mean, replace, add a direction or patch from another run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "AblateFeature",
     "AddDirection",
     "MeanQuery",
     "Patch",
@@ -199,32 +198,3 @@ class Patch:
         found, place = same.max(dim=2)
         moved = torch.gather(self.source.to(value), 1, place[..., None].expand(-1, -1, value.shape[2]))
         return torch.where(self.where.mask(value, batch) & found[..., None], moved, value)
-
-
-@dataclass(frozen=True, eq=False)
-class AblateFeature:
-    """Take one feature of a sparse autoencoder out, in delta form: h + dec(z without f) - dec(z).
-
-    What the autoencoder does not reconstruct stays as it is, so that where the feature is silent the edit is the
-    identity (arXiv 2603.02952 §causal patching).
-
-    Attributes
-    ----------
-    encode, decode
-        From [..., d] to codes [..., F], and back.
-    feature
-        The code that is set to zero.
-    """
-
-    encode: Callable[[Tensor], Tensor]
-    decode: Callable[[Tensor], Tensor]
-    feature: int
-    where: Where = EVERYWHERE
-
-    def __call__(self, value: Tensor, batch: Batch) -> Tensor:
-        """Return the value without the feature where the edit applies."""
-        codes = self.encode(value)
-        without = codes.clone()
-        without[..., self.feature] = 0.0
-        delta = self.decode(without) - self.decode(codes)
-        return torch.where(self.where.mask(value, batch), value + delta, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 
@@ -14,7 +14,7 @@ from theodolite.models.sites import EMBEDDING, OUTPUT, Site, SiteKind, residual
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Edit", "NotHandedOverError", "Pass", "Resumption", "run"]
+__all__ = ["Edit", "NotHandedOverError", "Pass", "Resumption", "SilentEdit", "run"]
 
 
 class NotHandedOverError(ValueError):
@@ -26,6 +26,15 @@ class Edit(Protocol):
 
     def __call__(self, value: Tensor, batch: Batch) -> Tensor:
         """Return what stands in place of ``value``; ``value`` itself is left as it is."""
+        ...
+
+
+@runtime_checkable
+class SilentEdit(Edit, Protocol):
+    """An edit that is the identity wherever what it edits does not occur, such as a feature that is not active."""
+
+    def silent(self, value: Tensor, batch: Batch) -> bool:
+        """Return whether it is the identity on this value."""
         ...
 
 

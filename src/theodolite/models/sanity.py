@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from theodolite.models.protocol import Batch, FoundationModel
-from theodolite.models.running import Edit, NotHandedOverError, Pass, Resumption, run
+from theodolite.models.running import Edit, NotHandedOverError, Pass, Resumption, SilentEdit, run
 from theodolite.models.sites import EMBEDDING, OUTPUT, Site, SiteKind, attention, residual
 
 if TYPE_CHECKING:
@@ -318,8 +318,8 @@ class _InTurn:
 class CheckedRuns:
     """Forward passes with interventions of one model, checked as they are made: how an instrument intervenes.
 
-    The first batch in which a sort of edit is made at a site is checked whole, before its result is given; seven short
-    passes. :func:`~theodolite.models.running.run` alone checks nothing.
+    The first batch in which a sort of edit is made at a site, and does anything, is checked whole, before its result is
+    given; seven short passes. :func:`~theodolite.models.running.run` alone checks nothing.
     """
 
     def __init__(self, model: FoundationModel) -> None:
@@ -342,7 +342,12 @@ class CheckedRuns:
             If an edit fails a check; nothing was measured then.
         """
         for site, edit in edits:
-            if (site, type(edit)) not in self._checked:
+            if (site, type(edit)) not in self._checked and not self._silent(batch, site, edit):
                 require(check_interventions(self._model, batch, site, edit))
                 self._checked.add((site, type(edit)))
         return run(self._model, batch, read=read, edits=edits, resume=resume)
+
+    def _silent(self, batch: Batch, site: Site, edit: Edit) -> bool:
+        if not isinstance(edit, SilentEdit):
+            return False
+        return edit.silent(run(self._model, batch, read=[site]).read[site], batch)

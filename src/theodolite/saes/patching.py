@@ -54,6 +54,10 @@ class TakeOut:
         step = codes[..., None] * torch.from_numpy(np.array(direction)).to(value)
         return torch.where(self.where.mask(value, batch), value - self.dose * step, value)
 
+    def silent(self, value: Tensor, batch: Batch) -> bool:
+        """Return whether the feature is active on none of the tokens that would be edited."""
+        return not bool((self._values(value)[..., None] * self.where.mask(value, batch)).any())
+
     def _values(self, value: Tensor) -> Tensor:
         """Return the feature's value at each token, [B, T]."""
         sae = self.sae
