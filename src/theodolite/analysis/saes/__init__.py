@@ -16,7 +16,7 @@ from theodolite.analysis.saes.alignment import (
 from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, GeneSets, annotate
 from theodolite.analysis.saes.cell_pairs import CellPairs, cell_pairs
 from theodolite.analysis.saes.edges import EdgeDensity, EdgeNull, edge_density
-from theodolite.analysis.saes.modules import CoactivationGraph, Modules, coactivation_graph, modules
+from theodolite.analysis.saes.modules import CoactivationGraph, Modules, coactivation_graph, graph_of_counts, modules
 from theodolite.analysis.saes.specificity import Specificity, Unit, cell_means, specificity
 from theodolite.analysis.saes.top_genes import TOP_GENES, top_genes
 
@@ -41,6 +41,7 @@ __all__ = [
     "coactivation_graph",
     "edge_density",
     "explained_variance",
+    "graph_of_counts",
     "modules",
     "specificity",
     "subspace_share",

@@ -21,7 +21,7 @@ from theodolite.analysis.saes.rewiring import rewired
 from theodolite.gates.evidence import exceedances, monte_carlo_p
 from theodolite.gates.kernels import derive_seed
 
-__all__ = ["CoactivationGraph", "Modules", "coactivation_graph", "modules"]
+__all__ = ["CoactivationGraph", "Modules", "coactivation_graph", "graph_of_counts", "modules"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -79,19 +79,37 @@ def coactivation_graph(activity: csr_array, *, least_pmi: float = 2.0, least_tog
             "features) and 1 position or more"
         )
     binary = csr_array((matrix != 0).astype(np.int64))
-    active = np.asarray(binary.sum(axis=0), dtype=np.float64)
-    common = triu(binary.T @ binary, k=1).tocoo()
+    return graph_of_counts(binary.T @ binary, matrix.shape[0], least_pmi=least_pmi, least_together=least_together)
+
+
+def graph_of_counts(
+    together: csr_array | Ints, positions: int, *, least_pmi: float = 2.0, least_together: int = 50
+) -> CoactivationGraph:
+    """Join features as :func:`coactivation_graph` does, by counts that were taken already.
+
+    Parameters
+    ----------
+    together
+        Shape (F, F), symmetric: positions where both features are active; on the diagonal where one is.
+    positions
+        How many there are.
+    least_pmi, least_together
+        As there.
+    """
+    counts = csr_array(together)
+    active = counts.diagonal().astype(np.float64)
+    common = triu(counts, k=1).tocoo()
     kept = common.data >= least_together
-    first, second, together = common.coords[0][kept], common.coords[1][kept], common.data[kept]
-    pmi = np.log2(together * float(matrix.shape[0]) / (active[first] * active[second]))
+    first, second, both = common.coords[0][kept], common.coords[1][kept], common.data[kept]
+    pmi = np.log2(both * float(positions) / (active[first] * active[second]))
     strong = pmi >= least_pmi
     return CoactivationGraph(
         first[strong].astype(np.int64),
         second[strong].astype(np.int64),
-        together[strong],
+        both[strong].astype(np.int64),
         pmi[strong],
-        matrix.shape[1],
-        matrix.shape[0],
+        counts.shape[0],
+        positions,
     )
 
 
