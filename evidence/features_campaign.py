@@ -1,4 +1,4 @@
-"""Features of sparse autoencoders in campaigns: a dictionary for each layer of two models, described on discovery genes.
+"""Features of sparse autoencoders in campaigns: a dictionary for each layer of two models, described.
 
 ``theodolite run`` carries out a campaign on geneformer-mini and five lung-cancer cell lines (as in
 ``mixology_campaign.py``) and one on the packaged model and cells. Each describes every residual stream: annotated
