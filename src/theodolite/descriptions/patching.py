@@ -62,9 +62,9 @@ def feature_patching(subject: Subject, params: Patching) -> Described:
     On half of the families, for each set the feature whose mean value stands highest for its genes is found; what its
     loss does to predictions is read on the other half, as the AUROC of the change for the set's genes against others.
     It is taken out in delta form: ``h - dose * z * w``, so that what the autoencoder does not reconstruct stays. A
-    random direction in place of w moves the same tokens as far; another feature of the same set of features shows what
-    any feature does. A larger dose should do more. Ratios of near-zero means are unstable and are not given. Source:
-    arXiv 2603.02952 §causal patching, with the controls that it lacked.
+    random direction in place of w moves the same tokens as far; the features of other sets show what any feature does.
+    A larger dose should do more. Ratios of near-zero means are unstable and are not given.
+    Source: arXiv 2603.02952 §causal patching, with the controls that it lacked.
 
     Returns
     -------
