@@ -17,6 +17,7 @@ from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, Gen
 from theodolite.analysis.saes.cell_pairs import CellPairs, cell_pairs
 from theodolite.analysis.saes.edges import EdgeDensity, EdgeNull, edge_density
 from theodolite.analysis.saes.modules import CoactivationGraph, Modules, coactivation_graph, graph_of_counts, modules
+from theodolite.analysis.saes.persistence import LayerPair, Persistence, persistence
 from theodolite.analysis.saes.specificity import Specificity, Unit, cell_means, specificity
 from theodolite.analysis.saes.top_genes import TOP_GENES, top_genes
 
@@ -31,7 +32,9 @@ __all__ = [
     "EdgeNull",
     "ExplainedVariance",
     "GeneSets",
+    "LayerPair",
     "Modules",
+    "Persistence",
     "Specificity",
     "Unit",
     "annotate",
@@ -43,6 +46,7 @@ __all__ = [
     "explained_variance",
     "graph_of_counts",
     "modules",
+    "persistence",
     "specificity",
     "subspace_share",
     "top_genes",
