@@ -16,6 +16,7 @@ from theodolite.analysis.saes.alignment import (
 from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, GeneSets, annotate
 from theodolite.analysis.saes.cell_pairs import CellPairs, cell_pairs
 from theodolite.analysis.saes.edges import EdgeDensity, EdgeNull, edge_density
+from theodolite.analysis.saes.firing import FiringControlled, firing_controlled
 from theodolite.analysis.saes.modules import CoactivationGraph, Modules, coactivation_graph, graph_of_counts, modules
 from theodolite.analysis.saes.persistence import LayerPair, Persistence, persistence
 from theodolite.analysis.saes.specificity import Specificity, Unit, cell_means, specificity
@@ -31,6 +32,7 @@ __all__ = [
     "EdgeDensity",
     "EdgeNull",
     "ExplainedVariance",
+    "FiringControlled",
     "GeneSets",
     "LayerPair",
     "Modules",
@@ -44,6 +46,7 @@ __all__ = [
     "coactivation_graph",
     "edge_density",
     "explained_variance",
+    "firing_controlled",
     "graph_of_counts",
     "modules",
     "persistence",
