@@ -17,6 +17,7 @@ from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, Gen
 from theodolite.analysis.saes.cell_pairs import CellPairs, cell_pairs
 from theodolite.analysis.saes.edges import EdgeDensity, EdgeNull, edge_density
 from theodolite.analysis.saes.firing import FiringControlled, firing_controlled
+from theodolite.analysis.saes.highways import HighwayNull, Highways, highways
 from theodolite.analysis.saes.modules import CoactivationGraph, Modules, coactivation_graph, graph_of_counts, modules
 from theodolite.analysis.saes.persistence import LayerPair, Persistence, persistence
 from theodolite.analysis.saes.specificity import Specificity, Unit, cell_means, specificity
@@ -34,6 +35,8 @@ __all__ = [
     "ExplainedVariance",
     "FiringControlled",
     "GeneSets",
+    "HighwayNull",
+    "Highways",
     "LayerPair",
     "Modules",
     "Persistence",
@@ -48,6 +51,7 @@ __all__ = [
     "explained_variance",
     "firing_controlled",
     "graph_of_counts",
+    "highways",
     "modules",
     "persistence",
     "specificity",
