@@ -20,6 +20,7 @@ from theodolite.analysis.saes.firing import FiringControlled, firing_controlled
 from theodolite.analysis.saes.highways import HighwayNull, Highways, highways
 from theodolite.analysis.saes.modules import CoactivationGraph, Modules, coactivation_graph, graph_of_counts, modules
 from theodolite.analysis.saes.persistence import LayerPair, Persistence, persistence
+from theodolite.analysis.saes.response_genes import ResponseGenes, response_genes
 from theodolite.analysis.saes.responses import Responses, responses
 from theodolite.analysis.saes.specificity import Specificity, Unit, cell_means, specificity
 from theodolite.analysis.saes.top_genes import TOP_GENES, top_genes
@@ -41,6 +42,7 @@ __all__ = [
     "LayerPair",
     "Modules",
     "Persistence",
+    "ResponseGenes",
     "Responses",
     "Specificity",
     "Unit",
@@ -56,6 +58,7 @@ __all__ = [
     "highways",
     "modules",
     "persistence",
+    "response_genes",
     "responses",
     "specificity",
     "subspace_share",

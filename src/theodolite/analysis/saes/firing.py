@@ -17,9 +17,9 @@ from theodolite.analysis.geometry.nulls import quantile_strata
 from theodolite.gates.adjust import midranks
 from theodolite.gates.evidence import exceedances, monte_carlo_p
 from theodolite.gates.kernels import derive_seed, permutations
-from theodolite.gates.schemes import stratified_labels
+from theodolite.gates.schemes import Scheme, stratified_labels
 
-__all__ = ["FiringControlled", "firing_controlled"]
+__all__ = ["FiringControlled", "firing_controlled", "like_firing"]
 
 Floats = NDArray[np.float64]
 
@@ -102,8 +102,7 @@ def firing_controlled(
     a, b, of_rate = (_centred_ranks(each) for each in (one, other, rate))
     rest = _residuals(b[None], of_rate)
     partial = float(_correlations(_residuals(a[None], of_rate), rest)[0])
-    strata = quantile_strata(rate, max(len(rate) // _FEATURES_A_CLASS, 1))
-    scheme, root = stratified_labels(strata), derive_seed(seed, "firing")
+    scheme, root = like_firing(rate), derive_seed(seed, "firing")
     reached = 0
     for start in range(0, draws, _CHUNK):
         images = permutations(scheme, min(_CHUNK, draws - start), root, start)
@@ -118,6 +117,17 @@ def firing_controlled(
         classes=len(scheme.count),
         draws=draws,
     )
+
+
+def like_firing(rate: Floats) -> Scheme:
+    """Return the scheme that permutes features of like firing rate, in quantile classes of some twenty.
+
+    Parameters
+    ----------
+    rate
+        Shape (F,): share of tokens in which each feature is active.
+    """
+    return stratified_labels(quantile_strata(rate, max(len(rate) // _FEATURES_A_CLASS, 1)))
 
 
 def _centred_ranks(values: Floats) -> Floats:

@@ -111,9 +111,8 @@ def responses(activation: ArrayLike, labels: Sequence[str], *, control: str) -> 
     if control not in found or len(found) < 2:
         raise ValueError(f"labels are {', '.join(found[:5])}; need the control {control!r} and a target beside it")
     if cells.min() < _LEAST_CELLS:
-        raise ValueError(
-            f"{str(found[np.argmin(cells)])!r} has {cells.min()} cells; leave out targets with fewer than {_LEAST_CELLS}"
-        )
+        fewest = str(found[np.argmin(cells)])
+        raise ValueError(f"{fewest!r} has {cells.min()} cells; leave out targets with fewer than {_LEAST_CELLS}")
     targets, of_target = found[found != control], cells[found != control]
     controls = values[names == control]
     effect, p = np.empty((len(targets), values.shape[1])), np.empty((len(targets), values.shape[1]))
