@@ -44,6 +44,20 @@ def test_a_planted_relation_beyond_the_firing_rate_is_found_though_the_raw_corre
     assert found.with_rate[0] > 0.5 and found.with_rate[1] < -0.5 and found.features == F and found.classes == 20
 
 
+def test_a_bend_that_a_straight_line_leaves_is_no_finding_among_features_of_like_rate():
+    """Both numbers are largest at middling rates. No line takes that out, but features of like rate share it."""
+    p = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rate = rates(rng)
+        bend = -np.abs(rankdata(rate) / F - 0.5)
+        one, other = (bend + 0.1 * rng.standard_normal(F) for _ in range(2))
+        found = firing_controlled(one, other, rate, draws=199, seed=seed)
+        assert found.partial > 0.4
+        p.append(found.p)
+    assert np.sum(np.array(p) <= 0.05) <= 4
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(10, 60), st.integers(1, 6))
 @settings(max_examples=20)
 def test_the_partial_correlation_is_that_of_the_textbook_with_ties(seed: int, features: int, values: int) -> None:

@@ -77,6 +77,14 @@ def test_the_best_partner_is_that_of_a_loop_over_pairs(seed: int, least: int) ->
             assert pmi[int(found.partner[feature])] == pytest.approx(found.pmi[feature])
 
 
+def test_a_stored_zero_is_silence():
+    layer = csr_array(np.ones((6, 2)))
+    layer.data[layer.indices == 1] = 0.0
+    assert layer.nnz == 12
+    found = highways(layer, layer, np.arange(6), least_together=2, draws=1)
+    assert found.eligible.tolist() == [True, False] and found.together.tolist() == [6, 0]
+
+
 def test_layers_that_do_not_fit_are_refused_with_a_remedy():
     layer = csr_array(np.ones((4, 2)))
     with pytest.raises(ValueError, match=r"cells of \(3,\); give both layers, a cell and a gene for the same"):

@@ -37,6 +37,9 @@ def test_planted_features_stay_as_long_as_they_were_planted_and_noise_does_not_s
     for pair in found.pairs:
         assert pair.p_random == pair.p_rotated == 1 / 20 and pair.random.mean() < 0.01
     assert found.frame().shape == (6, 7)
+    near = persistence(layers, furthest=1, draws=1)
+    assert [(pair.earlier, pair.later) for pair in near.pairs] == [(0, 1), (1, 2), (2, 3)]
+    assert [each.tolist() for each in near.persists] == [each.tolist() for each in found.persists]
 
 
 def test_in_a_narrow_space_random_directions_have_partners_too():
@@ -83,7 +86,7 @@ def test_draws_are_the_same_for_the_same_seed_and_differ_for_another():
 
 def test_layers_that_cannot_be_compared_are_refused_with_a_remedy():
     eye = np.eye(4)
-    with pytest.raises(ValueError, match="1 layers, 20 draws"):
+    with pytest.raises(ValueError, match="1 layers, 1 layers apart at most, 20 draws"):
         persistence([eye])
     with pytest.raises(ValueError, match=r"widths \[3, 4\]; those of one residual stream have one"):
         persistence([eye, np.eye(3)])

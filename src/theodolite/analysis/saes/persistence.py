@@ -70,7 +70,7 @@ class Persistence:
     Attributes
     ----------
     pairs
-        Every pair of layers, by the earlier and then the later one.
+        Every pair of layers that was compared, by the earlier and then the later one.
     persists
         For each layer, shape (F,): number of consecutive layers, its own the first, in which a chain of partners holds.
         1 is a feature without a partner in the next layer. No chain goes past the last layer that was given, so compare
@@ -108,9 +108,14 @@ class Persistence:
 
 
 def persistence(
-    decoders: Sequence[NDArray[np.floating]], *, least: float = 0.7, draws: int = 20, seed: int = 0
+    decoders: Sequence[NDArray[np.floating]],
+    *,
+    least: float = 0.7,
+    furthest: int | None = None,
+    draws: int = 20,
+    seed: int = 0,
 ) -> Persistence:
-    """Match the features of every two layers, and follow each feature from its layer on.
+    """Match the features of layers two by two, and follow each feature from its layer on.
 
     Parameters
     ----------
@@ -120,6 +125,9 @@ def persistence(
         seed was the same.
     least
         Of the cosine, signed, for a vector of the opposite direction is another feature; 0.7 as published.
+    furthest
+        Layers from one to the other at the most, 1 for consecutive ones only; where not given, every two layers are
+        compared. A draw takes the time of two matrix products, so with many layers ask for fewer pairs or draws.
     draws, seed
         Draws of both nulls for each pair of layers, and their seed.
 
@@ -128,10 +136,12 @@ def persistence(
     ValueError
         If there are fewer than two layers, widths differ, a vector is not of unit norm, or a parameter is out of range.
     """
-    if len(decoders) < 2 or draws < 1 or not 0.0 < least <= 1.0:
+    if furthest is None:
+        furthest = max(len(decoders) - 1, 1)
+    if len(decoders) < 2 or draws < 1 or furthest < 1 or not 0.0 < least <= 1.0:
         raise ValueError(
-            f"{len(decoders)} layers, {draws} draws, least cosine {least:g}; need two layers, a draw, and a cosine "
-            "above 0 and at most 1"
+            f"{len(decoders)} layers, {furthest} layers apart at most, {draws} draws, least cosine {least:g}; need two "
+            "layers, a distance, a draw, and a cosine above 0 and at most 1"
         )
     layers = [_checked(decoder, layer) for layer, decoder in enumerate(decoders)]
     widths = {layer.shape[1] for layer in layers}
@@ -139,6 +149,8 @@ def persistence(
         raise ValueError(f"layers have the widths {sorted(widths)}; those of one residual stream have one")
     pairs, partners = [], []
     for earlier, later in combinations(range(len(layers)), 2):
+        if later - earlier > furthest:
+            continue
         matching = match_features(layers[earlier], layers[later])
         share = matching.share(least)
         if later == earlier + 1:
