@@ -32,6 +32,8 @@ def test_planted_features_stay_as_long_as_they_were_planted_and_noise_does_not_s
     assert found.persists[0][places[0][10:20]].tolist() == [2] * 10
     assert found.persists[0][places[0][20:]].tolist() == [1] * 40
     assert found.persists[2][places[2][:10]].tolist() == [2] * 10 and (found.persists[3] == 1).all()
+    ends = (layers[0][places[0][:10]] * layers[3][places[3][:10]]).sum(axis=1)
+    assert found.end_cosine[0][places[0][:10]] == pytest.approx(ends, abs=1e-6) and ends.min() > 0.7
     shares = {(pair.earlier, pair.later): pair.share for pair in found.pairs}
     assert shares == {(0, 1): 20 / 60} | dict.fromkeys([(0, 2), (0, 3), (1, 2), (1, 3), (2, 3)], 10 / 60)
     for pair in found.pairs:
