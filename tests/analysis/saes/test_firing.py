@@ -16,7 +16,7 @@ def rates(rng: np.random.Generator, features: int = F) -> np.ndarray:
 
 
 def test_f13_degree_follows_the_firing_rate_and_so_does_all_that_it_is_said_to_go_with():
-    """F13: degree has a rho of 0.84 with the firing rate. Two counts that only follow the rate agree at rho 0.7."""
+    """F13: degree has a rho of 0.84 with the firing rate. Two counts that only follow the rate agree at rho 0.83."""
     raw, partial, p = [], [], []
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -27,7 +27,7 @@ def test_f13_degree_follows_the_firing_rate_and_so_does_all_that_it_is_said_to_g
         raw.append(found.raw)
         partial.append(found.partial)
         p.append(found.p)
-    assert min(raw) > 0.65, "published: hubs are what is annotated"
+    assert min(raw) > 0.75, "published: hubs are what is annotated"
     assert abs(np.mean(partial)) < 0.05 and np.max(np.abs(partial)) < 0.2
     # A binomial of 20 at 0.05 stays at or below 4 in all but about 3 of 1,000 runs.
     assert np.sum(np.array(p) <= 0.05) <= 4
