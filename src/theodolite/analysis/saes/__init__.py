@@ -16,7 +16,12 @@ from theodolite.analysis.saes.alignment import (
 from theodolite.analysis.saes.annotation import AnnotationNull, Annotations, GeneSets, annotate
 from theodolite.analysis.saes.cell_pairs import CellPairs, cell_pairs
 from theodolite.analysis.saes.edges import EdgeDensity, EdgeNull, edge_density
+from theodolite.analysis.saes.firing import FiringControlled, firing_controlled
+from theodolite.analysis.saes.highways import HighwayNull, Highways, highways
 from theodolite.analysis.saes.modules import CoactivationGraph, Modules, coactivation_graph, graph_of_counts, modules
+from theodolite.analysis.saes.persistence import LayerPair, Persistence, persistence
+from theodolite.analysis.saes.response_genes import ResponseGenes, response_genes
+from theodolite.analysis.saes.responses import Responses, responses
 from theodolite.analysis.saes.specificity import Specificity, Unit, cell_means, specificity
 from theodolite.analysis.saes.top_genes import TOP_GENES, top_genes
 
@@ -30,8 +35,15 @@ __all__ = [
     "EdgeDensity",
     "EdgeNull",
     "ExplainedVariance",
+    "FiringControlled",
     "GeneSets",
+    "HighwayNull",
+    "Highways",
+    "LayerPair",
     "Modules",
+    "Persistence",
+    "ResponseGenes",
+    "Responses",
     "Specificity",
     "Unit",
     "annotate",
@@ -41,8 +53,13 @@ __all__ = [
     "coactivation_graph",
     "edge_density",
     "explained_variance",
+    "firing_controlled",
     "graph_of_counts",
+    "highways",
     "modules",
+    "persistence",
+    "response_genes",
+    "responses",
     "specificity",
     "subspace_share",
     "top_genes",
