@@ -48,7 +48,7 @@ class DictionaryRecipe:
     features
         Size; four times the model's width where not given.
     k
-        Active features a token; an eighth of the width, at most 32, where not given.
+        Active features a token; an eighth of the width, at most 32 and all there are, where not given.
     steps, rows
         Optimiser steps, and tokens in each.
     seed
@@ -64,9 +64,10 @@ class DictionaryRecipe:
 
     def settings(self, width: int, threads: int = 1) -> SAESettings:
         """Return the settings of training for a model of this width."""
+        features = 4 * width if self.features is None else self.features
         return SAESettings(
-            features=4 * width if self.features is None else self.features,
-            k=max(1, min(32, width // 8)) if self.k is None else self.k,
+            features=features,
+            k=max(1, min(32, width // 8, features)) if self.k is None else self.k,
             steps=self.steps,
             rows=self.rows,
             seed=self.seed,
