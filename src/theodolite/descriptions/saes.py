@@ -102,7 +102,8 @@ def dictionary_bytes(size: BenchSize, params: DictionaryParams, seeds: int = 1) 
     weights = settings.features * size.width
     # Weights, both moments of Adam, a step's products; a shard of 32 cells; what features do; the tokens' covariance.
     training = 4 * (6 * weights + 2 * settings.rows * settings.features + 6 * settings.rows * size.width)
-    shard = 6 * 32 * size.genes * size.width
+    # A shard's rows in double precision for the covariance, or in single precision with their codes.
+    shard = 32 * size.genes * max(10 * size.width, 4 * size.width + 40 * settings.k)
     read = 16 * (size.genes + size.cells) * settings.features + 8 * settings.features**2 + 16 * size.width**2
     return training + shard + read + (seeds - 1) * (8 * weights + read)
 

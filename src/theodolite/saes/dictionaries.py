@@ -217,6 +217,7 @@ def _moments(store: Activations, rows: StoredRows) -> tuple[NDArray[np.float64],
         count += len(values)
         total += values.sum(axis=0)
         products += values.T @ values
+        del values  # or it would be there beside that of the next shard
     assert about is not None  # training has drawn rows
     mean = total / count
     return about + mean, products / count - np.outer(mean, mean)
