@@ -97,13 +97,13 @@ def layer_of(params: DictionaryParams, shape: ModelShape) -> int:
 
 def dictionary_bytes(size: BenchSize, params: DictionaryParams, seeds: int = 1) -> int:
     """Return bytes that training and reading a dictionary take, or that all of them do once they are there."""
-    recipe = params.recipe(size.shape)
-    settings = recipe.settings(size.width)
-    weights = settings.features * size.width
+    # Whether layer and k are there is told by others, once the size is known to fit.
+    settings = DictionaryRecipe(0, params.features).settings(size.width)
+    k, weights = params.k or settings.k, settings.features * size.width
     # Weights, both moments of Adam, a step's products; a shard of 32 cells; what features do; the tokens' covariance.
     training = 4 * (6 * weights + 2 * settings.rows * settings.features + 6 * settings.rows * size.width)
     # A shard's rows in double precision for the covariance, or in single precision with their codes.
-    shard = 32 * size.genes * max(10 * size.width, 4 * size.width + 40 * settings.k)
+    shard = 32 * size.genes * max(10 * size.width, 4 * size.width + 40 * k)
     read = 16 * (size.genes + size.cells) * settings.features + 8 * settings.features**2 + 16 * size.width**2
     return training + shard + read + (seeds - 1) * (8 * weights + read)
 
