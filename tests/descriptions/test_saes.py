@@ -27,9 +27,10 @@ from theodolite.descriptions import registry as registry_module
 from theodolite.descriptions.saes import dictionary_bytes, dictionary_quality, feature_alignment, feature_annotation
 from theodolite.measurements import CurveFit
 from theodolite.models.registry import load_model
-from theodolite.saes import Dictionary, DictionaryRecipe, SAETrainingError, SparseAutoencoder
+from theodolite.saes import Dictionary, DictionaryRecipe, SAESettings, SAETrainingError, SparseAutoencoder
 from theodolite.saes.dictionaries import make_dictionary
 from theodolite.saes.reading import FeatureReading
+from theodolite.saes.state import TrainingState
 from theodolite.tools import BenchSize, ModelShape
 
 LAYERS, WIDTH, N = 4, 16, 120
@@ -103,6 +104,20 @@ def test_the_quality_of_dictionaries_is_told_with_what_seeds_share() -> None:
         f"the best 2 singular axes {31 / 136:.3f}; 12.5% of the features are dead. Another seed finds 75.0% of them "
         f"again (cosine of 0.7 or more, one to one), random directions {np.median(measured.control):.1%}."
     )
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_random_directions_are_not_those_that_training_began_with(seed: int) -> None:
+    """A dictionary that hardly moved since would else be held against itself."""
+
+    def begun(recipe: DictionaryRecipe) -> Dictionary:
+        settings = SAESettings(features=64, k=2, seed=recipe.seed)
+        return dictionary(TrainingState.begin(settings, WIDTH).decoder)
+
+    found = dictionary_quality.run(with_dictionaries(begun, seed=seed), dictionary_quality.parsed({}))
+    # Chance is chance, whether the other directions are those of a seed or the control's.
+    assert abs(found.measurement.control - found.measurement.effect[:, None]).max() < 0.3
+    assert found.measurement.control.max() < 0.5
 
 
 def annotated(by_gene: np.ndarray, *references: Reference, seed: int = 0, **params: Any) -> Described:

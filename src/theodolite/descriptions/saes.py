@@ -16,6 +16,7 @@ from theodolite.analysis import saes as analysis
 from theodolite.descriptions.described import Described, facts_of
 from theodolite.descriptions.registry import DescriptionParams, description
 from theodolite.descriptions.subject import DescriptionError, Subject
+from theodolite.gates.kernels import derive_seed
 from theodolite.measurements import UnitEffects
 from theodolite.saes import Dictionary, DictionaryRecipe, match_features
 from theodolite.tools import BenchSize, ModelShape
@@ -145,7 +146,8 @@ def dictionary_quality(subject: Subject, params: Seeds) -> Described:
         Units are pairs of seeds; the control of each is one matching with random directions.
     """
     found = [_trained(subject, params, seed) for seed in range(params.seeds)]
-    random = np.random.default_rng(np.random.SeedSequence([subject.seed, 1]))
+    # A stream of its own: the first weights of a dictionary must not be what it is held against.
+    random = np.random.default_rng(derive_seed(subject.seed, "random dictionary"))
     units, matched, control = [], [], []
     for one, other in combinations(range(params.seeds), 2):
         first, second = found[one].sae.decoder, found[other].sae.decoder
@@ -270,7 +272,8 @@ def feature_alignment(subject: Subject, params: Alignment) -> Described:
     span = vectors[:, ::-1].T[:axes]
     alive = found.reading.active > 0
     told = analysis.axis_alignment(found.sae.decoder[alive], span, draws=params.draws, seed=subject.seed)
-    drawn = np.random.default_rng(np.random.SeedSequence([subject.seed, 2])).beta(axes / 2, (width - axes) / 2, 999)
+    shares = np.random.default_rng(derive_seed(subject.seed, "random shares"))
+    drawn = shares.beta(axes / 2, (width - axes) / 2, 999)
     tokens = float(variance[::-1][:axes].sum() / variance.sum())
     layer = layer_of(params, subject.shape)
     beyond = float((told.q_inside <= 0.05).mean())
