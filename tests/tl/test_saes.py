@@ -34,6 +34,12 @@ def adata(whole: Any) -> Any:
     return whole.copy()
 
 
+@pytest.fixture
+def few(whole: Any) -> Any:
+    """Return thirty of the cells, where several dictionaries are trained."""
+    return whole[::4].copy()
+
+
 @pytest.fixture(scope="module")
 def genes(whole: Any) -> list[str]:
     return list(whole.var_names[:150])
@@ -78,31 +84,31 @@ def test_three_lines_describe_a_dictionary_and_what_they_leave_is_written_and_re
 
 
 def test_all_three_share_the_dictionary_of_a_recipe_and_a_cache_spares_training(
-    adata: Any, genes: list[str], tmp_path: Path, trained: list[Path]
+    few: Any, genes: list[str], tmp_path: Path, trained: list[Path]
 ) -> None:
     options = {"model": "compact-pbmc", "genes": genes, "cache": tmp_path, **QUICK}
-    tl.dictionary_quality(adata, seeds=2, **options)
+    tl.dictionary_quality(few, seeds=2, **options)
     assert len(trained) == 2 and {path.parent for path in trained} == {tmp_path}
-    first = adata.uns["saes_dictionary_quality"]["sha256"]
+    first = few.uns["saes_dictionary_quality"]["sha256"]
     tl.forget()
-    tl.dictionary_quality(adata, seeds=2, **options)
-    tl.feature_alignment(adata, draws=99, **options)
-    tl.feature_annotation(adata, reference="programs", draws=9, **options)
+    tl.dictionary_quality(few, seeds=2, **options)
+    tl.feature_alignment(few, draws=99, **options)
+    tl.feature_annotation(few, reference="programs", draws=9, **options)
     assert len(trained) == 2
-    assert adata.uns["saes_dictionary_quality"]["sha256"] == first
+    assert few.uns["saes_dictionary_quality"]["sha256"] == first
     # Another gene, layer or size is another dictionary.
-    tl.feature_alignment(adata, draws=99, **(options | {"genes": genes[:-1]}))
-    tl.feature_alignment(adata, draws=99, layer=1, **options)
+    tl.feature_alignment(few, draws=99, **(options | {"genes": genes[:-1]}))
+    tl.feature_alignment(few, draws=99, layer=1, **options)
     assert len(set(trained)) == 4
     assert not list(tmp_path.glob("*.work"))
 
 
 def test_without_a_cache_it_is_kept_for_this_process_until_all_is_forgotten(
-    adata: Any, genes: list[str], trained: list[Path]
+    few: Any, genes: list[str], trained: list[Path]
 ) -> None:
     def see() -> str:
-        tl.feature_alignment(adata, model="compact-pbmc", genes=genes, draws=99, **QUICK)
-        return str(adata.uns["saes_feature_alignment"]["sha256"])
+        tl.feature_alignment(few, model="compact-pbmc", genes=genes, draws=99, **QUICK)
+        return str(few.uns["saes_feature_alignment"]["sha256"])
 
     first = see()
     assert see() == first and len(trained) == 1
