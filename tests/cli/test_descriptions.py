@@ -108,6 +108,31 @@ def test_a_plan_says_that_a_campaign_cannot_run_whose_descriptions_name_what_is_
     assert "Cannot run: descriptions: geometry.co_pole: axis asks for axis 17" in " ".join(found.stdout.split())
 
 
+def test_a_plan_says_that_a_dictionary_is_too_much_for_a_job(cli, small_world, tmp_path):
+    changes = {"tools": ["geometry.axis_separation"], "budget": {"experiments": 1, "job_memory_mb": 64}}
+    asked = [{"name": "saes.feature_annotation", "params": {"features": size}} for size in (32, 4_000)]
+    file = small_world.campaign_file(tmp_path / "small.yaml", descriptions=asked, **changes)
+    small, large = json.loads(cli("plan", file, "--json").stdout)["descriptions"]
+    assert (small["fits"], large["fits"], large["memory_bytes"] > 64 * 2**20) == (True, False, True)
+    assert "too much for a job" in " ".join(cli("plan", file).stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"layer": 3}, "layer 3: this model has the layers 0 (the embedding) to 2"),
+        ({"features": 8, "k": 9}, "k is 9 of 8 features; it cannot be more than there are"),
+        ({"axes": 16}, "axes is 16 of a width of 16, where every vector lies; give fewer"),
+    ],
+)
+def test_a_plan_says_that_a_dictionary_cannot_be_trained(cli, small_world, tmp_path, params, said):
+    asked = [{"name": "saes.feature_alignment", "params": params}]
+    file = small_world.campaign_file(tmp_path / "small.yaml", descriptions=asked, tools=["geometry.axis_separation"])
+    found = cli("plan", file)
+    assert found.exit_code == ExitCode.BAD_INPUT
+    assert f"Cannot run: descriptions: saes.feature_alignment: {said}" in " ".join(found.stdout.split())
+
+
 @pytest.mark.parametrize(
     ("item", "said"),
     [

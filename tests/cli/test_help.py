@@ -16,7 +16,8 @@ COMMANDS = [
     "ledger diff", "ledger export", "ledger rejudge", "ledger audit", "ledger nodes",
     "ledger invalidate", "tools list", "tools describe", "tools check",
     "tools new", "models list", "models add", "models verify",
-    "models train compact", "models train geneformer-mini", "data describe", "data list", "data show",
+    "models train compact", "models train geneformer-mini", "saes train", "saes describe",
+    "data describe", "data list", "data show",
     "data fetch", "data add", "data verify", "approve", "propose", "stop",
 ]  # fmt: skip
 
@@ -56,7 +57,8 @@ def test_every_command_has_help(cli, words):
 
 READING = ["plan", "status", "approve", "ledger list", "ledger show", "ledger verify", "ledger diff", "ledger audit",
            "ledger rejudge", "tools list",
-           "tools describe", "models list", "data describe", "data list", "data show", "data verify",
+           "tools describe", "models list", "saes train", "saes describe",
+           "data describe", "data list", "data show", "data verify",
            "doctor"]  # fmt: skip
 
 

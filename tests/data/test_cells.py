@@ -214,3 +214,19 @@ def test_roles_are_columns_of_labels_and_a_perturbation_has_a_control() -> None:
         with pytest.raises(CellDataError) as caught:
             cell_set(**wrong)
         assert caught.value.code is CellErrorCode.MISSING_LABELS
+
+
+@given(st.integers(1, 40))
+def test_cells_are_taken_evenly_from_the_first_to_the_last(most: int) -> None:
+    cells = planted_cells(24, 120, 2, seed=3).cells
+    taken = cells.take_evenly(most)
+    places = np.array([cells.cells.index(cell) for cell in taken.cells])
+    assert len(places) == min(most, 24) and places[0] == 0
+    if most > 1:
+        assert places[-1] == 23 and np.ptp(np.diff(places)) <= 1
+    np.testing.assert_array_equal(taken.counts.toarray(), cells.counts.toarray()[places])
+
+
+def test_no_cell_cannot_be_taken() -> None:
+    with pytest.raises(ValueError, match="0 cells at most; read one cell or more"):
+        planted_cells(24, 120, 2, seed=3).cells.take_evenly(0)

@@ -53,6 +53,17 @@ def test_the_example_of_depth_runs(checkout: Path, monkeypatch: pytest.MonkeyPat
     assert 0.0 < references.loc["b_lineage_marks_pairs", "auroc"] < 1.0
 
 
+def test_the_examples_of_autoencoders_run(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(checkout / "docs" / "instruments" / "saes.md"):
+        exec(compile(block, "saes.md", "exec"), {})
+    assert (tmp_path / "sae" / "sae_weights.safetensors").is_file()
+    printed = capsys.readouterr().out
+    assert "active features at layer 2 have top genes enriched in one of" in printed
+
+
 def test_the_page_shows_every_built_in_instrument(checkout: Path) -> None:
     page = (checkout / "docs" / "instruments" / "README.md").read_text(encoding="utf-8")
     for tool in tools():

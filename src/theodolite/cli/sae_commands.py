@@ -61,8 +61,9 @@ def train(
     """Train sparse autoencoders of a model's residual stream on cells, a layer after the other.
 
     Activations are written to OUT/activations in half precision, then each layer and seed is trained, with a score on
-    cells that were held out. Broken off, the same command goes on. Each folder OUT/residual.N/seed-S holds
-    sae_weights.safetensors and cfg.json, which SAELens reads, the report training.json and a log.
+    cells that were held out. Broken off, the same command goes on. Each folder OUT/residual.N/seed-S (of layer 0
+    OUT/embedding/seed-S) holds sae_weights.safetensors and cfg.json, which SAELens reads, the report training.json and
+    a log; OUT/layers.json sums them up.
     """
     from theodolite.cli.progress import waiting
 
@@ -81,9 +82,10 @@ def train(
             raise UserError(f"--device {device!r}: {error}") from error
         found = load_model(model)
         sites = _sites(at, found)
+        size = 4 * found.width if features is None else features
         settings = SAESettings(
-            features=4 * found.width if features is None else features,
-            k=max(1, min(32, found.width // 8)) if k is None else k,
+            features=size,
+            k=max(1, min(32, found.width // 8, size)) if k is None else k,
             sparsity=sparsity,  # type: ignore[arg-type]  # checked by the settings
             widths=_numbers("--widths", widths) if widths else (),
             steps=steps,
@@ -139,7 +141,9 @@ def _sites(text: str, model: FoundationModel) -> list[Site]:
         if not first.isdecimal() or (dash and not last.isdecimal()):
             raise UserError(f"--at {text!r}: give layers with commas between them (1,3), a span (0-4), or all")
         wanted += range(int(first), int(last or first) + 1)
-    if not wanted or max(wanted) > model.n_layers:
+        if dash and int(last) < int(first):
+            raise UserError(f"--at {text!r}: {part.strip()} ends before it begins; give a span as 0-4")
+    if max(wanted) > model.n_layers:
         raise UserError(f"--at {text!r}: {model.name} has the layers 0 (the embedding) to {model.n_layers}")
     return [residual(number) for number in dict.fromkeys(wanted)]
 
@@ -170,16 +174,21 @@ def _trained(
     from theodolite.saes.layers import train_layers
 
     order = {(site, seed): number for number, (site, seed) in enumerate((s, n) for s in sites for n in seeds)}
+    new: set[tuple[Site, int]] = set()
     with counted("Training", len(order) * settings.steps) as update:
 
         def progress(site: Site, seed: int, done: int, total: int, latest: dict[str, Any]) -> None:
             explained = latest.get("explained_variance")
+            new.add((site, seed))
             note = "" if explained is None else f", explained variance {explained:.3f}, dead {latest['dead']:.1%}"
             update(order[site, seed] * total + done, f"({site}, seed {seed}{note})")
 
-        return train_layers(
+        summaries = train_layers(
             store, sites, settings, list(seeds), apart, out, device=device, resume=resume, progress=progress
         )
+    if there := len(order) - len(new):
+        say(f"{there} of {len(order)} autoencoders had been trained before; --restart trains them anew.")
+    return summaries
 
 
 def _print(summaries: tuple[LayerSummary, ...], out: Path) -> None:
@@ -218,17 +227,41 @@ def describe(
 ) -> None:
     """Tell what an autoencoder is: its sizes, how features are chosen, what it was trained on."""
     from theodolite.saes import load_sae
+    from theodolite.saes.files import CONFIGURATION
 
+    if not (folder / CONFIGURATION).is_file() and (within := sorted(folder.glob(f"*/seed-*/{CONFIGURATION}"))):
+        raise UserError(
+            f"{folder} holds {len(within)} autoencoders; name the folder of one, such as {within[0].parent}"
+        )
     found = load_sae(folder)
-    chosen = f"the {found.k} largest" if found.k is not None else "those above a threshold"
     plain = {"features": found.features, "width": found.width, "k": found.k, "about": found.about}
     if as_json:
         print_json(plain)
         return
-    results().print(f"{found.features:,} features of a width of {found.width:,}; {chosen} are active", highlight=False)
-    rows = found.about.get("rows", {})
-    if rows:
-        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in rows.items())
-        results().print(f"trained on: {told}", highlight=False, soft_wrap=True)
-    else:
-        results().print("it does not say what it was trained on", highlight=False)
+    chosen = (
+        "those above a threshold" if found.k is None else "the largest" if found.k == 1 else f"the {found.k} largest"
+    )
+    lines = [f"{found.features:,} features of a width of {found.width:,}; of a token {chosen} are active"]
+    lines += _origin(found.about) or ["it does not say what it was trained on"]
+    for line in lines:
+        results().print(line, highlight=False, soft_wrap=True)
+
+
+def _origin(about: dict[str, Any]) -> list[str]:
+    """Return in lines what an autoencoder says that it was trained on and how; nothing where it says nothing."""
+    rows, settings = about.get("rows", {}), about.get("settings", {})
+    lines = []
+    if "site" in rows:
+        lines.append(f"site: {rows['site']}, tokens of {rows['genes']} genes")
+        lines.append(f"model: {rows['model_sha256'][:12]}…, {rows['variant']}")
+        apart = f"{rows['held_out_cells']:,} were held out"
+        lines.append(f"cells: {rows['cells']:,}, of which {apart} ({rows['cells_sha256'][:12]}…)")
+    elif "rows" in rows:
+        lines.append(f"rows: {rows['rows']:,}, of which {rows['held_out_rows']:,} were held out")
+    if settings:
+        within = ", ".join(map(str, settings["widths"]))
+        lines.append(
+            f"training: {settings['sparsity']}, {settings['steps']:,} steps of {settings['rows']:,}, seed "
+            f"{settings['seed']}" + (f", dictionaries of {within} features within" if within else "")
+        )
+    return lines

@@ -16,6 +16,7 @@ from theodolite.analysis import saes as analysis
 from theodolite.descriptions.described import Described, facts_of
 from theodolite.descriptions.registry import DescriptionParams, description
 from theodolite.descriptions.subject import DescriptionError, Subject
+from theodolite.gates.kernels import derive_seed
 from theodolite.measurements import UnitEffects
 from theodolite.saes import Dictionary, DictionaryRecipe, match_features
 from theodolite.tools import BenchSize, ModelShape
@@ -97,12 +98,13 @@ def layer_of(params: DictionaryParams, shape: ModelShape) -> int:
 
 def dictionary_bytes(size: BenchSize, params: DictionaryParams, seeds: int = 1) -> int:
     """Return bytes that training and reading a dictionary take, or that all of them do once they are there."""
-    recipe = params.recipe(size.shape)
-    settings = recipe.settings(size.width)
-    weights = settings.features * size.width
+    # Whether layer and k are there is told by others, once the size is known to fit.
+    settings = DictionaryRecipe(0, params.features).settings(size.width)
+    k, weights = params.k or settings.k, settings.features * size.width
     # Weights, both moments of Adam, a step's products; a shard of 32 cells; what features do; the tokens' covariance.
     training = 4 * (6 * weights + 2 * settings.rows * settings.features + 6 * settings.rows * size.width)
-    shard = 6 * 32 * size.genes * size.width
+    # A shard's rows in double precision for the covariance, or in single precision with their codes.
+    shard = 32 * size.genes * max(10 * size.width, 4 * size.width + 40 * k)
     read = 16 * (size.genes + size.cells) * settings.features + 8 * settings.features**2 + 16 * size.width**2
     return training + shard + read + (seeds - 1) * (8 * weights + read)
 
@@ -144,7 +146,8 @@ def dictionary_quality(subject: Subject, params: Seeds) -> Described:
         Units are pairs of seeds; the control of each is one matching with random directions.
     """
     found = [trained(subject, params, seed) for seed in range(params.seeds)]
-    random = np.random.default_rng(np.random.SeedSequence([subject.seed, 1]))
+    # A stream of its own: the first weights of a dictionary must not be what it is held against.
+    random = np.random.default_rng(derive_seed(subject.seed, "random dictionary"))
     units, matched, control = [], [], []
     for one, other in combinations(range(params.seeds), 2):
         first, second = found[one].sae.decoder, found[other].sae.decoder
@@ -160,8 +163,8 @@ def dictionary_quality(subject: Subject, params: Seeds) -> Described:
     facts |= {name: [score[name] for score in scores] for name in scores[0]}
     sentence = (
         f"{params.seeds} dictionaries of {features} features at layer {layer}, {middle['active']:.3g} active a token, "
-        f"explain {middle['explained_variance']:.3f} of the variance of held-out cells, the best "
-        f"{max(1, round(middle['active']))} singular axes {middle['svd_explained_variance']:.3f}; "
+        f"explain {middle['explained_variance']:.3f} of the variance of held-out cells; the best "
+        f"{max(1, round(middle['active']))} singular axes, of all tokens, {middle['svd_explained_variance']:.3f}. "
         f"{middle['dead']:.1%} of the features are dead. Another seed finds {np.median(matched):.1%} of them again "
         f"(cosine of {MATCHED:g} or more, one to one), random directions {np.median(control):.1%}."
     )
@@ -269,7 +272,8 @@ def feature_alignment(subject: Subject, params: Alignment) -> Described:
     span = vectors[:, ::-1].T[:axes]
     alive = found.reading.active > 0
     told = analysis.axis_alignment(found.sae.decoder[alive], span, draws=params.draws, seed=subject.seed)
-    drawn = np.random.default_rng(np.random.SeedSequence([subject.seed, 2])).beta(axes / 2, (width - axes) / 2, 999)
+    shares = np.random.default_rng(derive_seed(subject.seed, "random shares"))
+    drawn = shares.beta(axes / 2, (width - axes) / 2, 999)
     tokens = float(variance[::-1][:axes].sum() / variance.sum())
     layer = layer_of(params, subject.shape)
     beyond = float((told.q_inside <= 0.05).mean())

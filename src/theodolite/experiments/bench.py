@@ -178,8 +178,11 @@ class Bench:
         def dictionary(recipe: DictionaryRecipe) -> Dictionary:
             def take(path: Path) -> None:
                 of = (self._model_sha256, self._cells.sha256, variant_text)
-                varied = self._varied(Variant.parse(variant_text))
-                make_dictionary(path, *varied, genes, recipe, threads=self._materials.threads, said=_say, of=of)
+                variant = Variant.parse(variant_text)
+                cells, threads = self._varied(variant)[1], self._materials.threads
+                make_dictionary(
+                    path, self._model, cells, genes, recipe, threads=threads, said=_say, variant=variant, of=of
+                )
 
             return load_dictionary(self._cached(variant_text, dictionary_key(recipe, genes), take))
 

@@ -28,7 +28,7 @@ def resolve_device(device: Device) -> torch.device:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
         return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
-    if not there[device]:
+    if not there.get(device, False):
         found = ", ".join(name for name, has in there.items() if has)
         raise ValueError(f"device {device!r} is not at hand; this machine has {found}: name one, or auto")
     return torch.device(device)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from theodolite.canonical import digest
 from theodolite.data import CellSet
 from theodolite.files import write_atomically
+from theodolite.measurements import Variant, VariantKind
 from theodolite.models.activations import Activations, write_activations
 from theodolite.models.capture import rows_of
 from theodolite.models.mapped import mapped_arrays
@@ -48,7 +49,7 @@ class DictionaryRecipe:
     features
         Size; four times the model's width where not given.
     k
-        Active features a token; an eighth of the width, at most 32, where not given.
+        Active features a token; an eighth of the width, at most 32 and all there are, where not given.
     steps, rows
         Optimiser steps, and tokens in each.
     seed
@@ -64,9 +65,10 @@ class DictionaryRecipe:
 
     def settings(self, width: int, threads: int = 1) -> SAESettings:
         """Return the settings of training for a model of this width."""
+        features = 4 * width if self.features is None else self.features
         return SAESettings(
-            features=4 * width if self.features is None else self.features,
-            k=max(1, min(32, width // 8)) if self.k is None else self.k,
+            features=features,
+            k=max(1, min(32, width // 8, features)) if self.k is None else self.k,
             steps=self.steps,
             rows=self.rows,
             seed=self.seed,
@@ -117,6 +119,7 @@ def make_dictionary(
     *,
     threads: int = 1,
     said: Callable[[str], None] = lambda text: None,
+    variant: Variant = Variant(VariantKind.MAIN),  # noqa: B008  frozen
     of: Sequence[str] = (),
 ) -> None:
     """Train a dictionary, read it over the cells, and write both to a file.
@@ -138,6 +141,8 @@ def make_dictionary(
         Of training.
     said
         Told in words what was made anew or halved.
+    variant
+        Which variant of the model, taken of it here.
     of
         Hashes of model and cells and the variant, which are written with it.
 
@@ -162,6 +167,7 @@ def make_dictionary(
         work / "activations",
         cells_sha256=cells.sha256,
         tokeniser={"context": model.context},
+        variant=variant,
         sites=[site],
         said=said,
     )
@@ -216,6 +222,7 @@ def _moments(store: Activations, rows: StoredRows) -> tuple[NDArray[np.float64],
         count += len(values)
         total += values.sum(axis=0)
         products += values.T @ values
+        del values  # or it would be there beside that of the next shard
     assert about is not None  # training has drawn rows
     mean = total / count
     return about + mean, products / count - np.outer(mean, mean)

@@ -80,7 +80,8 @@ def load_sae(folder: Path) -> SparseAutoencoder:
         said = json.loads(path.read_text(encoding="utf-8"))
         tensors = load((folder / WEIGHTS).read_bytes())
     except (OSError, ValueError, SafetensorError) as error:
-        raise SAEFileError(f"{folder} holds no sparse autoencoder ({error}); name a folder with {WEIGHTS}") from error
+        said = f"no {Path(error.filename).name}" if isinstance(error, FileNotFoundError) else str(error)
+        raise SAEFileError(f"{folder} holds no sparse autoencoder ({said}); name a folder with {WEIGHTS}") from error
     kind = said.get("architecture") if isinstance(said, dict) else None
     if kind not in ("topk", "jumprelu"):
         raise SAEFileError(f"{path}: architecture is {kind!r}; 'topk' and 'jumprelu' are read here")

@@ -391,20 +391,3 @@ def update_features(
         norm = np.float32(1.0) / np.sqrt(norm)
         for column in range(width):
             decoder[at, column] *= norm
-
-
-@compiled
-def add_together(start: NDArray[np.int64], count: Ints, feature: Ints, together: NDArray[np.int64]) -> None:
-    """Add one to each pair of features that are active in the same row, and to each feature with itself.
-
-    Parameters
-    ----------
-    start, count, feature
-        Codes by row.
-    together
-        Shape (features, features), added to here.
-    """
-    for row in range(len(start)):
-        for one in range(start[row], start[row] + count[row]):
-            for other in range(start[row], start[row] + count[row]):
-                together[feature[one], feature[other]] += 1

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from theodolite.compiling import compiled
 from theodolite.models.activations import Activations
 from theodolite.models.sites import Site
-from theodolite.saes import kernels
 from theodolite.saes.autoencoder import SparseAutoencoder
 from theodolite.saes.settings import SAETrainingError
 
@@ -108,8 +108,7 @@ def read_features(
         cell_tokens += np.bincount(cell, minlength=store.n_cells)
         active += codes.active_rows()
         if coactivation:
-            count = np.diff(codes.start).astype(np.int32)
-            kernels.add_together(codes.start[:-1], count, codes.feature, together)
+            _add_together(codes.start, codes.feature, together)
         progress(shard.record.first + shard.record.cells, store.n_cells)
     return FeatureReading(
         by_gene=(by_gene / np.maximum(gene_tokens, 1)[:, None]).astype(np.float32),
@@ -119,3 +118,20 @@ def read_features(
         active=active,
         together=together,
     )
+
+
+@compiled
+def _add_together(start: NDArray[np.int64], feature: NDArray[np.int32], together: NDArray[np.int64]) -> None:
+    """Add one to each pair of features that are active in the same row, and to each feature with itself.
+
+    Parameters
+    ----------
+    start, feature
+        Codes by row; those of row i are at ``start[i]:start[i + 1]``.
+    together
+        Shape (features, features), added to here.
+    """
+    for row in range(len(start) - 1):
+        for one in range(start[row], start[row + 1]):
+            for other in range(start[row], start[row + 1]):
+                together[feature[one], feature[other]] += 1

@@ -32,6 +32,7 @@ from theodolite.saes.state import StepReport, TrainingState
 __all__ = ["REPORT", "STATE", "Trained", "folded", "train_sae"]
 
 REPORT, STATE = "training.json", "training_state.safetensors"
+_REMEDY = "train without resuming, or into another folder (--restart, or another --out)"
 _MEMORYLESS = ("threads", "save_every", "report_every")
 """Settings that do not change what is learned, save for the last bits."""
 _ARRAYS = (
@@ -163,10 +164,7 @@ def _finished(out: Path, fingerprint: str) -> Trained | None:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SAETrainingError(f"{path} is no report of a training ({error}); train into another folder") from error
     if said != fingerprint:
-        raise SAETrainingError(
-            f"{out} holds an autoencoder of other settings or activations; train without resuming, or into another "
-            "folder"
-        )
+        raise SAETrainingError(f"{out} holds an autoencoder of other settings or activations; {_REMEDY}")
     lines = (out / LOG_FILE).read_text(encoding="utf-8").splitlines() if (out / LOG_FILE).is_file() else []
     return Trained(load_sae(out), report, tuple(json.loads(line) for line in lines))
 
@@ -183,16 +181,15 @@ class _Run:
         path = self.out / STATE
         if not path.is_file():
             return
-        remedy = "train without resuming, or into another folder"
         try:
             with safe_open(path, framework="numpy") as file:
                 said = file.metadata() or {}
                 kept = json.loads(said["run"])
                 arrays = {name: file.get_tensor(name) for name in _ARRAYS}
         except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise SAETrainingError(f"{path}: not the state of a training ({error}); {remedy}") from error
+            raise SAETrainingError(f"{path}: not the state of a training ({error}); {_REMEDY}") from error
         if kept["fingerprint"] != self.fingerprint:
-            raise SAETrainingError(f"{path}: saved under other settings or activations; {remedy}")
+            raise SAETrainingError(f"{path}: saved under other settings or activations; {_REMEDY}")
         self.state = TrainingState(**arrays, threshold=kept["threshold"], step=kept["step"])
         self.history = kept["history"]
         self._reports = [StepReport(**report) for report in kept["reports"]]

@@ -42,8 +42,14 @@ __all__ = [
     "depth_profile",
     "depth_signals",
     "describe",
+    "dictionary_quality",
     "edge_recovery",
     "effective_rank",
+    "feature_alignment",
+    "feature_annotation",
+    "feature_modules",
+    "feature_pairs",
+    "feature_patching",
     "forget",
     "gene_class",
     "head_sets",
@@ -117,6 +123,12 @@ similarity_residuals = instrument(get_description("geometry.similarity_residuals
 gene_class = instrument(get_description("geometry.gene_class"))
 depth_signals = instrument(get_description("geometry.depth_signals"))
 lineage_convergence = instrument(get_description("geometry.lineage_convergence"))
+dictionary_quality = instrument(get_description("saes.dictionary_quality"))
+feature_annotation = instrument(get_description("saes.feature_annotation"))
+feature_alignment = instrument(get_description("saes.feature_alignment"))
+feature_pairs = instrument(get_description("saes.feature_pairs"))
+feature_modules = instrument(get_description("saes.feature_modules"))
+feature_patching = instrument(get_description("saes.feature_patching"))
 
 
 def pbmc() -> Any:

@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 
 from theodolite.data import GeneFamilies, Reference, within_sizes
-from theodolite.descriptions import STANDING, Described, Description, DescriptionError, DescriptionParams, Subject
+from theodolite.descriptions import (
+    STANDING,
+    Described,
+    Description,
+    DescriptionError,
+    DescriptionParams,
+    Offered,
+    Subject,
+    check_fit,
+)
 from theodolite.experiments.needs import description_bytes
 from theodolite.measurements import CurveFit, Measurement
 from theodolite.plugins import find_description
@@ -108,9 +117,9 @@ def describe(
     regulating = frozenset(gene for item in references if item.kind == "regulon" for gene in item.regulators)
     regulators = tuple(gene for gene in ready.genes.names if gene in regulating)
     with_attention = "attention" in found.reads
-    ready.check_memory(
-        _doing(found, ready), description_bytes(found, parsed, ready.size(regulators)), with_attention=with_attention
-    )
+    size = ready.size(regulators)
+    check_fit(parsed, Offered(ready.genes.names, size.width, size.shape, references))
+    ready.check_memory(_doing(found, ready), description_bytes(found, parsed, size), with_attention=with_attention)
 
     bench = ready.bench(regulators, axes=False, with_attention=with_attention)
     with seeded(seed):

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors import safe_open
-from toy_models import LAYERS, WIDTH, ToyModel, toy_model, toy_tokens
+from toy_models import LAYERS, N_GENES, WIDTH, ToyModel, toy_model, toy_tokens
 
 from theodolite.measurements import Variant
 from theodolite.models.activations import (
@@ -110,6 +110,36 @@ def test_samples_are_seeded_rows_of_genes(store: Activations) -> None:
     some = next(store.samples(residual(2), 200, 1, cells=~held_out, special=True))
     assert not held_out[some.cell].any()
     assert (some.gene < 0).any()
+
+
+def test_samples_of_some_genes_are_rows_of_theirs_alone(store: Activations) -> None:
+    wanted = np.isin(np.arange(N_GENES), [3, 7, 20])
+    every = [store.by_cell(residual(2), cell) for cell in range(CELLS)]
+    for cells in (None, np.arange(CELLS) % 2 == 0):
+        chosen = [
+            np.isin(each.gene, [3, 7, 20]) & (cells is None or bool(cells[number])) for number, each in enumerate(every)
+        ]
+        offered = {(number, int(place)) for number, mask in enumerate(chosen) for place in np.flatnonzero(mask)}
+        rows = next(store.samples(residual(2), 400, 5, cells=cells, genes=wanted))
+        drawn = set(zip(rows.cell.tolist(), rows.position.tolist(), strict=True))
+        assert drawn == offered, "400 draws of a few rows: each comes, and no other"
+        for place in (0, 399):
+            expected = every[rows.cell[place]].values[rows.position[place]]
+            np.testing.assert_array_equal(rows.values[place], expected)
+    with_special = next(store.samples(residual(2), 400, 5, genes=wanted, special=True))
+    assert set(with_special.gene.tolist()) == {-1, 3, 7, 20}
+    with pytest.raises(ValueError, match="size=4 of 0 rows to draw from; give 1 or more of both"):
+        store.samples(residual(2), 4, 5, genes=np.zeros(N_GENES, dtype=bool))
+
+
+def test_samples_go_on_from_a_draw_as_if_they_had_not_been_broken_off(store: Activations) -> None:
+    wanted = np.arange(N_GENES) < 20
+    whole = list(itertools.islice(store.samples(residual(2), 30, 9, genes=wanted), 5))
+    rest = list(itertools.islice(store.samples(residual(2), 30, 9, genes=wanted, first=3), 2))
+    assert len({rows.values.tobytes() for rows in whole}) == 5
+    for rows, same in zip(whole[3:], rest, strict=True):
+        for name in ("values", "cell", "gene", "position"):
+            np.testing.assert_array_equal(getattr(rows, name), getattr(same, name))
 
 
 def test_the_same_again_writes_nothing(tmp_path: Path) -> None:
