@@ -100,9 +100,9 @@ def test_the_quality_of_dictionaries_is_told_with_what_seeds_share() -> None:
     assert facts["svd_explained_variance"] == pytest.approx([31 / 136] * 3)
     assert (facts["layer"], facts["features"], facts["tokens"], facts["gamma"]) == (3, 8, 5 * N, [0.5] * 3)
     assert found.sentence == (
-        "3 dictionaries of 8 features at layer 3, 2 active a token, explain 0.800 of the variance of held-out cells, "
-        f"the best 2 singular axes {31 / 136:.3f}; 12.5% of the features are dead. Another seed finds 75.0% of them "
-        f"again (cosine of 0.7 or more, one to one), random directions {np.median(measured.control):.1%}."
+        "3 dictionaries of 8 features at layer 3, 2 active a token, explain 0.800 of the variance of held-out cells; "
+        f"the best 2 singular axes, of all tokens, {31 / 136:.3f}. 12.5% of the features are dead. Another seed finds "
+        f"75.0% of them again (cosine of 0.7 or more, one to one), random directions {np.median(measured.control):.1%}."
     )
 
 
