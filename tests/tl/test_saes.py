@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,15 +154,8 @@ def test_what_cannot_be_is_refused_before_anything_is_trained(
     assert trained == [] and not adata.uns
 
 
-def test_the_example_of_the_page_runs_and_each_description_has_a_row(
-    checkout: Path, whole: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tl, "pbmc", lambda: whole[::4].copy())
+def test_the_page_has_a_row_for_each_description(checkout: Path) -> None:
     page = (checkout / "docs" / "instruments" / "saes.md").read_text(encoding="utf-8")
-    names: dict[str, Any] = {}
-    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    exec(compile(block, "saes.md", "exec"), names)
-    assert names["adata"].uns["saes_feature_annotation"]["sentence"].endswith(".")
     for found in descriptions():
         if found.family == "saes" and found.built_in:
             assert f"| `{found.name}` | `{found.name.partition('.')[2]}` |" in page

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.stats import rankdata
-from sklearn.metrics import roc_auc_score
 
 from theodolite.data import Reference
 from theodolite.descriptions.described import Described
@@ -166,6 +164,8 @@ def _chosen(subject: Subject, by_gene: NDArray[np.float32], half: Bools, most: i
     Of the sets, those whose feature does best are kept. Features that are active on fewer than five genes of the half
     are left out.
     """
+    from scipy.stats import rankdata
+
     values = by_gene[half].astype(np.float64)
     live = np.flatnonzero((values > 0).sum(axis=0) >= _LEAST)
     if not len(live):
@@ -196,6 +196,8 @@ def _members(subject: Subject, name: str) -> Bools:
 
 def _specific(change: Floats, members: Bools) -> float:
     """Return AUROC - 0.5 of a change for members against others; NaN where either is missing."""
+    from sklearn.metrics import roc_auc_score
+
     if members.all() or not members.any():
         return float("nan")
     return float(roc_auc_score(members, change)) - 0.5

@@ -7,7 +7,7 @@ are described; descriptions with the same parameters share it.
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from pydantic import Field
@@ -18,8 +18,11 @@ from theodolite.descriptions.registry import DescriptionParams, description
 from theodolite.descriptions.subject import DescriptionError, Subject
 from theodolite.gates.kernels import derive_seed
 from theodolite.measurements import UnitEffects
-from theodolite.saes import Dictionary, DictionaryRecipe, match_features
+from theodolite.saes import DictionaryRecipe, match_features
 from theodolite.tools import BenchSize, ModelShape
+
+if TYPE_CHECKING:
+    from theodolite.saes import Dictionary
 
 __all__ = [
     "Alignment",

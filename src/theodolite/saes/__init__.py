@@ -1,15 +1,31 @@
-"""Sparse autoencoders: dictionaries of features that activations are sums of, a few at a time."""
+"""Sparse autoencoders: dictionaries of features that activations are sums of, a few at a time.
+
+What trains or reads activations loads torch, and is found here when it is first asked for.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from theodolite.saes.autoencoder import Codes, SparseAutoencoder
-from theodolite.saes.dictionaries import Dictionary, DictionaryRecipe
-from theodolite.saes.files import SAEFileError, load_sae, save_sae
-from theodolite.saes.rows import ArrayRows, Rows, StoredRows, hold_out_cells
-from theodolite.saes.scores import SAEScores, score
-from theodolite.saes.settings import SAESettings, SAETrainingError
+from theodolite.saes.settings import DictionaryRecipe, SAESettings, SAETrainingError
 from theodolite.saes.stability import Matching, match_features
-from theodolite.saes.training import Trained, train_sae
+
+if TYPE_CHECKING:
+    from theodolite.saes.dictionaries import Dictionary
+    from theodolite.saes.files import SAEFileError, load_sae, save_sae
+    from theodolite.saes.rows import ArrayRows, Rows, StoredRows, hold_out_cells
+    from theodolite.saes.scores import SAEScores, score
+    from theodolite.saes.training import Trained, train_sae
+
+_LATER = {
+    "dictionaries": ("Dictionary",),
+    "files": ("SAEFileError", "load_sae", "save_sae"),
+    "rows": ("ArrayRows", "Rows", "StoredRows", "hold_out_cells"),
+    "scores": ("SAEScores", "score"),
+    "training": ("Trained", "train_sae"),
+}
 
 __all__ = [
     "ArrayRows",
@@ -32,3 +48,10 @@ __all__ = [
     "score",
     "train_sae",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LATER.items():
+        if name in names:
+            return getattr(import_module(f"theodolite.saes.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

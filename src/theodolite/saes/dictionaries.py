@@ -28,52 +28,14 @@ from theodolite.models.sites import residual
 from theodolite.saes.autoencoder import SparseAutoencoder
 from theodolite.saes.reading import FeatureReading, read_features
 from theodolite.saes.rows import StoredRows, hold_out_cells
-from theodolite.saes.settings import SAESettings
+from theodolite.saes.settings import DictionaryRecipe
 from theodolite.saes.training import train_sae
 
-__all__ = ["Dictionary", "DictionaryRecipe", "dictionary_key", "load_dictionary", "make_dictionary"]
+__all__ = ["Dictionary", "dictionary_key", "load_dictionary", "make_dictionary"]
 
 _WEIGHTS = ("encoder", "decoder", "encoder_bias", "decoder_bias")
 _READ = ("by_gene", "gene_tokens", "by_cell", "cell_tokens", "active", "together")
 _HELD_OUT = 0.1
-
-
-@dataclass(frozen=True)
-class DictionaryRecipe:
-    """What of a dictionary is chosen; the rest is the recipe of :class:`theodolite.saes.SAESettings`.
-
-    Attributes
-    ----------
-    layer
-        Residual stream after so many blocks, 0 the embedding.
-    features
-        Size; four times the model's width where not given.
-    k
-        Active features a token; an eighth of the width, at most 32 and all there are, where not given.
-    steps, rows
-        Optimiser steps, and tokens in each.
-    seed
-        Of first weights, draws and the cells that are held out.
-    """
-
-    layer: int
-    features: int | None = None
-    k: int | None = None
-    steps: int = 1_000
-    rows: int = 2_048
-    seed: int = 0
-
-    def settings(self, width: int, threads: int = 1) -> SAESettings:
-        """Return the settings of training for a model of this width."""
-        features = 4 * width if self.features is None else self.features
-        return SAESettings(
-            features=features,
-            k=max(1, min(32, width // 8, features)) if self.k is None else self.k,
-            steps=self.steps,
-            rows=self.rows,
-            seed=self.seed,
-            threads=threads,
-        )
 
 
 @dataclass(frozen=True, eq=False)

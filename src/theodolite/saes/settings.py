@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["AUX_WEIGHT", "Sparsity", "SAESettings", "SAETrainingError"]
+__all__ = ["AUX_WEIGHT", "DictionaryRecipe", "Sparsity", "SAESettings", "SAETrainingError"]
 
 Sparsity = Literal["topk", "batchtopk"]
 
@@ -120,3 +120,41 @@ class SAESettings:
         rising = min(1.0, (step + 1) / warm) if warm else 1.0
         falling = min(1.0, (self.steps - step) / cool) if cool else 1.0
         return peak * rising * falling
+
+
+@dataclass(frozen=True)
+class DictionaryRecipe:
+    """What of a dictionary is chosen; the rest is the recipe of :class:`SAESettings`.
+
+    Attributes
+    ----------
+    layer
+        Residual stream after so many blocks, 0 the embedding.
+    features
+        Size; four times the model's width where not given.
+    k
+        Active features a token; an eighth of the width, at most 32 and all there are, where not given.
+    steps, rows
+        Optimiser steps, and tokens in each.
+    seed
+        Of first weights, draws and the cells that are held out.
+    """
+
+    layer: int
+    features: int | None = None
+    k: int | None = None
+    steps: int = 1_000
+    rows: int = 2_048
+    seed: int = 0
+
+    def settings(self, width: int, threads: int = 1) -> SAESettings:
+        """Return the settings of training for a model of this width."""
+        features = 4 * width if self.features is None else self.features
+        return SAESettings(
+            features=features,
+            k=max(1, min(32, width // 8, features)) if self.k is None else self.k,
+            steps=self.steps,
+            rows=self.rows,
+            seed=self.seed,
+            threads=threads,
+        )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 __all__ = ["Matching", "match_features"]
 
@@ -47,6 +46,8 @@ def match_features(first: NDArray[np.float32], second: NDArray[np.float32]) -> M
     ValueError
         If their widths differ.
     """
+    from scipy.optimize import linear_sum_assignment
+
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1]:
         raise ValueError(f"dictionaries of shapes {first.shape} and {second.shape}; both need (features, width)")
     cosines = np.asarray(first @ second.T, dtype=np.float64)

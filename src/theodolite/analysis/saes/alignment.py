@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta, false_discovery_control
 
 from theodolite.gates.kernels import derive_seed
 from theodolite.saes import Codes, SparseAutoencoder
@@ -117,6 +116,8 @@ def axis_alignment(
         If widths differ, axes are not orthonormal or as many as the width, a vector is zero, or a parameter is out of
         range.
     """
+    from scipy.stats import beta, false_discovery_control
+
     unit, span = _checked(decoder, axes)
     k, d = span.shape
     if k >= d:

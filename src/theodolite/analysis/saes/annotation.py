@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from scipy.stats import hypergeom
 
 from theodolite.analysis.geometry.inputs import families_of
 from theodolite.analysis.geometry.nulls import gene_schemes
@@ -269,6 +268,8 @@ class _Tests:
     """
 
     def __init__(self, drawn: Ints, size: Ints, background: int, top: int) -> None:
+        from scipy.stats import hypergeom
+
         self.drawn, self.size, self.tests = drawn, size, len(drawn) * len(size)
         draws, self._drawn_class = np.unique(drawn, return_inverse=True)
         sizes, self._size_class = np.unique(size, return_inverse=True)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
-from scipy.stats import false_discovery_control
 
 from theodolite.gates.evidence import exceeding
 from theodolite.gates.kernels import derive_seed, permutations
@@ -86,6 +85,8 @@ def cell_pairs(
     ValueError
         If shapes do not fit, a gene has two positions in a cell, or there is no pair or no draw.
     """
+    from scipy.stats import false_discovery_control
+
     binary = csr_array((csr_array(activity) != 0).astype(np.int64))
     cells, genes = np.asarray(cell, dtype=np.int64), np.asarray(gene, dtype=np.int64)
     one, other = np.asarray(first, dtype=np.int64), np.asarray(second, dtype=np.int64)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import false_discovery_control
 
 from theodolite.analysis.geometry.inputs import Pairs, families_of, pair_positions
 from theodolite.analysis.geometry.nulls import gene_schemes
@@ -166,6 +165,8 @@ def edge_density(
 
 
 def _null(name: str, observed: Ints, numbers: Iterable[Ints], draws: int, moved: float) -> EdgeNull:
+    from scipy.stats import false_discovery_control
+
     total, reached, some = np.zeros(len(observed)), np.zeros(len(observed), dtype=np.int64), 0.0
     for number in numbers:
         total += number

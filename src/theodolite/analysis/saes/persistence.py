@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import ortho_group
 
 from theodolite.gates.evidence import exceedances, monte_carlo_p
 from theodolite.gates.kernels import derive_seed
@@ -136,6 +135,8 @@ def persistence(
     ValueError
         If there are fewer than two layers, widths differ, a vector is not of unit norm, or a parameter is out of range.
     """
+    from scipy.stats import ortho_group
+
     if furthest is None:
         furthest = max(len(decoders) - 1, 1)
     if len(decoders) < 2 or draws < 1 or furthest < 1 or not 0.0 < least <= 1.0:

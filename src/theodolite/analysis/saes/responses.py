@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import false_discovery_control, mannwhitneyu
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -99,6 +98,8 @@ def responses(activation: ArrayLike, labels: Sequence[str], *, control: str) -> 
         If lengths differ, there is no control or no target, a label has fewer than ten cells, or an activation is not
         finite.
     """
+    from scipy.stats import false_discovery_control, mannwhitneyu
+
     values, names = np.asarray(activation, dtype=np.float64), np.array(labels, dtype=str)
     if values.ndim != 2 or not values.shape[1] or len(names) != len(values):
         raise ValueError(

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import false_discovery_control, rankdata
 
 from theodolite.gates.evidence import exceeding
 from theodolite.gates.kernels import derive_seed, permutations
@@ -156,6 +155,8 @@ def specificity(
     ValueError
         If lengths differ, there are fewer than two labels, a label has one cell, or an activation is not finite.
     """
+    from scipy.stats import false_discovery_control, rankdata
+
     values = np.asarray(activation, dtype=np.float64)
     if values.ndim != 2 or len(labels) != len(values) or (donors is not None and len(donors) != len(values)):
         raise ValueError(
