@@ -202,7 +202,7 @@ def pole_enrichment(
         The gene set.
     degree
         How well each gene is known or how often it occurs, such as its partners in a database or its mean expression;
-        adds the null that permutes within five classes of it. A gene without an entry has 0.
+        adds the null that permutes within classes of it of some fifteen genes. A gene without an entry has 0.
 
     Raises
     ------

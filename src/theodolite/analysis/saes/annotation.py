@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,9 +33,6 @@ Ints = NDArray[np.int64]
 
 GeneSets = Mapping[str, Collection[str]] | Iterable[Reference]
 """Gene sets: members by name, or references of kind ``set``, which go by their id."""
-_GENES_A_CLASS: Final = 15
-"""Genes in a class of ``degree_strata``. Top genes come from the tail of expression, where values differ most within a
-class: with five classes features that only follow expression still have a rate above their null in most worlds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,12 +193,7 @@ def annotate(
     found = (q <= level) & (overlap >= least_overlap)
     rate = float(len(np.unique(feature[found])) / len(alive))
     strata = None if degree is None else np.array([degree.get(gene, 0.0) for gene in genes], dtype=np.float64)
-    schemes = gene_schemes(
-        len(genes),
-        degree=strata,
-        families=families_of(families, genes) if families else None,
-        classes=max(len(genes) // _GENES_A_CLASS, 1),
-    )
+    schemes = gene_schemes(len(genes), degree=strata, families=families_of(families, genes) if families else None)
     nulls = []
     for name, scheme in schemes.items():
         images = permutations(scheme, draws, derive_seed(seed, name))
