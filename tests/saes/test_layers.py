@@ -14,8 +14,17 @@ from toy_models import toy_model, toy_tokens
 
 from theodolite.models.activations import Activations, write_activations
 from theodolite.models.sites import EMBEDDING, Site, residual
-from theodolite.saes import SAESettings, SAETrainingError, StoredRows, layers, load_sae, match_features, train_sae
-from theodolite.saes.layers import MATCHED, SUMMARY, LayerSummary, folder_of, train_layers
+from theodolite.saes import (
+    MATCHED,
+    SAESettings,
+    SAETrainingError,
+    StoredRows,
+    layers,
+    load_sae,
+    match_features,
+    train_sae,
+)
+from theodolite.saes.layers import SUMMARY, LayerSummary, folder_of, train_layers
 
 CELLS = 11
 SITES = (EMBEDDING, residual(2))

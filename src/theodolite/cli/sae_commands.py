@@ -74,7 +74,7 @@ def train(
         from theodolite.models.batches import resolve_device, resolve_dtype
         from theodolite.models.registry import load_model
         from theodolite.models.stepping import torch_threads
-        from theodolite.saes import SAESettings, hold_out_cells
+        from theodolite.saes import SAESettings, hold_out_cells, usual_size
 
         try:
             where = resolve_device(device)  # type: ignore[arg-type]
@@ -82,10 +82,10 @@ def train(
             raise UserError(f"--device {device!r}: {error}") from error
         found = load_model(model)
         sites = _sites(at, found)
-        size = 4 * found.width if features is None else features
+        size, active = usual_size(found.width, features, k)
         settings = SAESettings(
             features=size,
-            k=max(1, min(32, found.width // 8, size)) if k is None else k,
+            k=active,
             sparsity=sparsity,  # type: ignore[arg-type]  # checked by the settings
             widths=_numbers("--widths", widths) if widths else (),
             steps=steps,
@@ -194,7 +194,7 @@ def _trained(
 def _print(summaries: tuple[LayerSummary, ...], out: Path) -> None:
     from rich.table import Table
 
-    from theodolite.saes.layers import MATCHED
+    from theodolite.saes import MATCHED
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("site", no_wrap=True)

@@ -22,6 +22,7 @@ from theodolite.descriptions.patching import Patching
 from theodolite.descriptions.registry import DescriptionParams
 from theodolite.descriptions.saes import Alignment, DictionaryParams, layer_of
 from theodolite.descriptions.subject import DescriptionError
+from theodolite.saes import usual_size
 from theodolite.tools import ModelShape
 
 __all__ = ["Offered", "check_fit"]
@@ -133,8 +134,8 @@ def _(params: Lineage, offered: Offered) -> None:
 def _(params: DictionaryParams, offered: Offered) -> None:
     if layer_of(params, offered.shape) == 0 and isinstance(params, Patching):
         raise DescriptionError("layer 0 is the embedding; take features out after a block, 1 or later")
-    features = 4 * offered.width if params.features is None else params.features
-    if (params.k or 1) > features:
+    features, k = usual_size(offered.width, params.features, params.k)
+    if k > features:
         raise DescriptionError(f"k is {params.k!r} of {features} features; it cannot be more than there are")
     if isinstance(params, Alignment) and (params.axes or 1) >= offered.width:
         raise DescriptionError(

@@ -18,7 +18,7 @@ from theodolite.descriptions.registry import DescriptionParams, description
 from theodolite.descriptions.subject import DescriptionError, Subject
 from theodolite.gates.kernels import derive_seed
 from theodolite.measurements import UnitEffects
-from theodolite.saes import DictionaryRecipe, match_features
+from theodolite.saes import MATCHED, DictionaryRecipe, match_features
 from theodolite.tools import BenchSize, ModelShape
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ __all__ = [
     "Annotation",
     "DictionaryParams",
     "Seeds",
+    "dictionary_bytes",
     "dictionary_quality",
     "feature_alignment",
     "feature_annotation",
     "layer_of",
+    "trained",
 ]
 
-MATCHED: Final = 0.7
-"""Cosine from which on a feature of a dictionary from another seed is called the same."""
 _SHOWN = 20
 """Annotated pairs of a feature and a set that are listed."""
 
@@ -113,6 +113,13 @@ def dictionary_bytes(size: BenchSize, params: DictionaryParams, seeds: int = 1) 
 
 
 def trained(subject: Subject, params: DictionaryParams, seed: int = 0) -> Dictionary:
+    """Return the dictionary that parameters ask for, trained on the tokens of the subject's genes.
+
+    Raises
+    ------
+    DescriptionError
+        If there is no such layer, no model at hand, or nothing to learn.
+    """
     return subject.dictionary(params.recipe(subject.shape, seed))
 
 

@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from theodolite.saes.autoencoder import Codes, SparseAutoencoder
-from theodolite.saes.settings import DictionaryRecipe, SAESettings, SAETrainingError
-from theodolite.saes.stability import Matching, match_features
+from theodolite.saes.settings import DictionaryRecipe, SAESettings, SAETrainingError, usual_size
+from theodolite.saes.stability import MATCHED, Matching, match_features
 
 if TYPE_CHECKING:
     from theodolite.saes.dictionaries import Dictionary
@@ -28,6 +28,7 @@ _LATER = {
 }
 
 __all__ = [
+    "MATCHED",
     "ArrayRows",
     "Codes",
     "Dictionary",
@@ -47,6 +48,7 @@ __all__ = [
     "save_sae",
     "score",
     "train_sae",
+    "usual_size",
 ]
 
 

@@ -18,13 +18,11 @@ from theodolite.models.activations import Activations
 from theodolite.models.sites import Site
 from theodolite.saes.rows import StoredRows
 from theodolite.saes.settings import SAESettings, SAETrainingError
-from theodolite.saes.stability import match_features
+from theodolite.saes.stability import MATCHED, match_features
 from theodolite.saes.training import Trained, train_sae
 
-__all__ = ["MATCHED", "SUMMARY", "LayerSummary", "folder_of", "train_layers"]
+__all__ = ["SUMMARY", "LayerSummary", "folder_of", "train_layers"]
 
-MATCHED = 0.7
-"""Cosine from which on a feature of another seed is called the same."""
 SUMMARY = "layers.json"
 
 

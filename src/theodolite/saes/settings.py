@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["AUX_WEIGHT", "DictionaryRecipe", "Sparsity", "SAESettings", "SAETrainingError"]
+__all__ = ["AUX_WEIGHT", "DictionaryRecipe", "Sparsity", "SAESettings", "SAETrainingError", "usual_size"]
 
 Sparsity = Literal["topk", "batchtopk"]
 
@@ -122,6 +122,15 @@ class SAESettings:
         return peak * rising * falling
 
 
+def usual_size(width: int, features: int | None = None, k: int | None = None) -> tuple[int, int]:
+    """Return size and active features of a dictionary of a width, as given or as usual.
+
+    Usual are four times the width (arXiv 2603.02952 §training), and of these an eighth of the width, at most 32.
+    """
+    size = 4 * width if features is None else features
+    return size, max(1, min(32, width // 8, size)) if k is None else k
+
+
 @dataclass(frozen=True)
 class DictionaryRecipe:
     """What of a dictionary is chosen; the rest is the recipe of :class:`SAESettings`.
@@ -149,10 +158,10 @@ class DictionaryRecipe:
 
     def settings(self, width: int, threads: int = 1) -> SAESettings:
         """Return the settings of training for a model of this width."""
-        features = 4 * width if self.features is None else self.features
+        features, k = usual_size(width, self.features, self.k)
         return SAESettings(
             features=features,
-            k=max(1, min(32, width // 8, features)) if self.k is None else self.k,
+            k=k,
             steps=self.steps,
             rows=self.rows,
             seed=self.seed,

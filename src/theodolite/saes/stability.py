@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Matching", "match_features"]
+__all__ = ["MATCHED", "Matching", "match_features"]
+
+MATCHED = 0.7
+"""Cosine from which on a feature of another dictionary is called the same (arXiv 2603.02952, cross-layer)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 
 _GENES_A_CLASS = 15
 """Genes in a quantile class of degree. Ends of an axis, and top genes, come from the tails, where degree differs most
-within a class: with five classes, what only follows degree beats the null in most worlds where its spread is wide."""
+within a class: with five classes, what only follows degree often beats the null where its spread is wide."""
 _LEAST_CLASSES = 5
 """Of few genes."""
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from theodolite.gates.evidence import exceedances, monte_carlo_p
 from theodolite.gates.kernels import derive_seed
-from theodolite.saes import match_features
+from theodolite.saes import MATCHED, match_features
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -109,7 +109,7 @@ class Persistence:
 def persistence(
     decoders: Sequence[NDArray[np.floating]],
     *,
-    least: float = 0.7,
+    least: float = MATCHED,
     furthest: int | None = None,
     draws: int = 20,
     seed: int = 0,
