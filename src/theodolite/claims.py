@@ -104,6 +104,7 @@ class LocusKind(StrEnum):
     MLP = "mlp"
     AXIS = "axis"
     WINDOW = "window"
+    FEATURE = "feature"
     SPAN = "span"
     BOUNDARY = "boundary"
     READ_OUT_AXIS = "read_out_axis"
@@ -117,6 +118,7 @@ _INDEX_LENGTH = {
     LocusKind.MLP: 0,
     LocusKind.AXIS: 1,
     LocusKind.WINDOW: 2,
+    LocusKind.FEATURE: 1,
     LocusKind.SPAN: 1,
     LocusKind.BOUNDARY: 0,
     LocusKind.READ_OUT_AXIS: 1,
@@ -133,12 +135,12 @@ class Locus(Closed):
     kind
         One of :class:`LocusKind`.
     layer
-        Residual stream after ``layer`` blocks (0 is the embedding) for axes and windows; the block, counted from 1,
-        for attention, heads and MLPs. Of a span the first layer, of a boundary the last one before it. None for
+        Residual stream after ``layer`` blocks (0 is the embedding) for axes, windows and features; the block, counted
+        from 1, for attention, heads and MLPs. Of a span the first layer, of a boundary the last one before it. None for
         ``any``, and for the read-out: the gene vectors that predictions are read out with.
     index
-        ``(head,)``, ``(axis,)``, ``(first axis, last axis)`` or ``(last layer,)`` of a span, counted from 1; empty for
-        ``any``, ``layer``, ``mlp`` and ``boundary``.
+        ``(head,)``, ``(axis,)``, ``(first axis, last axis)``, ``(feature,)`` by rank or ``(last layer,)`` of a span,
+        counted from 1; empty for ``any``, ``layer``, ``mlp`` and ``boundary``.
     """
 
     kind: LocusKind
@@ -175,6 +177,8 @@ class Locus(Closed):
                 return f"layer {self.layer} axis {self.index[0]}"
             case LocusKind.WINDOW:
                 return f"layer {self.layer} axes {self.index[0]}-{self.index[1]}"
+            case LocusKind.FEATURE:
+                return f"layer {self.layer} feature {self.index[0]}"
             case LocusKind.SPAN:
                 return f"layers {self.layer} to {self.index[0]}"
             case LocusKind.BOUNDARY:

@@ -54,6 +54,10 @@ class PlantedWorkbench:
         """Raise ToolError: without gene vectors there are no axes."""
         raise ToolError("a planted model has attention only, no axes; use `attention.regulation`")
 
+    def features(self, layer: int) -> Floats:
+        """Raise ToolError: without residual streams there are no features."""
+        raise ToolError("a planted model has attention only, no features; use `attention.regulation`")
+
     def attention(self, layer: int, head: int | None) -> Floats:
         """Return attention (n, n) from row gene to column gene, of a head or of a layer."""
         return self.model.attention(layer, head, self.genes, self.variant)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from theodolite.canonical import digest
-from theodolite.experiments.jobs import FIT_AXES, JobSpec, Materials, Mismatch
+from theodolite.experiments.jobs import FIT_AXES, FIT_FEATURES, FITS, JobSpec, Materials, Mismatch
 from theodolite.experiments.seeds import seed_generators, short_seed
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from theodolite.models.components import Component, How
     from theodolite.models.protocol import FoundationModel
     from theodolite.saes import Dictionary, DictionaryRecipe
+    from theodolite.saes.feature_values import FeatureValues
 
 __all__ = ["Bench"]
 
@@ -53,7 +54,7 @@ class Bench:
         self._split: dict[str, Any] = json.loads(Path(materials.split_file).read_text(encoding="utf-8"))
         captured = self._split.get("captured")
         self._chosen = None if captured is None else tuple(captured)
-        self._captures: OrderedDict[str, Any] = OrderedDict()
+        self._captures: OrderedDict[Any, Any] = OrderedDict()
         self._ablations: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._benches: OrderedDict[tuple[str, str, str | None], Any] = OrderedDict()
 
@@ -79,6 +80,8 @@ class Bench:
         ):
             if wanted != found:
                 raise Mismatch(f"the {what} changed: the job names {wanted[:16]}, this worker has {found[:16]}")
+        if job.tool == FIT_FEATURES:
+            return self._fit_features(job)
         bench = self._workbench(job)
         if job.tool == FIT_AXES:
             return axes_to_bytes(fit_layer_axes(bench))
@@ -97,13 +100,12 @@ class Bench:
         from theodolite.descriptions import DescriptionError, Subject
         from theodolite.experiments.described_with import references_from_bytes
         from theodolite.measurements import Variant
-        from theodolite.store import ArtefactStore
 
         if job.split != DISCOVERY:
             raise Mismatch(f"{job.tool} describes {DISCOVERY} genes only, and the job names {job.split!r}")
         references: tuple[Reference, ...] = ()
         if job.references is not None:
-            references = references_from_bytes(ArtefactStore(Path(self._materials.artefacts)).get(job.references))
+            references = references_from_bytes(self._artefact(job.references))
             if not references:
                 raise DescriptionError("no reference has a member among the genes to explore; name larger ones")
 
@@ -115,25 +117,30 @@ class Bench:
 
     def _workbench(self, job: JobSpec) -> Any:
         from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, axes_from_bytes
-        from theodolite.measurements import Variant, VariantKind
-        from theodolite.store import ArtefactStore
+        from theodolite.measurements import Variant
+        from theodolite.plugins import find_instrument
+        from theodolite.tools import Tool
 
         def make() -> Any:
-            taken = self._capture(job.variant)
+            variant = Variant.parse(job.variant)
+            taken = self._capture(str(variant.of_model))
             genes = tuple(self._split["parts"][job.split])
             position = {gene: column for column, gene in enumerate(self._cells.genes)}
             covariates = self._statistics.matrix(COVARIATES)[[position[gene] for gene in genes]]
             families = tuple(self._split["families"][gene] for gene in genes)
-            store = ArtefactStore(Path(self._materials.artefacts))
-            fitted = axes_from_bytes(store.get(job.fitted)) if job.fitted else ()
+            instrument = None if job.tool in FITS.values() else find_instrument(job.tool)
+            seeded = job.fitted if isinstance(instrument, Tool) and instrument.seeded else None
+            fitted = axes_from_bytes(self._artefact(job.fitted)) if job.fitted and seeded is None else ()
             regulators = tuple(self._split.get("regulators", {}).get(job.split, ()))
             # A tool that writes into what it was given must not change what the next one is given.
             for axes in fitted:
                 _freeze(axes.centre, axes.components, axes.singular_values)
             _freeze(covariates)
-            interventions = self._interventions(job.variant)
-            baseline = Variant.parse(job.variant).kind is not VariantKind.MAIN
-            return GeneWorkbench(genes, families, covariates, taken, fitted, regulators, interventions, baseline)
+            interventions = self._interventions(str(variant.of_model))
+            encoded = None if seeded is None else self._encoded(variant, seeded)
+            return GeneWorkbench(
+                genes, families, covariates, taken, fitted, regulators, interventions, variant.baseline, encoded
+            )
 
         return _kept(self._benches, (job.variant, job.split, job.fitted), make)
 
@@ -187,6 +194,50 @@ class Bench:
             return load_dictionary(self._cached(variant_text, dictionary_key(recipe, genes), take))
 
         return dictionary
+
+    def _fit_features(self, job: JobSpec) -> bytes:
+        """Return features of every block, or of the counts, fitted on the genes of a part."""
+        from theodolite.experiments.fitted_features import fit_features
+        from theodolite.measurements import Variant, VariantKind
+        from theodolite.saes.count_factors import count_factors, factors_to_bytes
+        from theodolite.saes.ranked import ranked_from_bytes
+        from theodolite.tools import N_FEATURES
+
+        variant, genes = Variant.parse(job.variant), tuple(self._split["parts"][job.split])
+        if variant.kind is VariantKind.COUNTS:
+            return factors_to_bytes(count_factors(self._cells.log1p_cp10k(genes), N_FEATURES))
+        first = ranked_from_bytes(self._artefact(job.fitted)) if job.fitted else ()
+        trained = self._dictionaries(str(variant.of_model), genes)
+        return fit_features(trained, self._model.n_layers, variant, first)
+
+    def _encoded(self, variant: Variant, fitted: str) -> Callable[[], FeatureValues]:
+        """Return who gives what fitted features do at the tokens of all genes; read once, then kept."""
+        from theodolite.experiments.fitted_features import feature_layers
+        from theodolite.measurements import VariantKind
+        from theodolite.models.capture import known_genes
+        from theodolite.saes.count_factors import count_values, factors_from_bytes
+        from theodolite.saes.feature_values import load_feature_values, read_feature_values, save_feature_values
+        from theodolite.saes.ranked import ranked_from_bytes
+
+        def take(path: Path) -> None:
+            content, genes = self._artefact(fitted), self._chosen or known_genes(self._model, self._cells)
+            if variant.kind is VariantKind.COUNTS:
+                values, layers = self._cells.log1p_cp10k(genes), feature_layers(self._model.n_layers)
+                found = count_values(values, genes, factors_from_bytes(content), layers)
+            else:
+                found = read_feature_values(*self._varied(variant.of_model), genes, ranked_from_bytes(content), _say)
+            save_feature_values(path, found, (self._model_sha256, self._cells.sha256, str(variant)))
+
+        what = f"feature values 1 {fitted}"
+        key = (str(variant), what)
+        return lambda: _kept(
+            self._captures, key, lambda: load_feature_values(self._cached(str(variant.of_model), what, take))
+        )
+
+    def _artefact(self, sha256: str) -> bytes:
+        from theodolite.store import ArtefactStore
+
+        return ArtefactStore(Path(self._materials.artefacts)).get(sha256)
 
     def _cached(self, variant_text: str, what: str, take: Callable[[Path], None]) -> Path:
         """Return the file in which something about a variant is kept; ``take`` writes it where there is none.

@@ -104,7 +104,7 @@ class Controls(Opening):
         if replaced is not None:
             return replaced, {}
         tool = get_tool(plan.hypothesis.tool.partition("@")[0])
-        fitted = self.fit_variant(variant) if tool.fits else None
+        fitted = next((self.fit_variant(what, variant) for what in tool.fits), None)
         block = plan.block.id.rpartition("/")[2]
         job = self._job(tool.name, tool.version, tool.source_sha256, plan.params, block, variant, fitted)
         return next(iter(self._runner.submit([job]))), {variant: job.sha256}

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from theodolite.claims import Verdict
-from theodolite.experiments.jobs import FIT_AXES, FIT_VERSION
+from theodolite.experiments.jobs import FIT_VERSION, FITS
 from theodolite.experiments.planned_jobs import planned_jobs
+from theodolite.gates import REFITS
 from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind, Ledger, NodeKind
 
@@ -126,6 +127,12 @@ class _Campaign:
     references: dict[str, str] = field(default_factory=dict)
     fits: dict[str, Node] = field(default_factory=dict)
 
+    def fitted(self, plan: Plan) -> str:
+        """Return what the fits are that a plan names: the campaign's row of the model's own says it."""
+        own = plan.fitted.get("main")
+        named = (what for what in FITS if (node := self.fits.get(f"{what}, main")) is not None and node.sha256 == own)
+        return next(named, "axes")
+
 
 class Dependence:
     """Follows a chain row by row and knows of every locked test what it rests on."""
@@ -191,16 +198,20 @@ class Dependence:
             test.made_of[found] = [cells, split]
             beside = [node for title, node in campaign.fits.items() if title == "co-expression of discovery"]
             test.made_of.update({node: [cells, split] for node in beside})
-        axes = Node("tool", f"{FIT_AXES}@{FIT_VERSION}", None, "the fit of axes on discovery genes")
+        what = campaign.fitted(plan)
+        fitting = Node("tool", f"{FITS[what]}@{FIT_VERSION}", None, f"the fit of {what} on discovery genes")
         for name, artefact in plan.fitted.items():
             chosen = name.startswith(_LOCI)
-            title = f"best places on discovery, {name.removeprefix(_LOCI)}" if chosen else f"axes, {name}"
+            title = f"best places on discovery, {name.removeprefix(_LOCI)}" if chosen else f"{what}, {name}"
             fit = Node("fit", "", artefact, title)
             test.named.append(fit)
             # Where a baseline does best was read by the instrument itself, with what was fitted for it.
             test.made_of[fit] = (
-                [tool, model, cells, split, reference, *beside] if chosen else [axes, model, cells, split]
+                [tool, model, cells, split, reference, *beside] if chosen else [fitting, model, cells, split]
             )
+            if name in REFITS:
+                # Matched to the features of the model's own dictionary.
+                test.made_of[fit].append(Node("fit", "", plan.fitted["main"], f"{what}, main"))
         return test
 
     def blocked(self, plan: Plan, bad: Iterable[Node]) -> tuple[Node, ...] | None:
@@ -244,8 +255,9 @@ class Dependence:
         if variant in fitted:
             made.append(fitted[variant])
         elif ordered and "main" in fitted:
-            # Axes of a control are fitted when it is ordered, after its plan was locked.
-            own = self._campaigns.get(plan.campaign, _Campaign()).fits.get(f"axes, {variant}")
+            # What a control needs fitted is fitted when it is ordered, after its plan was locked.
+            campaign = self._campaigns.get(plan.campaign, _Campaign())
+            own = campaign.fits.get(f"{campaign.fitted(plan)}, {variant}")
             made += [] if own is None else [own]
         test.made_of[node] = made
 

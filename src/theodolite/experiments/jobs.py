@@ -15,10 +15,25 @@ from theodolite.experiments.campaign import CellsSpec
 from theodolite.models.protocol import Device, Dtype
 from theodolite.records import Closed, Record
 
-__all__ = ["FIT_AXES", "FIT_VERSION", "JobOutcome", "JobSpec", "Materials", "Mismatch", "Orders", "StepError"]
+__all__ = [
+    "FITS",
+    "FIT_AXES",
+    "FIT_FEATURES",
+    "FIT_VERSION",
+    "JobOutcome",
+    "JobSpec",
+    "Materials",
+    "Mismatch",
+    "Orders",
+    "StepError",
+]
 
 FIT_AXES, FIT_VERSION = "fit.axes", "1"
 """The built-in job that fits the axes of every layer on discovery genes."""
+FIT_FEATURES = "fit.features"
+"""The one that trains a dictionary of features of every block on their tokens."""
+FITS = {"axes": FIT_AXES, "features": FIT_FEATURES}
+"""By what an instrument may need fitted: the job that fits it."""
 
 
 class JobSpec(Record):
@@ -27,7 +42,7 @@ class JobSpec(Record):
     Attributes
     ----------
     tool, version, source_sha256
-        The instrument or description (or :data:`FIT_AXES`), its version and the hash of its source.
+        The instrument or description (or one of :data:`FITS`), its version and the hash of its source.
     params
         Its parameters.
     model_sha256, cells_sha256, split_sha256

@@ -116,7 +116,7 @@ class Journal:
         return JobOutcome(job_sha256="", status="tool_error", reason=reason)
 
     def _tool_job(self, tool: Tool, params: dict[str, Any], split: str, variant: str) -> JobSpec:
-        fitted = self.setting.fitted[variant] if tool.fits else None
+        fitted = self.setting.fitted_of(tool)[variant] if tool.fits else None
         return self._job(tool.name, tool.version, tool.source_sha256, params, split, variant, fitted)
 
     def _job(

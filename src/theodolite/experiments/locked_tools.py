@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from theodolite.experiments.controls import VARIANT_OF
+from theodolite.experiments.jobs import FITS
 from theodolite.experiments.planned_jobs import planned_job, planned_jobs
 from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind
@@ -22,7 +23,9 @@ class LockedTools:
         self._built_in = {tool.name for tool in tools() if tool.built_in}
         self._checked: dict[tuple[str, str, str], bool] = {}
         self._files: dict[str, tuple[str, int]] = {}
-        self._axes: dict[tuple[str, str], str] = {}
+        # By campaign, what was fitted and of which variant; and by campaign and artefact, what it is.
+        self._fitted: dict[tuple[str, str, str], str] = {}
+        self._what: dict[tuple[str, str], str] = {}
         self._plans: dict[str, Plan] = {}
 
     def defects(self, entry: Entry) -> Iterator[str]:
@@ -31,8 +34,10 @@ class LockedTools:
         match entry.kind:
             case EntryKind.CAMPAIGN:
                 self._files[entry.subject] = str(payload["name"]), int(payload["seed"])
-            case EntryKind.FIT if payload.get("what") == "axes":
-                self._axes[entry.subject, str(payload["variant"])] = str(payload["artefact"])
+            case EntryKind.FIT if (what := payload.get("what")) in FITS:
+                artefact = str(payload["artefact"])
+                self._fitted[entry.subject, what, str(payload["variant"])] = artefact
+                self._what[entry.subject, artefact] = what
             case EntryKind.TOOL_CHECK:
                 of = str(payload["tool"]), str(payload["version"]), str(payload["source_sha256"])
                 self._checked[of] = bool(payload["fit"])
@@ -79,8 +84,9 @@ class LockedTools:
         if job is None or plan.campaign not in self._files:
             return
         name, seed = self._files[plan.campaign]
-        # The plan names axes only where its instrument reads any; those of a control are fitted when it is ordered.
-        axes = self._axes.get((plan.campaign, variant)) if "main" in plan.fitted else None
-        planned = planned_job(plan, variant, plan.params, name=name, seed=seed, fitted=axes)
+        # The plan names fits only where its instrument reads any; those of a control are fitted when it is ordered.
+        what = self._what.get((plan.campaign, plan.fitted.get("main", "")), "")
+        fitted = self._fitted.get((plan.campaign, what, variant))
+        planned = planned_job(plan, variant, plan.params, name=name, seed=seed, fitted=fitted)
         if planned is not None and planned.sha256 != job:
             yield f"the job of the control is not one of the locked source {str(plan.tool_sha256)[:12]}"

@@ -40,7 +40,7 @@ def references_to_test(setting: Setting, tool: Tool, block: str) -> list[Referen
 def places_of(setting: Setting, tool: Tool) -> dict[str, Locus]:
     """Return the places that a tool can read in the campaign's model, by their words; ``any place`` comes last."""
     found = {str(params.locus()): params.locus() for params in tool.params.enumerate(setting.model_shape)}
-    if len(found) > 1 and not tool.relation.of_no_effect:
+    if len(found) > 1 and tool.anywhere:
         anywhere = Locus(kind=LocusKind.ANY)
         found[str(anywhere)] = anywhere
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from theodolite.data import DISCOVERY
 from theodolite.experiments.campaign import CampaignSpec
-from theodolite.experiments.jobs import FIT_AXES, JobSpec
+from theodolite.experiments.jobs import FITS, JobSpec
 from theodolite.experiments.machine import memory_bytes
 from theodolite.tools import BenchSize, Tool, ToolParams
 
@@ -23,6 +23,7 @@ __all__ = [
     "capture_bytes",
     "coexpression_bytes",
     "description_bytes",
+    "fitting_bytes",
     "job_memory_bytes",
     "memory_conflict",
     "memory_needed",
@@ -96,11 +97,20 @@ def memory_needed(setting: Setting, job: JobSpec) -> int:
     """
     from theodolite.plugins import find_instrument
 
-    if job.tool == FIT_AXES:
-        # The vectors of a layer, the same about their centre, and their left singular vectors.
-        size = _size(setting, job.split)
-        return _capturing(setting) + 3 * 8 * size.genes * size.width
+    if job.tool in FITS.values():
+        return fitting_bytes(setting, next(what for what, name in FITS.items() if name == job.tool))
     return bytes_of(setting, find_instrument(job.tool), job.params, job.split)
+
+
+def fitting_bytes(setting: Setting, what: str) -> int:
+    """Return how many bytes fitting axes or features to discovery genes takes."""
+    from theodolite.descriptions.saes import DictionaryParams, dictionary_bytes
+
+    size = _size(setting, DISCOVERY)
+    if what == "features":
+        return dictionary_bytes(size, DictionaryParams())
+    # The vectors of a layer, the same about their centre, and their left singular vectors.
+    return _capturing(setting) + 3 * 8 * size.genes * size.width
 
 
 def bytes_of(setting: Setting, instrument: Tool | Description, params: Mapping[str, Any], split: str) -> int:
@@ -119,7 +129,12 @@ def memory_conflict(setting: Setting) -> str | None:
     for part in (DISCOVERY, *setting.split.blocks):
         for tool in setting.tools:
             places = [params.model_dump(mode="json") for params in tool.params.enumerate(setting.model_shape)]
-            needed = max((bytes_of(setting, tool, params, part) for params in places), default=0)
+            needed = max(
+                *(bytes_of(setting, tool, params, part) for params in places),
+                *(fitting_bytes(setting, what) for what in tool.fits),
+                0,
+                0,
+            )
             if needed > limit:
                 return (
                     f"{tool.name} would take {needed / _GB:.3g} GB beside the model ({capturing / _GB:.3g} GB for what "

@@ -13,7 +13,8 @@ from theodolite.experiments.baseline_loci import BaselineLoci
 from theodolite.experiments.campaign import CampaignError
 from theodolite.experiments.checking import Check, put_check, unchecked
 from theodolite.experiments.describing import Describing
-from theodolite.experiments.jobs import FIT_AXES, FIT_VERSION, JobSpec
+from theodolite.experiments.fitted_features import features_source_sha256
+from theodolite.experiments.jobs import FIT_VERSION, FITS, JobSpec
 from theodolite.experiments.journal import Event, StepError
 from theodolite.experiments.needs import memory_conflict
 from theodolite.experiments.runner import Runner
@@ -21,10 +22,23 @@ from theodolite.experiments.setting import Setting
 from theodolite.experiments.wanted_descriptions import description_conflicts
 from theodolite.experiments.workbench import fit_source_sha256
 from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION, baselines_for
+from theodolite.measurements import Variant, VariantKind
 from theodolite.store import EntryKind, Ledger, entry_id
 from theodolite.tools import Tool, ToolError
 
 __all__ = ["Opening", "opened_as"]
+
+_READING = {"axes": "read the model", "features": "train dictionaries"}
+"""What is done while something is fitted, in words."""
+
+
+def _refit(variant: str) -> bool:
+    return Variant.parse(variant).kind is VariantKind.REFITTED
+
+
+def _fit_name(what: str, variant: str) -> str:
+    # Axes were the only thing that was fitted, and bear the name of the variant alone.
+    return variant if what == "axes" else f"{what}-{variant}"
 
 
 def opened_as(setting: Setting, ledger: Ledger) -> Setting:
@@ -68,8 +82,7 @@ class Opening(Describing):
         self._await_turn()
         setting = self.setting
         self.setting = replace(setting, coexpressed=self._coexpress())
-        if any(tool.fits for tool in setting.tools):
-            self.setting = replace(self.setting, fitted=self._fit())
+        self.setting = replace(self.setting, fitted={what: self._fit(what) for what in setting.fits})
         self.setting = replace(self.setting, loci=self._place_baselines())
         self.describe()
 
@@ -240,19 +253,22 @@ class Opening(Describing):
                         f"asks for {value}; set error.{field} to the locked value or name another stream"
                     )
 
-    def _fit(self) -> dict[str, str]:
+    def _fit(self, what: str) -> dict[str, str]:
         fitted: dict[str, str] = {}
-        variants = self.setting.variants
-        wanted = [variant for variant in variants if not self.ledger.has(self._fit_id(variant))]
-        self._runner.submit([self._fit_job(variant) for variant in wanted])
+        variants = self.setting.variants_of(what)
+        wanted = [variant for variant in variants if not self.ledger.has(self._fit_id(what, variant))]
+        self._runner.submit([self._fit_job(what, variant) for variant in wanted if not _refit(variant)])
         for done, variant in enumerate(variants):
-            self.notify(Event("read the model", done, len(variants), variant))
-            fitted[variant] = self.fit_variant(variant)
-        self.notify(Event("read the model", len(variants), len(variants)))
+            self.notify(Event(_READING[what], done, len(variants), variant))
+            if _refit(variant) and not _refit(variants[done - 1]):
+                # These are matched to the model's own, which is there by now.
+                self._runner.submit([self._fit_job(what, later) for later in wanted if _refit(later)])
+            fitted[variant] = self.fit_variant(what, variant)
+        self.notify(Event(_READING[what], len(variants), len(variants)))
         return fitted
 
-    def fit_variant(self, variant: str) -> str:
-        """Return the artefact with a variant's axes, fitted on discovery genes; fitted once.
+    def fit_variant(self, what: str, variant: str) -> str:
+        """Return the artefact with a variant's axes or features, fitted on discovery genes; fitted once.
 
         Raises
         ------
@@ -260,27 +276,31 @@ class Opening(Describing):
             If they cannot be fitted.
         """
         campaign = self.setting.campaign_id
-        identifier = self._fit_id(variant)
+        identifier = self._fit_id(what, variant)
         if not self.ledger.has(identifier):
-            job = self._fit_job(variant)
+            job = self._fit_job(what, variant)
             outcome = next(iter(self._runner.submit([job])))
             self.ledger.ops.record_timings(job.sha256, {"fit": outcome.seconds})
             if outcome.status != "done":
-                raise StepError(f"axes of variant {variant} could not be fitted: {outcome.reason}")
+                raise StepError(f"{what} of variant {variant} could not be fitted: {outcome.reason}")
             artefact = self.ledger.artefacts.put(self._content(outcome))
             self._put(
                 EntryKind.FIT,
                 campaign,
-                {"variant": variant, "what": "axes", "job_sha256": job.sha256, "artefact": artefact},
-                name=variant,
+                {"variant": variant, "what": what, "job_sha256": job.sha256, "artefact": artefact},
+                name=_fit_name(what, variant),
             )
         return str(self._known(identifier).payload["artefact"])
 
-    def _fit_id(self, variant: str) -> str:
-        return entry_id(self.setting.campaign_id, EntryKind.FIT, name=variant)
+    def _fit_id(self, what: str, variant: str) -> str:
+        return entry_id(self.setting.campaign_id, EntryKind.FIT, name=_fit_name(what, variant))
 
-    def _fit_job(self, variant: str) -> JobSpec:
-        return self._job(FIT_AXES, FIT_VERSION, fit_source_sha256(), {}, DISCOVERY, variant)
+    def _fit_job(self, what: str, variant: str) -> JobSpec:
+        source = fit_source_sha256() if what == "axes" else features_source_sha256()
+        matched = None
+        if _refit(variant):
+            matched = str(self._known(self._fit_id(what, "main")).payload["artefact"])
+        return self._job(FITS[what], FIT_VERSION, source, {}, DISCOVERY, variant, matched)
 
     def _coexpress(self) -> dict[str, str]:
         """Write the co-expression of every part of the split, where a claim holds it fixed; return the artefacts."""

@@ -80,9 +80,13 @@ def to_write(setting: Setting, ledger: Ledger | None = None) -> ToWrite:
     n = len(model.genes)
     # Attention of every head, and vectors after every layer (no wider than the genes are many), in single precision.
     one = 4 * n * n * (model.n_layers * model.n_heads + 1)
+    dictionaries = 0
+    if "features" in setting.fits:
+        # Encoder and decoder of four times the width, for every block and variant, as an artefact and in the cache.
+        dictionaries = 2 * 32 * model.width**2 * model.n_layers * len(setting.variants_of("features"))
     cache = setting.workspace.cache
     taken = sum(path.stat().st_size for path in cache.glob(f"*{CAPTURE_SUFFIX}")) if cache.is_dir() else 0
-    return ToWrite(each * left, max(0, one * _CAPTURES - taken), FILES_A_HYPOTHESIS * left)
+    return ToWrite(each * left, max(0, one * _CAPTURES - taken) + dictionaries, FILES_A_HYPOTHESIS * left)
 
 
 def place_concerns(setting: Setting) -> list[Concern]:

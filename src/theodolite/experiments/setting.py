@@ -25,7 +25,7 @@ from theodolite.data import (
 from theodolite.data.cells import ROLES
 from theodolite.experiments.baseline_loci import BaselineLoci
 from theodolite.experiments.campaign import CampaignSpec
-from theodolite.experiments.jobs import Materials
+from theodolite.experiments.jobs import FITS, Materials
 from theodolite.experiments.labels import label_places
 from theodolite.experiments.machine import resolved_device
 from theodolite.experiments.seeds import derived_seed
@@ -34,6 +34,7 @@ from theodolite.experiments.workspace import Workspace
 from theodolite.files import write_atomically
 from theodolite.gates import (
     BASELINES,
+    REFITS,
     Ablation,
     baselines_for,
     blinded_spread_bipartite,
@@ -79,7 +80,8 @@ class Setting:
     split
         The partition of families and cell units.
     fitted
-        Hash of the axes fitted on discovery genes by variant, filled in once the fits have run.
+        By what is fitted on discovery genes (``axes``, ``features``): its artefact by variant, filled in once the fits
+        have run.
     loci
         By (variant, tool): the artefact with each baseline's own best place for every reference, chosen on discovery
         genes, and the parameters of the tool by reference.
@@ -101,7 +103,7 @@ class Setting:
     families: GeneFamilies
     references: dict[str, Reference]
     split: Split
-    fitted: dict[str, str] = field(default_factory=dict)
+    fitted: dict[str, dict[str, str]] = field(default_factory=dict)
     loci: dict[tuple[str, str], BaselineLoci] = field(default_factory=dict)
     coexpressed: dict[str, str] = field(default_factory=dict)
     ablation: Ablation | None = None
@@ -176,13 +178,21 @@ class Setting:
         return derived_seed(self.spec.seed, self.spec.name, *purpose)
 
     @property
-    def variants(self) -> tuple[str, ...]:
-        """The model, and the baselines, which are the same for all campaigns."""
-        return ("main", *BASELINES)
+    def fits(self) -> tuple[str, ...]:
+        """What any instrument needs fitted on discovery genes."""
+        needed = {what for tool in self.tools for what in tool.fits}
+        return tuple(what for what in FITS if what in needed)
+
+    def variants_of(self, fit: str) -> tuple[str, ...]:
+        """Return of what something is fitted: of the model, of all baselines, and of the model from other seeds."""
+        return ("main", *BASELINES, *(REFITS if fit == "features" else ()))
 
     def variants_for(self, tool: Tool) -> tuple[str, ...]:
-        """Return what a tool's claims are measured on: the model, and every baseline that has what they speak of."""
-        return ("main", *baselines_for(tool.relation))
+        """Return what a tool's claims are measured on.
+
+        The model, every baseline that has what they speak of, and the model with what hangs on a seed fitted anew.
+        """
+        return ("main", *baselines_for(tool.relation), *(REFITS if tool.seeded else ()))
 
     @property
     def paired(self) -> bool:
@@ -198,12 +208,16 @@ class Setting:
         return self._coexpression[split]
 
     def fitted_for(self, tool: Tool) -> dict[str, str]:
-        """Return the artefacts that a tool's plans name: axes by variant, and where each baseline does best."""
-        axes = self.fitted if tool.fits else {}
+        """Return the artefacts that a tool's plans name: fits by variant, and where each baseline does best."""
+        fitted = self.fitted_of(tool)
         places = {
             f"loci of {variant}": found.artefact for (variant, name), found in self.loci.items() if name == tool.name
         }
-        return {**axes, **places}
+        return {**fitted, **places}
+
+    def fitted_of(self, tool: Tool) -> dict[str, str]:
+        """Return by variant the artefact with what a tool needs fitted, empty where it needs nothing."""
+        return next((self.fitted[what] for what in tool.fits), {})
 
     def baseline_params(self, tool: Tool, reference: str, params: ToolParams) -> dict[str, dict[str, int | str | None]]:
         """Return the parameters of a tool by baseline: its own best place for a reference, else the claim's."""

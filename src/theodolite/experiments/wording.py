@@ -37,6 +37,9 @@ def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> 
             return f"{name}: genes lie at the {end} end of axis {axis} {place(locus)}"
         case "axis_window_proximity", (first, last):
             return f"{name}: genes lie close together on axes {first}-{last} {place(locus)}"
+        case "feature_value", (feature,):
+            does = "activate" if direction is Direction.GREATER else "do not activate"
+            return f"{name}: genes {does} feature {feature} {place(locus)}"
         case "attention_weight", (head,):
             return f"{name}: genes attend to one another, head {head} of block {locus.layer}"
         case "attention_weight", ():

@@ -19,6 +19,7 @@ from theodolite.tools.geometry import N_AXES
 
 if TYPE_CHECKING:
     from theodolite.models.ablated import Ablated
+    from theodolite.saes.feature_values import FeatureValues
 
 __all__ = ["COVARIATES", "GeneWorkbench", "axes_from_bytes", "axes_to_bytes", "fit_layer_axes", "fit_source_sha256"]
 
@@ -50,6 +51,8 @@ class GeneWorkbench:
     baseline
         Whether it holds a baseline that a claim is held against: there an ablation that does nothing is a baseline that
         shows nothing, and is read all the same; of the model itself it is no measurement.
+    encoded
+        Returns what features do that were fitted on discovery genes; None where none were.
     """
 
     genes: tuple[str, ...]
@@ -60,6 +63,7 @@ class GeneWorkbench:
     regulators: tuple[str, ...] = ()
     interventions: Callable[[Component, How], Ablated] | None = field(default=None, repr=False)
     baseline: bool = False
+    encoded: Callable[[], FeatureValues] | None = field(default=None, repr=False)
 
     @property
     def covariate_names(self) -> tuple[str, ...]:
@@ -88,6 +92,20 @@ class GeneWorkbench:
         if not self.fitted:
             raise ToolError("this job names no fitted axes; a tool that uses them must declare fits=('axes',)")
         return self.fitted[self.shape.sites.index(layer)]
+
+    def features(self, layer: int) -> Floats:
+        """Values (n, k) of the ranked features of a layer, below 0 where a feature is active at no token of a gene."""
+        if self.encoded is None:
+            raise ToolError("this job names no fitted features; a tool that uses them must declare fits=('features',)")
+        found = self.encoded()
+        place = {gene: row for row, gene in enumerate(found.genes)}
+        rows = np.array([place[gene] for gene in self.genes], dtype=np.intp)
+        if (silent := found.tokens[rows] == 0).any():
+            raise ToolError(
+                f"{self.genes[int(silent.argmax())]!r} and {int(silent.sum()) - 1} other genes are tokens of none of "
+                "the cells; raise `genes: {least_cells: ...}`, or survey more cells"
+            )
+        return np.asarray(found.score[found.layers.index(layer)][rows], dtype=np.float64)
 
     def attention(self, layer: int, head: int | None) -> Floats:
         """Mean attention (n, n) of a block, of one head or averaged over heads."""

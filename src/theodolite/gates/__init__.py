@@ -5,6 +5,7 @@ from theodolite.gates.catalogue1.judging import power_gate
 from theodolite.gates.catalogue2.discipline import (
     BASELINES,
     PANELS,
+    REFITS,
     baselines_for,
     identity_gate,
     margin_for,
@@ -53,6 +54,7 @@ __all__ = [
     "MINIMUM_FAMILIES",
     "MINIMUM_REFERENCE",
     "PANELS",
+    "REFITS",
     "Ablation",
     "CatalogueUnknown",
     "Decision",

@@ -23,6 +23,8 @@ class VariantKind(StrEnum):
     """The trained model against labels that were permuted."""
     COUNTS = "counts"
     """The cells' counts in place of a model."""
+    REFITTED = "refitted"
+    """The model itself, with what was fitted on discovery genes fitted anew from another seed."""
 
 
 _SEEDLESS = (VariantKind.MAIN, VariantKind.COUNTS)
@@ -37,6 +39,16 @@ class Variant:
 
     kind: VariantKind
     seed: int = 0
+
+    @property
+    def baseline(self) -> bool:
+        """Whether a claim is held against it; what is fitted anew of the model itself is none."""
+        return self.kind not in (VariantKind.MAIN, VariantKind.REFITTED)
+
+    @property
+    def of_model(self) -> Variant:
+        """What is read of the model: of what was fitted anew the same as of the model itself."""
+        return Variant(VariantKind.MAIN) if self.kind is VariantKind.REFITTED else self
 
     def __str__(self) -> str:
         return self.kind.value if self.kind in _SEEDLESS else f"{self.kind.value}({self.seed})"

@@ -49,6 +49,7 @@ __all__ = [
     "feature_annotation",
     "feature_modules",
     "feature_pairs",
+    "feature_value",
     "feature_patching",
     "forget",
     "gene_class",
@@ -87,6 +88,7 @@ pair_proximity = instrument(get_tool("geometry.pair_proximity"))
 regulator_proximity = instrument(get_tool("geometry.regulator_proximity"))
 attention_edges = instrument(get_tool("attention.edges"), name="attention_edges")
 regulation = instrument(get_tool("attention.regulation"))
+feature_value = instrument(get_tool("saes.feature_value"))
 zero_ablation = instrument(get_tool("ablation.zero_ablation"))
 mean_ablation = instrument(get_tool("ablation.mean_ablation"))
 uniform_attention = instrument(get_tool("ablation.uniform_attention"))

@@ -16,6 +16,7 @@ from theodolite.canonical import digest
 from theodolite.data import CellSet
 from theodolite.experiments.bench import STANDARD
 from theodolite.experiments.machine import resolved_device
+from theodolite.measurements import Variant, VariantKind
 from theodolite.models.capture import Capture, capture, capture_name, load_capture, save_capture
 from theodolite.tl.choosing import AnyModel, Genes
 from theodolite.tl.settings import settings
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from theodolite.models.components import Component, How
     from theodolite.models.protocol import FoundationModel
     from theodolite.saes import Dictionary, DictionaryRecipe
+    from theodolite.saes.feature_values import FeatureValues
 
 __all__ = [
     "Captured",
     "capture_key",
     "captured",
     "dictionaries",
+    "features",
     "forget",
     "interventions",
     "placed",
@@ -47,11 +50,12 @@ MOST_KEPT = 4
 
 @dataclass(eq=False)
 class Captured:
-    """A capture, and what was made of its genes once somebody asked for it: axes, and ablations by their key."""
+    """A capture, and what was made of its genes once somebody asked for it: axes, ablations by their key, features."""
 
     capture: Capture
     fitted: tuple[Axes, ...] = field(default=())
     ablated: dict[str, Ablated] = field(default_factory=dict)
+    features: FeatureValues | None = None
 
     @property
     def nbytes(self) -> int:
@@ -224,6 +228,36 @@ def dictionaries(
         return load_dictionary(path)
 
     return trained
+
+
+def features(
+    model: AnyModel, cells: CellSet, genes: Genes, kept: Captured, cache: Path | None
+) -> Callable[[], FeatureValues]:
+    """Return who gives what ranked features of every block do, fitted to all genes when first asked for, and kept.
+
+    Parameters
+    ----------
+    model, cells, genes
+        What is trained on and read.
+    kept
+        The capture beside which they are kept in memory.
+    cache
+        Folder in which dictionaries are kept, as campaigns keep theirs.
+    """
+
+    def values() -> FeatureValues:
+        from theodolite.experiments.fitted_features import fit_features
+        from theodolite.saes.feature_values import read_feature_values
+        from theodolite.saes.ranked import ranked_from_bytes
+
+        if kept.features is None:
+            loaded = placed(model)
+            trained = dictionaries(model, cells, genes, cache)
+            fitted = ranked_from_bytes(fit_features(trained, loaded.n_layers, Variant(VariantKind.MAIN)))
+            kept.features = read_feature_values(loaded, cells, genes.names, fitted, _log.warning)
+        return kept.features
+
+    return values
 
 
 def _scratch() -> Path:

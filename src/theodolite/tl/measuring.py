@@ -141,7 +141,7 @@ def measure(
         beside["adjusted AUROCs (adjust=False leaves them out)"] = adjusting_bytes(instrument.shape.shape, size)
     ready.check_memory(_doing(instrument, ready), beside)
 
-    bench = ready.bench(chosen, axes="axes" in instrument.fits)
+    bench = ready.bench(chosen, axes="axes" in instrument.fits, seeded=instrument.seeded)
     with seeded(seed):
         measurement = instrument.measure(bench, parsed)
 

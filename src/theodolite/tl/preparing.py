@@ -12,7 +12,7 @@ import numpy as np
 import theodolite
 from theodolite.experiments.needs import capture_bytes
 from theodolite.experiments.workbench import COVARIATES, GeneWorkbench, fit_layer_axes
-from theodolite.tl.captures import capture_key, captured, interventions, remembered, runs_on
+from theodolite.tl.captures import capture_key, captured, features, interventions, remembered, runs_on
 from theodolite.tl.choosing import AnyModel, Genes, any_model, choose_genes, families_of_genes
 from theodolite.tl.errors import MeasureError
 from theodolite.tl.memory import refuse_beyond
@@ -79,6 +79,8 @@ class Prepared:
             What it is, in words.
         beside
             Bytes that are taken beside the capture, once it is there, by what takes them.
+        seeded
+            Whether features can be asked for; dictionaries are trained on all genes of the workbench when they are.
         with_attention
             Whether attention is captured too.
 
@@ -102,7 +104,9 @@ class Prepared:
             parts = {f"{what} while they are captured": taking}
         refuse_beyond(self.limit, parts, len(self.genes.names), doing)
 
-    def bench(self, regulators: Sequence[str] = (), *, axes: bool, with_attention: bool = True) -> GeneWorkbench:
+    def bench(
+        self, regulators: Sequence[str] = (), *, axes: bool, seeded: bool = False, with_attention: bool = True
+    ) -> GeneWorkbench:
         """Return the workbench that instruments see; the model runs now if its capture is not there.
 
         Parameters
@@ -140,7 +144,8 @@ class Prepared:
                 for array in (found.centre, found.components, found.singular_values):
                     array.setflags(write=False)
         effects = interventions(self.model, self.read.cells, self.genes, taken, self.cache)
-        return GeneWorkbench(*fields, taken.fitted if axes else (), tuple(regulators), effects)
+        encoded = features(self.model, self.read.cells, self.genes, taken, self.cache) if seeded else None
+        return GeneWorkbench(*fields, taken.fitted if axes else (), tuple(regulators), effects, encoded=encoded)
 
     def facts(self) -> dict[str, Any]:
         """Return what a result is of, to be kept beside it."""

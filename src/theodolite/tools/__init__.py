@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from theodolite.tools import ablation, attention, depth, geometry, stability
+from theodolite.tools import ablation, attention, depth, geometry, saes, stability
 from theodolite.tools.places import closed_list, closed_list_defect
 from theodolite.tools.registry import (
     NothingMovedError,
@@ -14,9 +14,10 @@ from theodolite.tools.registry import (
     tool,
     tools,
 )
-from theodolite.tools.workbench import Axes, BenchSize, ModelShape, Workbench, fit_axes
+from theodolite.tools.workbench import N_FEATURES, Axes, BenchSize, ModelShape, Workbench, fit_axes
 
 __all__ = [
+    "N_FEATURES",
     "Axes",
     "BenchSize",
     "ModelShape",
@@ -34,6 +35,7 @@ __all__ = [
     "fit_axes",
     "geometry",
     "get_tool",
+    "saes",
     "stability",
     "tool",
     "tools",

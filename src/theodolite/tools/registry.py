@@ -75,7 +75,7 @@ class Tool:
     unit
         What one unit of its score is.
     fits
-        What it needs fitted on discovery units (``axes``).
+        What it needs fitted on discovery units: ``axes``, ``features``, or nothing.
     evidence
         What the nulls make of its scores, fixed once for all its claims: ``p``, a Besag-Clifford p-value that enters
         the error stream through the grid calibrator, or ``e``, a betting e-process that may stop at any draw.
@@ -109,6 +109,16 @@ class Tool:
     def built_in(self) -> bool:
         """Whether it is part of Theodolite, whose calibration measures it; a plug-in needs a check of its own."""
         return built_in(self.function)
+
+    @property
+    def seeded(self) -> bool:
+        """Whether what it needs fitted hangs on a seed, so that its claims are asked for with other seeds too."""
+        return "features" in self.fits
+
+    @property
+    def anywhere(self) -> bool:
+        """Whether its claims may leave the place open; another seed's features are matched one by one to named ones."""
+        return not (self.relation.of_no_effect or self.seeded)
 
     @property
     def summary(self) -> str:

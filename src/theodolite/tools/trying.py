@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from theodolite.models.components import Component, How
 from theodolite.tools.registry import Tool, ToolParams
-from theodolite.tools.workbench import Axes, ModelShape, fit_axes
+from theodolite.tools.workbench import N_FEATURES, Axes, ModelShape, fit_axes
 
 __all__ = ["READABLE", "what_it_reads"]
 
 READABLE = {
     "hidden": "gene vectors (the residual stream at each gene's token, averaged over cells, or the read-out's)",
     "axes": "singular axes of a site's gene vectors, fitted on discovery genes",
+    "features": "features of a sparse autoencoder of a layer, trained on the tokens of discovery genes",
     "attention": "attention from gene to gene, averaged over cells",
     "ablated": "what the model's predictions lose at each gene's token with a component taken out",
     "regulators": "which genes are regulators, by the regulons of the campaign",
@@ -53,6 +54,10 @@ class _Trial:
     def axes(self, layer: int | None) -> Axes:
         self.read.add("axes")
         return fit_axes(self._vectors(), _AXES)
+
+    def features(self, layer: int) -> Floats:
+        self.read.add("features")
+        return self._random.standard_normal((_GENES, N_FEATURES))
 
     def attention(self, layer: int, head: int | None) -> Floats:
         self.read.add("attention")

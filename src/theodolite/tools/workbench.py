@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from theodolite.models.components import Component, How
 
-__all__ = ["Axes", "BenchSize", "ModelShape", "Workbench", "fit_axes"]
+__all__ = ["N_FEATURES", "Axes", "BenchSize", "ModelShape", "Workbench", "fit_axes"]
+
+N_FEATURES = 16
+"""Features that are looked at in each layer, those whose mean values differ most between discovery genes."""
 
 Floats = NDArray[np.float64]
 
@@ -103,7 +106,8 @@ def fit_axes(hidden: Floats, n_axes: int) -> Axes:
 class Workbench(Protocol):
     """One split's genes with what the model and the counts say of them.
 
-    A workbench of the confirmation split holds axes that were fitted on discovery genes; a tool cannot refit them.
+    A workbench of the confirmation split holds axes, or features, that were fitted on discovery genes; a tool cannot
+    refit them.
     """
 
     @property
@@ -146,6 +150,21 @@ class Workbench(Protocol):
 
     def axes(self, layer: int | None) -> Axes:
         """Return the axes of a site that were fitted on discovery genes."""
+        ...
+
+    def features(self, layer: int) -> Floats:
+        """Return what ranked features of a layer do at each gene's tokens, (n, k), k as many as are looked at.
+
+        Features are those of a dictionary that was trained on the tokens of discovery genes, in the order of how much
+        their mean values differ between these. A gene's number is the feature's mean value over its tokens, above 0,
+        along a unit decoder vector; where the feature is active at none of them it is the mean distance to being
+        active, below 0.
+
+        Raises
+        ------
+        ToolError
+            If there is no dictionary, or a gene is a token of none of the cells.
+        """
         ...
 
     def attention(self, layer: int, head: int | None) -> Floats:

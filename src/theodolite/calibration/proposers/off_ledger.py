@@ -109,5 +109,5 @@ def job_of(setting: Setting, tool: Tool, params: ToolParams, part: str, variant:
         split=part,
         variant=variant,
         seed=setting.seed("job", tool.name),
-        fitted=setting.fitted[variant] if tool.fits else None,
+        fitted=setting.fitted_of(tool)[variant] if tool.fits else None,
     )

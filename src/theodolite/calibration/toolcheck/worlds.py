@@ -16,6 +16,7 @@ import numpy as np
 from numpy.random import Generator, SeedSequence
 from numpy.typing import NDArray
 
+from theodolite.calibration.toolcheck.features import encoded_parts
 from theodolite.calibration.toolcheck.interventions import ComponentEffects, component_effects
 from theodolite.experiments.workbench import GeneWorkbench, fit_layer_axes
 from theodolite.measurements import Coexpression
@@ -152,7 +153,11 @@ def make_world(shape: str, seed: SeedSequence, *, planted: bool, profile: Profil
     known = profile if planted else None
     discovery = _part(shape, "D", model, (), rng, effects, known)
     confirmation = _part(shape, "C", model, discovery.bench.fitted, rng, effects, known)
-    return World(discovery, confirmation)
+    first, second = encoded_parts(discovery.bench.capture, confirmation.bench.capture, seed.spawn(1)[0])
+    return World(
+        replace(discovery, bench=replace(discovery.bench, encoded=first)),
+        replace(confirmation, bench=replace(confirmation.bench, encoded=second)),
+    )
 
 
 def _part(

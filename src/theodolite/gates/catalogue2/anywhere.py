@@ -235,7 +235,7 @@ class AnywhereCase(Case):
             (variant, beside(self.plan, self._seen.main, measured[variant], self._coexpression).items)
             for measured in self._places
             for variant in sorted(measured)
-            if variant.kind is not VariantKind.MAIN
+            if variant.baseline
         ]
         if not others:
             return None

@@ -199,13 +199,26 @@ class Case:
         others = {
             variant: beside(self.plan, self._seen.main, measurement, self._coexpression)
             for variant, measurement in sorted(self._used.items())
-            if variant.kind is not VariantKind.MAIN
+            if variant.baseline
         }
         if not others:
             return None
         best = hardest({variant: _estimate(contrast) for variant, contrast in others.items()})
         gains = effect_with_gains(self._seen.main.items, [others[best].items], self._seed, RESAMPLES)[1]
         return best, *gains[0]
+
+    @property
+    def refitted(self) -> list[float]:
+        """The effect with what was fitted from each seed, the model's own first; one where nothing is fitted anew."""
+        return self._once("refitted", self._refit)
+
+    def _refit(self) -> list[float]:
+        others = [
+            beside(self.plan, self._seen.main, measurement, self._coexpression)
+            for variant, measurement in sorted(self._used.items())
+            if variant.kind is VariantKind.REFITTED
+        ]
+        return [_estimate(contrast) for contrast in (self._seen.main, *others)]
 
     @property
     def raw(self) -> Effect:

@@ -16,6 +16,7 @@ __all__ = [
     "BASELINES",
     "LEAST_UNTRAINED",
     "PANELS",
+    "REFITS",
     "baselines_for",
     "identity_gate",
     "margin_for",
@@ -33,6 +34,9 @@ PANELS: Final[Mapping[str, tuple[NullName, ...]]] = {
 BASELINES: Final = ("untrained(0)", "untrained(1)", "untrained(2)", "random_embedding(0)", "counts")
 """Variants measured beside every claim: the same for all campaigns, so that none can choose them."""
 
+REFITS: Final = ("refitted(1)", "refitted(2)", "refitted(3)", "refitted(4)")
+"""What is fitted from a seed is fitted from four more: G15 asks whether an effect holds in all five."""
+
 LEAST_UNTRAINED: Final = 3
 """Untrained models beside a claim: with one, a lucky seed decides."""
 
@@ -41,7 +45,15 @@ _WITHOUT: Final[Mapping[str, frozenset[str]]] = {
     Ablation.NO_CONFOUND_GATE: frozenset({"curveball", "stratified_labels", "coexpression_strata"}),
 }
 
-_FITTED_LOCI: Final = (LocusKind.AXIS, LocusKind.WINDOW, LocusKind.READ_OUT_AXIS, LocusKind.READ_OUT_WINDOW)
+_SEEDED_LOCI: Final = (LocusKind.FEATURE,)
+"""What is fitted from a seed, so that another seed finds other ones."""
+_FITTED_LOCI: Final = (
+    LocusKind.AXIS,
+    LocusKind.WINDOW,
+    LocusKind.READ_OUT_AXIS,
+    LocusKind.READ_OUT_WINDOW,
+    *_SEEDED_LOCI,
+)
 _FITTED_OBJECTS: Final = ("axis_window_proximity", "regulator_proximity")
 """What a claim of depth may read on axes, which its span of layers does not name."""
 
@@ -89,7 +101,10 @@ def selection_discipline(plan: Plan) -> GateResult:
     untrained = LEAST_UNTRAINED if baselines_for(claim.relation) else 0
     if kinds.count(VariantKind.MAIN) != 1 or kinds.count(VariantKind.UNTRAINED) < untrained:
         defects.append(f"the variants must hold 'main' once and {untrained} untrained models")
-    if plan.places is None and set(plan.variants) != {"main", *(plan.loci or {})}:
+    refits = REFITS if locus.kind in _SEEDED_LOCI else ()
+    if tuple(name for name in plan.variants if Variant.parse(name).kind is VariantKind.REFITTED) != refits:
+        defects.append(f"the variants must hold {', '.join(refits) or 'nothing that was fitted anew'}")
+    if plan.places is None and {name for name in plan.variants if Variant.parse(name).baseline} != {*(plan.loci or {})}:
         defects.append("each baseline needs its own place in the model, chosen on discovery units")
     if plan.null_panel != panel_for(plan.shape, plan.ablation):
         defects.append(
@@ -121,6 +136,8 @@ def _place_defects(plan: Plan) -> list[str]:
     anywhere = plan.hypothesis.locus.kind is LocusKind.ANY
     if anywhere and plan.hypothesis.claim.relation.of_no_effect:
         return ["that nothing happens is claimed of 'any' place; name one, such as the span of all layers"]
+    if any(place.locus.kind in _SEEDED_LOCI for place in (plan.places.listed if plan.places else ())):
+        return ["features of another dictionary are matched to one feature, not to the largest of many; name a feature"]
     if plan.places is None:
         return ["the locus is 'any' and the plan names no places to take the maximum over"] if anywhere else []
     if not anywhere:

@@ -17,6 +17,7 @@ from theodolite.gates.catalogue2.confounds import confound_residual
 from theodolite.gates.catalogue2.discipline import margin_for, selection_discipline
 from theodolite.gates.catalogue2.panel import resolution, stuck
 from theodolite.gates.catalogue2.settling import CATALOGUE_VERSION
+from theodolite.gates.catalogue2.stability import stability_gate
 from theodolite.gates.catalogue2.within import WithinCase
 from theodolite.gates.catalogue2.words import things
 from theodolite.gates.dossier import Dossier
@@ -31,7 +32,7 @@ __all__ = ["PROMISING", "judge", "preflight"]
 PROMISING: Final = 0.05
 """Confounds, baselines and halves are worked out for a p up to this one, and for whatever a level could let through."""
 
-BESIDE_THE_LEVEL: Final = frozenset({"G4", "G5", "G9"})
+BESIDE_THE_LEVEL: Final = frozenset({"G4", "G5", "G9", "G15"})
 """What a support needs besides evidence; halves (G10) tag a support, and are worked out where these gates are met."""
 
 _UNKNOWN: Final = Effect(estimate=0.0, low=-0.5, high=0.5, unit=UNIT)
@@ -173,7 +174,10 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
             # What measurement error could explain is asked of an effect that counts.
             allowed = case.allowed if effect.estimate >= plan.sesoi else None
             gates.append(confound_residual(plan, raw, effect, case.retained, allowed))
-        gates.append(baseline_margin(effect, best, baseline, gain, len(plan.variants) - 2))
+        others = sum(Variant.parse(text).baseline for text in plan.variants) - 1
+        gates.append(baseline_margin(effect, best, baseline, gain, others))
+        if len(case.refitted) > 1:
+            gates.append(stability_gate(case.refitted))
         if all(gate.passed for gate in gates if gate.gate in BESIDE_THE_LEVEL):
             gates.append(case.halves)
     return Judgement(
