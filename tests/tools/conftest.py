@@ -29,12 +29,16 @@ class HandBench:
     shape: ModelShape = ModelShape(N_LAYERS, N_HEADS)
     regulators: tuple[str, ...] = ()
     changes: Any = None
+    values: Any = None
 
     def hidden(self, layer: int) -> Any:
         return self.states[layer]
 
     def axes(self, layer: int) -> Axes:
         return self.fitted[layer]
+
+    def features(self, layer: int) -> Any:
+        return self.values[layer]
 
     def attention(self, layer: int, head: int | None) -> Any:
         maps = self.probabilities[layer - 1]

@@ -19,6 +19,7 @@ from theodolite.gates.evidence import resolves, wealth
 from theodolite.gates.lint import LARGEST_TIE
 from theodolite.gates.stream import harmonic
 from theodolite.judgements import GateId, GateResult, Judgement, NullEvidence, Objection, ObjectionCode
+from theodolite.measurements import Variant
 from theodolite.plans import Plan
 from theodolite.store import EntryKind
 from theodolite.tools import Tool, closed_list_defect, get_tool
@@ -88,7 +89,7 @@ def _choices(plan: Plan) -> Iterator[_Finding]:
     if told:
         yield "double_dipping", "G2", f"it rests on {', '.join(told)}, which knows what the block showed"
     yield from _anywhere(plan, tool) if hypothesis.locus.kind is LocusKind.ANY else _one_place(plan, tool)
-    if plan.loci is not None and {"main", *plan.loci} != set(plan.variants):
+    if plan.loci is not None and {*plan.loci} != {name for name in plan.variants if Variant.parse(name).baseline}:
         yield "cherry_picked_locus", "G5", "a baseline has no best place of its own to be compared at"
 
 

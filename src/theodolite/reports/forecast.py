@@ -47,6 +47,8 @@ _START_S = 15.0
 """Start of the coordinator and of a worker, libraries included."""
 _JOB_S = 0.1
 """A tool on captured averages, result file included."""
+_DICTIONARY_S = 15.0
+"""A dictionary of a block, and what it does at all tokens: that of the packaged model took 9 to 21 s."""
 _LIBRARIES_BYTES = 900 * 2**20
 """Coordinator and worker with their libraries loaded."""
 _COPIES = 3
@@ -319,7 +321,10 @@ def _weights(setting: Setting) -> int:
 
 def _seconds(setting: Setting, jobs: int, power_s: float, draws_s: float) -> float:
     passes = _PASSES * len(setting.cells.cells) * _weights(setting) * _seconds_per_weight()
-    return _START_S + passes + power_s + jobs * _JOB_S + draws_s
+    trained = 0
+    if "features" in setting.fits:
+        trained = setting.model.n_layers * sum(variant != "counts" for variant in setting.variants_of("features"))
+    return _START_S + passes + power_s + jobs * _JOB_S + draws_s + trained * _DICTIONARY_S
 
 
 def _seconds_per_weight() -> float:
