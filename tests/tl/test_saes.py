@@ -12,7 +12,8 @@ import pytest
 
 from theodolite import tl
 from theodolite.descriptions import STANDING, descriptions
-from theodolite.saes import dictionaries
+from theodolite.experiments import fitted_features
+from theodolite.saes import DictionaryRecipe, dictionaries
 from theodolite.tl import DescriptionError, MeasureError, MemoryLimitError, captures
 
 QUICK: dict[str, Any] = {"steps": 5, "features": 32, "k": 3}
@@ -159,3 +160,21 @@ def test_the_page_has_a_row_for_each_description(checkout: Path) -> None:
     for found in descriptions():
         if found.family == "saes" and found.built_in:
             assert f"| `{found.name}` | `{found.name.partition('.')[2]}` |" in page
+
+
+def test_a_feature_is_measured_on_the_genes_that_it_was_trained_on(
+    few: Any, genes: list[str], trained: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        fitted_features, "recipe_of", lambda layer, variant: DictionaryRecipe(layer, features=32, k=3, steps=20)
+    )
+    tl.feature_value(few, model="compact-pbmc", genes=genes, layer=2, feature=1, reference="programs")
+    kept = few.uns["saes_feature_value"]
+    assert (kept["place"], kept["stored_in"]) == ("layer 2 feature 1", "var") and len(kept["references"])
+    scores = few.var["saes_feature_value"]
+    assert set(scores.index[scores.notna()]) == set(genes) and scores.dropna().is_unique
+    # A dictionary for each block, which the next feature shares.
+    assert len(trained) == 3
+    tl.feature_value(few, model="compact-pbmc", genes=genes, layer=1, feature=16)
+    assert len(trained) == 3
+    assert not np.allclose(few.var["saes_feature_value"].dropna(), scores.dropna())

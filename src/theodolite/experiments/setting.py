@@ -188,10 +188,7 @@ class Setting:
         return ("main", *BASELINES, *(REFITS if fit == "features" else ()))
 
     def variants_for(self, tool: Tool) -> tuple[str, ...]:
-        """Return what a tool's claims are measured on.
-
-        The model, every baseline that has what they speak of, and the model with what hangs on a seed fitted anew.
-        """
+        """Return what a claim is measured on: the model, fitting baselines, and what hangs on a seed fitted anew."""
         return ("main", *baselines_for(tool.relation), *(REFITS if tool.seeded else ()))
 
     @property

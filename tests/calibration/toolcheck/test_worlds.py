@@ -7,12 +7,13 @@ from collections import Counter
 import numpy as np
 import pytest
 from numpy.random import SeedSequence
+from sklearn.metrics import roc_auc_score
 
 from theodolite.calibration.toolcheck import MODEL, Profile, make_world
 from theodolite.experiments.journal import with_labels
 from theodolite.experiments.setting import adjustment_of
 from theodolite.gates.exploration import shown
-from theodolite.tools import get_tool
+from theodolite.tools import N_FEATURES, get_tool
 
 SHAPES = ("GeneScores", "PairScores", "BipartiteScores")
 
@@ -87,3 +88,20 @@ def test_a_known_reference_changes_with_depth_as_its_profile_says(profile: Profi
             effects.append(shown(measured, adjustment_of("PairScores"), part.coexpression).effect(measured.edges)[0])
     assert least < np.mean(found) < most
     assert np.mean(standing) > 0.03
+
+
+def test_features_are_trained_on_the_discovery_part_and_read_on_both() -> None:
+    world, again = (make_world("GeneScores", SeedSequence(2), planted=True) for _ in range(2))
+    found = {}
+    for name in ("discovery", "confirmation"):
+        bench = getattr(world, name).bench
+        values = [bench.features(layer) for layer in (1, 2)]
+        assert all(each.shape == (len(bench.genes), N_FEATURES) for each in values)
+        # Genes at which a feature is never active lie below 0, and none ties with another.
+        assert all(len(np.unique(column)) == len(column) for each in values for column in each.T)
+        np.testing.assert_array_equal(values[1], getattr(again, name).bench.features(2))
+        member = np.array([gene in getattr(world, name).members for gene in bench.genes])
+        found[name] = [roc_auc_score(member, column) - 0.5 for each in values for column in each.T]
+    best = int(np.argmax(np.abs(found["discovery"])))
+    assert abs(found["discovery"][best]) > 0.2, "a direction that the model lays the set along has a feature"
+    assert found["confirmation"][best] * np.sign(found["discovery"][best]) > 0.2, "which genes of other families share"
