@@ -16,7 +16,7 @@ from theodolite.experiments.jobs import JobOutcome, JobSpec
 from theodolite.experiments.journal import Event, Journal, StepError, judged_shape
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting, adjustment_of
-from theodolite.gates import baselines_for
+from theodolite.gates import baselines_for, refits_for
 from theodolite.gates.exploration import Margin, Shown, shown
 from theodolite.gates.memo import Memo
 from theodolite.measurements import load_measurement
@@ -45,7 +45,8 @@ class Look:
     id, tool, params
         Its row, and the place.
     effects
-        By reference: AUROC - 0.5 and the number of genes.
+        By reference: AUROC - 0.5 and the number of genes. Where what is fitted hangs on a seed, it is the least of what
+        the model's own fit and the others show, and 0 where they disagree about the sign.
     margins
         By reference: what the effect adds to the best baseline, with errors. A reference of one family has none, and
         so has a look that an earlier version recorded.
@@ -91,7 +92,9 @@ class Looking(Journal):
         jobs = {
             self._look_id(job): job
             for job in (
-                self._tool_job(tool, params.model_dump(mode="json"), DISCOVERY, "main") for tool, params in wanted
+                self._tool_job(tool, params.model_dump(mode="json"), DISCOVERY, variant)
+                for tool, params in wanted
+                for variant in ("main", *refits_for(tool.fits))
             )
         }
         self._runner.submit([job for identifier, job in jobs.items() if not self.ledger.has(identifier)])
@@ -131,17 +134,26 @@ class Looking(Journal):
         if outcome.status == "done":
             content = self._content(outcome)
             payload["measurement"] = self.ledger.artefacts.put(content)
-            effects = self._discovery_effects(tool, content)
-            # Sums of floats differ in their last digits between processors; a hashed row must not.
-            margins = {
-                reference: {field: round(value, 9) for field, value in asdict(margin).items()}
-                for reference, margin in self._margins(tool, content, effects).items()
-            }
-            payload["effects"] = {
-                reference: {"effect": effect, "n": n} | margins.get(reference, {})
-                for reference, (effect, n) in effects.items()
-            }
+            fits = [content, *self._refits(tool, params)]
+            shows = [self._discovery_effects(tool, each) for each in fits]
+            for reference, (_, n) in shows[0].items():
+                effects = [each[reference][0] for each in shows]
+                least = min(range(len(fits)), key=lambda place: abs(effects[place]))
+                payload["effects"][reference] = {"effect": effects[least], "n": n}
+                if min(effects) < 0 < max(effects):
+                    payload["effects"][reference] = {"effect": 0.0, "n": n}
+                elif (margin := self._margins(tool, fits[least], shows[least]).get(reference)) is not None:
+                    # Sums of floats differ in their last digits between processors; a hashed row must not.
+                    payload["effects"][reference] |= {name: round(value, 9) for name, value in asdict(margin).items()}
         self._put(EntryKind.LOOK, self.setting.campaign_id, payload, name=name)
+
+    def _refits(self, tool: Tool, params: dict[str, Any]) -> list[bytes]:
+        """Return what a tool measures at a place with what hangs on a seed fitted from others; empty for most tools."""
+        jobs = [self._tool_job(tool, params, DISCOVERY, variant) for variant in refits_for(tool.fits)]
+        outcomes = list(self._runner.submit(jobs))
+        if failed := next((outcome for outcome in outcomes if outcome.status != "done"), None):
+            raise StepError(f"{tool.name} could not be read with what another seed fitted: {failed.reason}")
+        return [self._content(outcome) for outcome in outcomes]
 
     def _effects_of(self, tool: Tool, job: JobSpec, outcome: JobOutcome) -> dict[str, tuple[float, int]]:
         """Return what a job shows of every reference, nothing if it failed."""

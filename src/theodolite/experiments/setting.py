@@ -34,13 +34,13 @@ from theodolite.experiments.workspace import Workspace
 from theodolite.files import write_atomically
 from theodolite.gates import (
     BASELINES,
-    REFITS,
     Ablation,
     baselines_for,
     blinded_spread_bipartite,
     blinded_spread_pairs,
     blinded_spread_set,
     panel_for,
+    refits_for,
 )
 from theodolite.measurements import Coexpression
 from theodolite.models.facts import ModelFacts
@@ -185,11 +185,11 @@ class Setting:
 
     def variants_of(self, fit: str) -> tuple[str, ...]:
         """Return of what something is fitted: of the model, of all baselines, and of the model from other seeds."""
-        return ("main", *BASELINES, *(REFITS if fit == "features" else ()))
+        return ("main", *BASELINES, *refits_for((fit,)))
 
     def variants_for(self, tool: Tool) -> tuple[str, ...]:
         """Return what a claim is measured on: the model, fitting baselines, and what hangs on a seed fitted anew."""
-        return ("main", *baselines_for(tool.relation), *(REFITS if tool.seeded else ()))
+        return ("main", *baselines_for(tool.relation), *refits_for(tool.fits))
 
     @property
     def paired(self) -> bool:

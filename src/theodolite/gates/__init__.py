@@ -10,6 +10,7 @@ from theodolite.gates.catalogue2.discipline import (
     identity_gate,
     margin_for,
     panel_for,
+    refits_for,
 )
 from theodolite.gates.catalogue2.panel import LEAST_MOVED, b_max, p_level
 from theodolite.gates.catalogue2.settling import Place, spends
@@ -83,6 +84,7 @@ __all__ = [
     "power_asked",
     "power_gate",
     "preflight",
+    "refits_for",
     "settle",
     "settle_failure",
     "settle_level",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from theodolite.claims import LocusKind, Relation
@@ -21,6 +21,7 @@ __all__ = [
     "identity_gate",
     "margin_for",
     "panel_for",
+    "refits_for",
     "selection_discipline",
 ]
 
@@ -67,6 +68,11 @@ def baselines_for(relation: Relation) -> tuple[str, ...]:
     if relation.of_no_effect:
         return ()
     return tuple(name for name in BASELINES if not (relation.of_depth and name == "counts"))
+
+
+def refits_for(fits: Collection[str]) -> tuple[str, ...]:
+    """Return the variants of a claim whose fits hang on a seed, with that seed changed; none where nothing does."""
+    return REFITS if "features" in fits else ()
 
 
 def margin_for(relation: Relation | None = None) -> float:
