@@ -74,7 +74,8 @@ def regulons():
 
 FEW = {
     "draws": 2, "edge_draws": 2, "shuffles": 2, "resamples": 5, "rewirings": 2, "learners": ["ols"],
-    "least_in_state": 2, "cells_at_most": 2, "sizes": [1], "steps": 3, "seeds": 2,
+    "least_in_state": 2, "cells_at_most": 2, "sizes": [1], "steps": 3, "seeds": 2, "least_cells": 2, "exchanges": 2,
+    "least_together": 2, "permutations": 9,
 }  # fmt: skip
 """Of each parameter as little as there can be: a hundred draws, and boosted trees, are too many for a test."""
 

@@ -14,7 +14,7 @@ from theodolite.data import CONFIRMATION, DISCOVERY
 from theodolite.experiments import CampaignRun, LocalRunner, prepare
 from theodolite.experiments.bench import Bench
 from theodolite.experiments.replay import verify_decisions
-from theodolite.experiments.wanted_descriptions import UNTRAINED, wanted_descriptions
+from theodolite.experiments.wanted_descriptions import UNTRAINED, description_conflicts, wanted_descriptions
 from theodolite.measurements import load_measurement
 from theodolite.saes import dictionaries
 from theodolite.saes.dictionaries import load_dictionary
@@ -128,3 +128,32 @@ def test_a_worker_refuses_a_dictionary_that_a_job_has_no_memory_for(small_world:
         run.describe()
         (row,) = (entry.payload for entry in described(run))
         assert (row["status"], row["sentence"], "it was not begun" in row["reason"]) == ("memory", None, True)
+
+
+def test_a_plan_says_that_cells_have_no_types_and_that_no_layer_comes_after_the_last(
+    small_world: Any, tmp_path: Path
+) -> None:
+    asked = [
+        {"name": "saes.feature_specificity", "params": SMALL},
+        {"name": "saes.feature_persistence", "params": {**SMALL, "layer": 2}},
+    ]
+    setting = prepare(small_world.spec(descriptions=asked), small_world.private_workspace(tmp_path / "work"))
+    types, layers = description_conflicts(setting)
+    assert "saes.feature_specificity: no label of these cells is said to hold their cell_type" in types
+    assert "`cell_type:` under `cells:` in a campaign" in types
+    assert "layer 2 is the last of this model" in layers
+
+
+def test_each_layer_has_a_dictionary_and_the_followed_one_is_shared(
+    small_world: Any, tmp_path: Path, made: list[tuple[Path, tuple[str, ...]]]
+) -> None:
+    asked = {"name": "saes.feature_persistence", "params": {**SMALL, "draws": 2, "permutations": 19}}
+    with opened(
+        small_world, tmp_path / "work", {**ALIGNMENT, "params": {**SMALL, "layer": 1, "draws": 9}}, asked
+    ) as run:
+        alignment, row = (entry.payload for entry in described(run))
+        assert (alignment["status"], row["status"], row["reason"]) == ("done", "done", "")
+        # Layers 0, 1 and 2, and another seed of layer 1, which was there already.
+        assert len(made) == 4 and {genes for _, genes in made} == {run.setting.genes(DISCOVERY)}
+        assert row["facts"]["layer"] == 1 and len(row["facts"]["features"]) == 3
+        assert verify_decisions(run.ledger, deep=True) == []

@@ -47,9 +47,12 @@ __all__ = [
     "effective_rank",
     "feature_alignment",
     "feature_annotation",
+    "feature_highways",
     "feature_modules",
     "feature_pairs",
     "feature_patching",
+    "feature_persistence",
+    "feature_specificity",
     "forget",
     "gene_class",
     "head_sets",
@@ -129,6 +132,9 @@ feature_alignment = instrument(get_description("saes.feature_alignment"))
 feature_pairs = instrument(get_description("saes.feature_pairs"))
 feature_modules = instrument(get_description("saes.feature_modules"))
 feature_patching = instrument(get_description("saes.feature_patching"))
+feature_specificity = instrument(get_description("saes.feature_specificity"))
+feature_persistence = instrument(get_description("saes.feature_persistence"))
+feature_highways = instrument(get_description("saes.feature_highways"))
 
 
 def pbmc() -> Any:
