@@ -92,14 +92,18 @@ def test_the_lines_that_are_told_of_a_description_run(cli, monkeypatch):
     marks = next(item.gene_set for item in load_programs() if item.id == "b_lineage_marks")
     shown = {gene for found in descriptions() for gene in re.findall(r'"(\w+)"', str(found.example))}
     adata.var["few"] = adata.var_names.isin([*adata.var_names[:160], *marks, *shown, "SPIB", "SPI1"])
+    perturbed = tl.pbmc()[::35].copy()
+    perturbed.obs["target"] = ["non-targeting", "SPIB"] * (perturbed.n_obs // 2)
+    perturbed.var["few"] = adata.var["few"]
     for found in descriptions():
+        of = perturbed if "perturbation" in str(found.example) else adata
         told = json.loads(cli("tools", "describe", found.name, "--json").stdout)
         few = {name: value for name, value in FEW.items() if name in found.params.model_fields}
         lines = [
             line[:-1] + f", genes='few', params={few})" if "tl.describe" in line else line for line in told["python"]
         ]
-        exec("\n".join(lines), {"adata": adata})
-        assert adata.uns[found.name.replace(".", "_")]["sentence"]
+        exec("\n".join(lines), {"adata": of})
+        assert of.uns[found.name.replace(".", "_")]["sentence"]
 
 
 def test_a_description_is_enough_to_use_an_instrument(cli):

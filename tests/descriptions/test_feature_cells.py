@@ -79,7 +79,7 @@ def test_what_differs_between_donors_is_no_cell_type_where_donors_have_one_type_
     assert seen.facts["share"] == 0.0 and seen.facts["unit"] == ["donors"] * 3
     assert seen.facts["units"] == [15] * 3 and "3 by exchanging donors" in seen.sentence
     # Whole donors change places in the control, so that what donors give by chance is in it.
-    assert seen.facts["replicates"] == "donors" and seen.facts["exchanged.moved"] > 0.3
+    assert seen.facts["replicates"] == "donor" and seen.facts["exchanged.moved"] > 0.3
 
 
 def test_a_type_that_all_its_donors_have_is_found_across_donors() -> None:

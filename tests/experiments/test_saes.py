@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anndata
 import numpy as np
 import pytest
 
-from theodolite.data import CONFIRMATION, DISCOVERY
+from theodolite.data import CONFIRMATION, DISCOVERY, Reference
 from theodolite.experiments import CampaignRun, LocalRunner, prepare
 from theodolite.experiments.bench import Bench
 from theodolite.experiments.replay import verify_decisions
@@ -156,4 +158,29 @@ def test_each_layer_has_a_dictionary_and_the_followed_one_is_shared(
         # Layers 0, 1 and 2, and another seed of layer 1, which was there already.
         assert len(made) == 4 and {genes for _, genes in made} == {run.setting.genes(DISCOVERY)}
         assert row["facts"]["layer"] == 1 and len(row["facts"]["features"]) == 3
+        assert verify_decisions(run.ledger, deep=True) == []
+
+
+def test_targets_that_are_kept_for_tests_are_counted_and_not_named(small_world: Any, tmp_path: Path) -> None:
+    cells = anndata.read_h5ad(small_world.cells)
+    genes = list(cells.var_names)
+    edges = tuple((genes[row % 40], genes[row + 40]) for row in range(200))
+    regulon = Reference("known", "known", "regulon", edges, "for the test", ())
+    workspace = small_world.private_workspace(tmp_path / "work")
+    plain = prepare(small_world.spec(), workspace, references=[regulon])
+    explored, kept = plain.genes(DISCOVERY), plain.genes(CONFIRMATION)
+    targets = ["none", "none", *explored[:2], *kept[:2]]
+    cells.obs["target"] = [targets[number % len(targets)] for number in range(cells.n_obs)]
+    cells.write_h5ad(tmp_path / "perturbed.h5ad")
+    asked = {"name": "saes.feature_responses", "params": {**SMALL, "exchanges": 3, "draws": 19, "cells_at_most": 8}}
+    read = {"source": str(tmp_path / "perturbed.h5ad"), "perturbation": "target", "control": "none"}
+    spec = small_world.spec(descriptions=[asked], tools=["geometry.axis_separation"], cells=read)
+    with small_world.opened(workspace, spec, references=[regulon]) as run:
+        run.open()
+        (row,) = described(run)
+        assert (row.payload["status"], row.payload["reason"]) == ("done", "")
+        facts, held = row.payload["facts"], set(run.setting.genes(CONFIRMATION))
+        assert (sorted(facts["targets"]), facts["left_out.not_described"]) == (sorted(explored[:2]), 2)
+        said = json.dumps(row.payload).encode() + run.ledger.artefacts.get(row.payload["measurement"])
+        assert not [gene for gene in held if f'"{gene}"'.encode() in said]
         assert verify_decisions(run.ledger, deep=True) == []

@@ -122,7 +122,6 @@ def feature_specificity(subject: Subject, params: FeatureSpecificity) -> Describ
     place, feature = np.nonzero(held)
     order = np.argsort(-told.auroc[place, feature], kind="stable")[:_SHOWN]
     place, feature = place[order], feature[order]
-    unit = "cells" if donors is None else f"{cells.unit_kind}s"
     facts: dict[str, Any] = {
         "layer": layer,
         "role": params.role,
@@ -140,7 +139,7 @@ def feature_specificity(subject: Subject, params: FeatureSpecificity) -> Describ
         "floor": told.floor,
         "needed": math.ceil(float(told.floor.min()) * told.p.size / _LEVEL),
         "left_out": sorted(set(cells.label(column)) - set(told.labels)),
-        "replicates": unit,
+        "replicates": cells.unit_kind,
         "found.label": [told.labels[each] for each in place.tolist()],
         "found.feature": alive[feature],
         "found.auroc": told.auroc[place, feature],

@@ -18,6 +18,7 @@ from theodolite.descriptions.attention_scores import (
 )
 from theodolite.descriptions.feature_cells import FeatureSpecificity, no_role
 from theodolite.descriptions.feature_layers import FeatureHighways, FeaturePersistence, earlier_of, followed_of
+from theodolite.descriptions.feature_responses import FeatureResponses
 from theodolite.descriptions.geometry_classes import Depth, Lineage
 from theodolite.descriptions.geometry_edges import Edges, Windowed
 from theodolite.descriptions.geometry_poles import Pole
@@ -165,6 +166,12 @@ def _(params: FeatureHighways, offered: Offered) -> None:
 def _(params: FeatureSpecificity, offered: Offered) -> None:
     check_fit.dispatch(DictionaryParams)(params, offered)
     _check_role(offered, params.role)
+
+
+@check_fit.register(FeatureResponses)
+def _(params: FeatureResponses, offered: Offered) -> None:
+    check_fit.dispatch(DictionaryParams)(params, offered)
+    _check_role(offered, "perturbation")
 
 
 def _check_role(offered: Offered, role: str) -> None:

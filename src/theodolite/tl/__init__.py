@@ -52,6 +52,7 @@ __all__ = [
     "feature_pairs",
     "feature_patching",
     "feature_persistence",
+    "feature_responses",
     "feature_specificity",
     "forget",
     "gene_class",
@@ -134,6 +135,7 @@ feature_modules = instrument(get_description("saes.feature_modules"))
 feature_patching = instrument(get_description("saes.feature_patching"))
 feature_specificity = instrument(get_description("saes.feature_specificity"))
 feature_persistence = instrument(get_description("saes.feature_persistence"))
+feature_responses = instrument(get_description("saes.feature_responses"))
 feature_highways = instrument(get_description("saes.feature_highways"))
 
 
