@@ -69,6 +69,9 @@ def test_features_that_last_are_counted_and_those_with_a_set_last_longer() -> No
     assert facts["p_random"] == facts["p_rotated"] == pytest.approx([1 / 21] * 3)
     assert facts["lasts.mean"] == [2.5, 2.0, 1.5, 1.0] and facts["lasts.most"] == [4, 3, 2, 1]
     assert facts["another_seed"] == 0.5 and facts["annotated"] == 0.5 and facts["sets"] == ["a_set"]
+    first = np.random.default_rng(0).permutation(FEATURES)  # the order of layer 0
+    assert sorted(facts["found.feature"]) == np.flatnonzero(first < FEATURES // 2).tolist()
+    assert facts["found.lasts"] == [4] * 20 and facts["found.end_cosine"] == pytest.approx([1.0] * 20, abs=1e-6)
     assert facts["firing.partial"] > 0.9 and facts["firing.p"] == pytest.approx(1 / 1_000)
     assert found.sentence.startswith(
         "From one layer to the next 50.0% to 50.0% of the features have a partner (cosine of 0.7 or more, one to one), "
@@ -120,6 +123,7 @@ def test_features_that_are_never_active_do_not_last() -> None:
         return dictionary(directions(77), active=np.where(np.arange(FEATURES) < 10, 100, 0))
 
     found = persist(half_dead)
+    assert sorted(found.facts["found.feature"]) == list(range(10))
     assert found.facts["features"] == [10] * 4 and found.measurement.effect.tolist() == [1.0] * 3
     with pytest.raises(DescriptionError, match="no feature at layer 0 is active in any token"):
         persist(lambda recipe: dictionary(directions(77), active=np.zeros(FEATURES)))

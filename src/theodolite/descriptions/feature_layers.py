@@ -29,6 +29,10 @@ __all__ = [
     "followed_of",
 ]
 
+_LEVEL = 0.05
+_SHOWN = 20
+"""Features, or pairs of them, that are listed."""
+
 
 class FeaturePersistence(DictionaryParams):
     """Parameters of :func:`feature_persistence`."""
@@ -133,7 +137,8 @@ def feature_persistence(subject: Subject, params: FeaturePersistence) -> Describ
     Returns
     -------
     Described
-        Units are two layers each; the controls of each are shares with the later dictionary turned at random.
+        Units are two layers each; the controls of each are shares with the later dictionary turned at random. Facts
+        list the features of the followed layer that last longest.
 
     Raises
     ------
@@ -164,6 +169,10 @@ def feature_persistence(subject: Subject, params: FeaturePersistence) -> Describ
         "lasts.most": [int(each.max()) for each in told.persists],
         "lasts.end_cosine": float(told.end_cosine[at][lasts > 1].mean()) if (lasts > 1).any() else None,
     }
+    longest = np.lexsort((-told.end_cosine[at], -lasts))
+    longest = longest[lasts[longest] > 1][:_SHOWN]
+    facts |= {"found.feature": np.flatnonzero(found[at].reading.active > 0)[longest], "found.lasts": lasts[longest]}
+    facts |= {"found.end_cosine": told.end_cosine[at][longest]}
     against, said = _with_sets(subject, found[at], lasts, params)
     shares = [pair.share for pair in nearest]
     beyond = sum(max(pair.p_random, pair.p_rotated) <= _LEVEL for pair in nearest)
@@ -182,9 +191,6 @@ def feature_persistence(subject: Subject, params: FeaturePersistence) -> Describ
         feature_persistence.unit,
     )
     return Described(measured, facts | against, sentence)
-
-
-_LEVEL = 0.05
 
 
 def _alive(found: Dictionary, layer: int) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -303,8 +309,6 @@ def feature_highways(subject: Subject, params: FeatureHighways) -> Described:
     return Described(measured, facts, sentence)
 
 
-_SHOWN = 20
-"""Pairs of features that are listed."""
 _SHUFFLED: Final = {
     "within_cells": "within cells",
     "within_genes": "within genes",
