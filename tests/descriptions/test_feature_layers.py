@@ -87,8 +87,27 @@ def test_where_nothing_lasts_the_controls_say_so() -> None:
     found = persist(lambda recipe: dictionary(directions(10 * recipe.layer + recipe.seed)))
     assert found.measurement.effect.max() == 0.0 and found.facts["p_rotated"] == [1.0] * 3
     assert "0 of 3 steps are beyond both" in found.sentence
-    assert "Whether those with more sets last longer is not told: a number is the same for all" in found.sentence
-    assert "the same for all features" in found.facts["firing.reason"] and "firing.p" not in found.facts
+    reason = "0 of its features last into the next layer and 0 have a set; 5 of each are needed"
+    assert f"Whether those with more sets last longer is not told: {reason}." in found.sentence
+    assert found.facts["firing.reason"] == reason and "firing.p" not in found.facts
+
+
+def test_that_all_features_last_alike_is_told_and_correlates_with_nothing() -> None:
+    with_set = np.arange(FEATURES) < FEATURES // 2
+    found = persist(lambda recipe: dictionary(directions(77), with_set=with_set))
+    assert found.facts["lasts.mean"][0] == 4 and "firing.p" not in found.facts
+    assert "is not told: a number is the same for all features" in found.sentence
+
+
+def test_one_feature_that_lasts_and_one_with_a_set_do_not_say_whether_they_go_together() -> None:
+    def few(recipe: DictionaryRecipe) -> Dictionary:
+        own = directions(10 * recipe.layer + recipe.seed)
+        return dictionary(
+            np.where(np.arange(FEATURES)[:, None] < 4, directions(77), own), with_set=np.arange(FEATURES) < 6
+        )
+
+    facts = persist(few).facts
+    assert facts["firing.reason"].startswith("4 of its features last into the next layer and 6 have a set")
 
 
 def test_dictionaries_that_hardly_moved_since_they_began_do_not_last() -> None:

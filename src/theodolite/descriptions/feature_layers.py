@@ -32,6 +32,8 @@ __all__ = [
 _LEVEL = 0.05
 _SHOWN = 20
 """Features, or pairs of them, that are listed."""
+_LEAST = 5
+"""Features that last, and features with a set, below which the two cannot be said to go together or not."""
 
 
 class FeaturePersistence(DictionaryParams):
@@ -214,6 +216,12 @@ def _with_sets(
     number = np.bincount(sets.feature, minlength=found.sae.features)[alive]
     facts: dict[str, Any] = {"sets": list(sets.sets), "annotated": float((number > 0).mean())}
     rate = found.reading.active[alive] / found.reading.tokens
+    lasting, with_set = int((lasts > 1).sum()), int((number > 0).sum())
+    if min(lasting, with_set) < _LEAST:
+        reason = (
+            f"{lasting} of its features last into the next layer and {with_set} have a set; {_LEAST} of each are needed"
+        )
+        return facts | {"firing.reason": reason}, f"Whether those with more sets last longer is not told: {reason}."
     try:
         told = analysis.firing_controlled(lasts, number, rate, draws=params.permutations, seed=subject.seed)
     except ValueError as error:
