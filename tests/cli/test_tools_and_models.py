@@ -74,7 +74,8 @@ def regulons():
 
 FEW = {
     "draws": 2, "edge_draws": 2, "shuffles": 2, "resamples": 5, "rewirings": 2, "learners": ["ols"],
-    "least_in_state": 2, "cells_at_most": 2, "sizes": [1], "steps": 3, "seeds": 2,
+    "least_in_state": 2, "cells_at_most": 2, "sizes": [1], "steps": 3, "seeds": 2, "least_cells": 2, "exchanges": 2,
+    "least_together": 2, "permutations": 9,
 }  # fmt: skip
 """Of each parameter as little as there can be: a hundred draws, and boosted trees, are too many for a test."""
 
@@ -91,14 +92,18 @@ def test_the_lines_that_are_told_of_a_description_run(cli, monkeypatch):
     marks = next(item.gene_set for item in load_programs() if item.id == "b_lineage_marks")
     shown = {gene for found in descriptions() for gene in re.findall(r'"(\w+)"', str(found.example))}
     adata.var["few"] = adata.var_names.isin([*adata.var_names[:160], *marks, *shown, "SPIB", "SPI1"])
+    perturbed = tl.pbmc()[::35].copy()
+    perturbed.obs["target"] = ["non-targeting", "SPIB"] * (perturbed.n_obs // 2)
+    perturbed.var["few"] = adata.var["few"]
     for found in descriptions():
+        of = perturbed if "perturbation" in str(found.example) else adata
         told = json.loads(cli("tools", "describe", found.name, "--json").stdout)
         few = {name: value for name, value in FEW.items() if name in found.params.model_fields}
         lines = [
             line[:-1] + f", genes='few', params={few})" if "tl.describe" in line else line for line in told["python"]
         ]
-        exec("\n".join(lines), {"adata": adata})
-        assert adata.uns[found.name.replace(".", "_")]["sentence"]
+        exec("\n".join(lines), {"adata": of})
+        assert of.uns[found.name.replace(".", "_")]["sentence"]
 
 
 def test_a_description_is_enough_to_use_an_instrument(cli):

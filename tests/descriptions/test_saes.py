@@ -29,6 +29,7 @@ from theodolite.measurements import CurveFit
 from theodolite.models.registry import load_model
 from theodolite.saes import Dictionary, DictionaryRecipe, SAESettings, SAETrainingError, SparseAutoencoder
 from theodolite.saes.dictionaries import make_dictionary
+from theodolite.saes.histograms import VALUE_EDGES
 from theodolite.saes.reading import FeatureReading
 from theodolite.saes.state import TrainingState
 from theodolite.tools import BenchSize, ModelShape
@@ -40,6 +41,14 @@ MEMBERS = GENES[3:51:4]
 Trained = Callable[[DictionaryRecipe], Dictionary]
 COVARIANCE = np.diag(np.arange(WIDTH, 0, -1.0))
 """Its axes are those of the coordinates, with shares of the variance of 16, 15, ... parts of 136."""
+
+
+def binned(features: int) -> np.ndarray:
+    """Return a histogram of each feature: seven values in the bins from 1 to 2 on, those of later ones further up."""
+    found = np.zeros((features, len(VALUE_EDGES) - 1), dtype=np.int64)
+    for feature in range(features):
+        found[feature, 48 + feature % 20 : 50 + feature % 20] = (3, 4)
+    return found
 
 
 def dictionary(
@@ -58,6 +67,7 @@ def dictionary(
         cell_tokens=np.full(10, 30, dtype=np.int64),
         active=np.array([7] * features if active is None else active, dtype=np.int64),
         together=np.zeros((features, features), dtype=np.int64),
+        values=binned(features),
     )
     held_out = {"rows": 100, "explained_variance": 0.8, "active": 2.0, "dead": 0.125, "dense": 0.25, **scores}
     return Dictionary(GENES, sae, read, np.zeros(WIDTH), COVARIANCE, {"held_out": held_out, "gamma": 0.5})
@@ -96,6 +106,8 @@ def test_the_quality_of_dictionaries_is_told_with_what_seeds_share() -> None:
     assert measured.control.shape == (3, 1) and measured.control.max() < 0.5
     facts = found.facts
     assert facts["matched"] == [0.75, 0.5, 0.75]
+    # Equal sums: the first six are told.
+    assert facts["values.feature"] == [0, 1, 2, 3, 4, 5] and np.sum(facts["values.counts"], axis=1).tolist() == [7] * 6
     assert facts["explained_variance"] == pytest.approx([0.7, 0.8, 0.9])
     assert facts["svd_explained_variance"] == pytest.approx([31 / 136] * 3)
     assert (facts["layer"], facts["features"], facts["tokens"], facts["gamma"]) == (3, 8, 5 * N, [0.5] * 3)
@@ -150,6 +162,10 @@ def test_features_that_are_active_on_a_set_are_annotated_with_it_and_no_others_a
     assert (facts["features"], facts["tests"], facts["background"]) == (8, 16, N)
     assert facts["sets"] == ["planted", "decoy"] and facts["left_out"] == []
     assert facts["dictionary.explained_variance"] == 0.8
+    # Of features 2, 3 and 5, by the bins that one of them has a value in.
+    assert facts["values.feature"] == AT
+    assert facts["values.edges"] == pytest.approx([2.0 ** (quarter / 4) for quarter in range(2, 8)])
+    assert facts["values.counts"] == [[3, 4, 0, 0, 0], [0, 3, 4, 0, 0], [0, 0, 0, 3, 4]]
     assert found.measurement.units == ("annotated",) and found.measurement.control.shape == (1, 99)
     hardest = max(facts[f"{null}.p"] for null in ("gene_labels", "degree_strata", "family_block_swap"))
     assert hardest <= 0.03
@@ -161,6 +177,7 @@ def test_features_that_are_active_on_a_set_are_annotated_with_it_and_no_others_a
 def test_features_by_lot_are_annotated_no_more_than_permuted_ones() -> None:
     found = annotated(activity(planted=False), PLANTED, DECOY)
     assert found.facts["rate"] == 0.0 and found.facts["found.feature"] == []
+    assert found.facts["values.edges"] == found.facts["values.counts"] == []
     assert found.facts["gene_labels.p"] == 1.0
     assert found.sentence.startswith("0.0% of 8 active features")
 

@@ -321,9 +321,12 @@ def test_those_that_run_the_model_read_it_at_the_genes_to_explore(
     cells.write_h5ad(tmp_path / "stated.h5ad")
     sets = {"sizes": [1], "draws": 3, "cells_at_most": 12}
     states = {"draws": 3, "least_in_state": 5, "layer": 1}
+    features = {"features": 32, "k": 2, "steps": 15}
     run = open_described(
         {"name": "ablation.head_sets", "references": "program_1", "params": sets},
         {"name": "attention.stratified", "references": "program_1_pairs", "params": states},
+        {"name": "saes.feature_specificity", "params": {**features, "draws": 19, "exchanges": 3}},
+        {"name": "saes.feature_highways", "params": {**features, "draws": 3, "least_together": 5, "cells_at_most": 8}},
         cells={"source": str(tmp_path / "stated.h5ad"), "cell_type": "state"},
     )
     kept = set(run.setting.genes(CONFIRMATION))

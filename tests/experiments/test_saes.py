@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anndata
 import numpy as np
 import pytest
 
-from theodolite.data import CONFIRMATION, DISCOVERY
+from theodolite.data import CONFIRMATION, DISCOVERY, Reference
 from theodolite.experiments import CampaignRun, LocalRunner, prepare
 from theodolite.experiments.bench import Bench
 from theodolite.experiments.replay import verify_decisions
-from theodolite.experiments.wanted_descriptions import UNTRAINED, wanted_descriptions
+from theodolite.experiments.wanted_descriptions import UNTRAINED, description_conflicts, wanted_descriptions
 from theodolite.measurements import load_measurement
 from theodolite.saes import dictionaries
 from theodolite.saes.dictionaries import load_dictionary
@@ -128,3 +130,57 @@ def test_a_worker_refuses_a_dictionary_that_a_job_has_no_memory_for(small_world:
         run.describe()
         (row,) = (entry.payload for entry in described(run))
         assert (row["status"], row["sentence"], "it was not begun" in row["reason"]) == ("memory", None, True)
+
+
+def test_a_plan_says_that_cells_have_no_types_and_that_no_layer_comes_after_the_last(
+    small_world: Any, tmp_path: Path
+) -> None:
+    asked = [
+        {"name": "saes.feature_specificity", "params": SMALL},
+        {"name": "saes.feature_persistence", "params": {**SMALL, "layer": 2}},
+    ]
+    setting = prepare(small_world.spec(descriptions=asked), small_world.private_workspace(tmp_path / "work"))
+    types, layers = description_conflicts(setting)
+    assert "saes.feature_specificity: no label of these cells is said to hold their cell_type" in types
+    assert "`cell_type:` under `cells:` in a campaign" in types
+    assert "layer 2 is the last of this model" in layers
+
+
+def test_each_layer_has_a_dictionary_and_the_followed_one_is_shared(
+    small_world: Any, tmp_path: Path, made: list[tuple[Path, tuple[str, ...]]]
+) -> None:
+    asked = {"name": "saes.feature_persistence", "params": {**SMALL, "draws": 2, "permutations": 19}}
+    with opened(
+        small_world, tmp_path / "work", {**ALIGNMENT, "params": {**SMALL, "layer": 1, "draws": 9}}, asked
+    ) as run:
+        alignment, row = (entry.payload for entry in described(run))
+        assert (alignment["status"], row["status"], row["reason"]) == ("done", "done", "")
+        # Layers 0, 1 and 2, and another seed of layer 1, which was there already.
+        assert len(made) == 4 and {genes for _, genes in made} == {run.setting.genes(DISCOVERY)}
+        assert row["facts"]["layer"] == 1 and len(row["facts"]["features"]) == 3
+        assert verify_decisions(run.ledger, deep=True) == []
+
+
+def test_targets_that_are_kept_for_tests_are_counted_and_not_named(small_world: Any, tmp_path: Path) -> None:
+    cells = anndata.read_h5ad(small_world.cells)
+    genes = list(cells.var_names)
+    edges = tuple((genes[row % 40], genes[row + 40]) for row in range(200))
+    regulon = Reference("known", "known", "regulon", edges, "for the test", ())
+    workspace = small_world.private_workspace(tmp_path / "work")
+    plain = prepare(small_world.spec(), workspace, references=[regulon])
+    explored, kept = plain.genes(DISCOVERY), plain.genes(CONFIRMATION)
+    targets = ["none", "none", *explored[:2], *kept[:2]]
+    cells.obs["target"] = [targets[number % len(targets)] for number in range(cells.n_obs)]
+    cells.write_h5ad(tmp_path / "perturbed.h5ad")
+    asked = {"name": "saes.feature_responses", "params": {**SMALL, "exchanges": 3, "draws": 19, "cells_at_most": 8}}
+    read = {"source": str(tmp_path / "perturbed.h5ad"), "perturbation": "target", "control": "none"}
+    spec = small_world.spec(descriptions=[asked], tools=["geometry.axis_separation"], cells=read)
+    with small_world.opened(workspace, spec, references=[regulon]) as run:
+        run.open()
+        (row,) = described(run)
+        assert (row.payload["status"], row.payload["reason"]) == ("done", "")
+        facts, held = row.payload["facts"], set(run.setting.genes(CONFIRMATION))
+        assert (sorted(facts["targets"]), facts["left_out.not_described"]) == (sorted(explored[:2]), 2)
+        said = json.dumps(row.payload).encode() + run.ledger.artefacts.get(row.payload["measurement"])
+        assert not [gene for gene in held if f'"{gene}"'.encode() in said]
+        assert verify_decisions(run.ledger, deep=True) == []

@@ -30,7 +30,7 @@ GENES = tuple(f"G{place}" for place in (14, 3, 22, 9, 27, 0, 18))
 PLACES = tuple(int(gene[1:]) for gene in GENES)
 RECIPE = DictionaryRecipe(layer=2, features=16, k=2, steps=30, rows=64)
 ARRAYS = ("encoder", "decoder", "encoder_bias", "decoder_bias")
-READ = ("by_gene", "gene_tokens", "by_cell", "cell_tokens", "active", "together")
+READ = ("by_gene", "gene_tokens", "by_cell", "cell_tokens", "active", "together", "values")
 
 
 def make(path: Path, recipe: DictionaryRecipe = RECIPE, model: ReadingToy | None = None, **more: Any) -> Dictionary:
@@ -77,7 +77,7 @@ def test_what_was_written_comes_back(made: Dictionary, path: Path, store: Activa
     again = load_dictionary(path)
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(again.sae, name), getattr(made.sae, name))
-    wanted = read_features(store, residual(2), again.sae, place_of(), len(GENES), coactivation=True)
+    wanted = read_features(store, residual(2), again.sae, place_of(), len(GENES), coactivation=True, histograms=True)
     for name in READ:
         np.testing.assert_array_equal(getattr(again.reading, name), getattr(wanted, name))
         assert getattr(again.reading, name).dtype == getattr(wanted, name).dtype

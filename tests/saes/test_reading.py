@@ -12,6 +12,7 @@ from toy_models import N_GENES, WIDTH, toy_model, toy_tokens
 from theodolite.models.activations import Activations, write_activations
 from theodolite.models.sites import residual
 from theodolite.saes import SAETrainingError, SparseAutoencoder
+from theodolite.saes.histograms import count_values
 from theodolite.saes.reading import FeatureReading, read_features
 
 CELLS, FEATURES, ABSENT = 11, 20, 5
@@ -109,6 +110,18 @@ def test_the_same_tokens_in_other_shards_are_read_alike(store: Activations, tmp_
     for name in ("by_gene", "by_cell"):
         np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), rtol=1e-5, atol=1e-6)
     assert told == [(min(start + cells_a_shard, CELLS), CELLS) for start in range(0, CELLS, cells_a_shard)]
+
+
+def test_values_are_counted_by_bin_where_it_is_asked_for_and_change_nothing_else(store: Activations) -> None:
+    sae = autoencoder()
+    plain, found = read(store, sae), read(store, sae, histograms=True)
+    assert plain.values.shape == (0, 0) and found.values.shape == (FEATURES, 96)
+    np.testing.assert_array_equal(found.values.sum(axis=1), found.active)
+    rows = [store.by_cell(SITE, cell) for cell in range(CELLS)]
+    kept = np.concatenate([each.values[np.isin(each.gene, READ)] for each in rows])
+    np.testing.assert_array_equal(found.values, count_values(sae.encode(kept.astype(np.float32))))
+    for name in ("by_gene", "gene_tokens", "by_cell", "cell_tokens", "active", "together"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(plain, name))
 
 
 def test_a_site_that_is_not_stored_and_another_width_are_refused(store: Activations) -> None:

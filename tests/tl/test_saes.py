@@ -21,6 +21,9 @@ RUNS: list[tuple[Callable[..., Any], str, dict[str, Any]]] = [
     (tl.dictionary_quality, "saes_dictionary_quality", {"seeds": 2}),
     (tl.feature_annotation, "saes_feature_annotation", {"reference": "programs", "draws": 19}),
     (tl.feature_alignment, "saes_feature_alignment", {"draws": 99}),
+    (tl.feature_specificity, "saes_feature_specificity", {"cells": {"cell_type": "cell_type"}, "exchanges": 3}),
+    (tl.feature_persistence, "saes_feature_persistence", {"reference": "programs", "layer": 2, "draws": 2}),
+    (tl.feature_highways, "saes_feature_highways", {"draws": 2, "cells_at_most": 16}),
 ]
 
 
@@ -134,6 +137,16 @@ def test_the_same_seed_gives_equal_results_and_another_draws_otherwise(
     np.testing.assert_array_equal(one["measurement"]["control"], two["measurement"]["control"])
     # The dictionary does not hang on the seed of the nulls.
     assert one["facts"]["rate"] == three["facts"]["rate"]
+
+
+def test_cells_whose_types_nobody_named_are_refused_before_anything_is_trained(
+    adata: Any, genes: list[str], trained: list[Path]
+) -> None:
+    with pytest.raises(DescriptionError, match=r"no label of these cells is said to hold their cell_type .*cells=\{"):
+        tl.feature_specificity(adata, model="compact-pbmc", genes=genes, **QUICK)
+    with pytest.raises(DescriptionError, match="earlier is 2 and the later layer is 2"):
+        tl.feature_highways(adata, model="compact-pbmc", genes=genes, earlier=2, **QUICK)
+    assert trained == [] and not adata.uns
 
 
 @pytest.mark.parametrize(

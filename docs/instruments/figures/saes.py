@@ -1,4 +1,4 @@
-"""Draw ``saes.svg``: what dictionaries of the packaged model explain and share, and how many features a set annotates.
+"""Draw ``saes.svg``: what dictionaries of the packaged model explain and share, what a set annotates, and values.
 
 Run from a checkout: ``python docs/instruments/figures/saes.py``; another path may follow. Takes some minutes.
 """
@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import theodolite.tl as tl
 from theodolite.data import load_programs
 
-MODEL, LAYERS = "compact-pbmc", (0, 1, 2, 3)
+MODEL, LAYERS, MIDDLE = "compact-pbmc", (0, 1, 2, 3), 2
 BLUE, ORANGE, GREY = "#0072B2", "#E69F00", "#9A9A9A"
+SIX = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 
-def told() -> dict[str, list[float]]:
-    """Return the numbers of both panels by layer, in every second of the packaged cells."""
+def told() -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """Return the numbers of two panels by layer, and the facts of the middle one, in every second packaged cell."""
     adata, programs = tl.pbmc()[::2].copy(), load_programs()
     found: dict[str, list[float]] = {}
+    middle: dict[str, Any] = {}
     for layer in LAYERS:
         tl.describe(adata, "saes.dictionary_quality", model=MODEL, layer=layer, seeds=2)
         quality = adata.uns["saes_dictionary_quality"]["facts"]
+        middle = dict(quality) if layer == MIDDLE else middle
         tl.describe(adata, "saes.feature_annotation", model=MODEL, reference=list(programs), layer=layer)
         annotated = adata.uns["saes_feature_annotation"]["facts"]
         for name, value in (
@@ -35,20 +39,20 @@ def told() -> dict[str, list[float]]:
             ("high", annotated["degree_strata.high"]),
         ):
             found.setdefault(name, []).append(float(value))
-    return found
+    return found, middle
 
 
 def draw(path: Path) -> None:
-    """Compute both panels and write them."""
+    """Compute the panels and write them."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    found = told()
+    found, middle = told()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "theodolite", "font.size": 9, "axes.axisbelow": True}):
-        figure = Figure(figsize=(8.6, 3.4), layout="constrained")
+        figure = Figure(figsize=(12.6, 3.4), layout="constrained")
         FigureCanvasAgg(figure)
-        left, right = figure.subplots(1, 2)
+        left, right, values = figure.subplots(1, 3)
         for name, color in zip(list(found)[:3], (BLUE, GREY, ORANGE), strict=True):
             left.plot(LAYERS, found[name], color=color, marker="o", markersize=4, label=name)
         left.set(xlabel="layer (0: embedding)", ylabel="share", ylim=(-0.03, 1.03), xticks=LAYERS)
@@ -63,9 +67,17 @@ def draw(path: Path) -> None:
         right.set_ylim(bottom=0.0)
         right.set_title("Annotated with one of the packaged programs", fontsize=9, loc="left")
         right.legend(frameon=False, fontsize=8)
+        edges, counts = np.array(middle["values.edges"]), np.array(middle["values.counts"])
+        for feature, count, color in zip(middle["values.feature"], counts, SIX, strict=True):
+            values.stairs(count, edges, color=color, linewidth=1.4, label=f"feature {feature}")
+        values.set_xscale("log", base=2)
+        values.set_yscale("log")
+        values.set(xlabel="value, in units of the activations", ylabel="tokens")
+        values.set_title(f"Values of six features at layer {MIDDLE}, four bins an octave", fontsize=9, loc="left")
+        values.legend(frameon=False, fontsize=8)
         figure.savefig(path, metadata={"Date": None})
-    for name, values in found.items():
-        print(f"{name:40}", "  ".join(f"{value:.3f}" for value in values))
+    for name, by_layer in found.items():
+        print(f"{name:40}", "  ".join(f"{value:.3f}" for value in by_layer))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,8 @@ def _campaign_lines(found: Description, needed: dict[str, Any], plugins: list[Pa
 def _python_lines(found: Description, needed: dict[str, Any], model: str) -> list[str]:
     params = "".join(f", {name}={value!r}" for name, value in needed.items())
     reference = found.example or _REFERENCE.get(found.references)
-    against = "" if reference is None else f", reference={reference}"
+    named = "" if found.references == "none" else "reference="
+    against = "" if reference is None else f", {named}{reference}"
     return [
         "import theodolite.tl as tl",
         f'tl.describe(adata, "{found.name}", model="{model}"{against}{params})',

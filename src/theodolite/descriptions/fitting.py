@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -15,6 +16,9 @@ from theodolite.descriptions.attention_scores import (
     one_reference,
     place_of,
 )
+from theodolite.descriptions.feature_cells import FeatureSpecificity, no_role
+from theodolite.descriptions.feature_layers import FeatureHighways, FeaturePersistence, earlier_of, followed_of
+from theodolite.descriptions.feature_responses import FeatureResponses
 from theodolite.descriptions.geometry_classes import Depth, Lineage
 from theodolite.descriptions.geometry_edges import Edges, Windowed
 from theodolite.descriptions.geometry_poles import Pole
@@ -42,12 +46,15 @@ class Offered:
         Size of the model.
     references
         What it is held against, cut to these genes.
+    roles
+        The label column of the cells by role (:attr:`theodolite.data.CellSet.roles`); None where nobody knows them.
     """
 
     genes: tuple[str, ...]
     width: int
     shape: ModelShape
     references: tuple[Reference, ...] = ()
+    roles: Mapping[str, str] | None = None
 
 
 @singledispatch
@@ -141,6 +148,36 @@ def _(params: DictionaryParams, offered: Offered) -> None:
         raise DescriptionError(
             f"axes is {params.axes!r} of a width of {offered.width}, where every vector lies; give fewer"
         )
+
+
+@check_fit.register(FeaturePersistence)
+def _(params: FeaturePersistence, offered: Offered) -> None:
+    check_fit.dispatch(DictionaryParams)(params, offered)
+    followed_of(params, offered.shape)
+
+
+@check_fit.register(FeatureHighways)
+def _(params: FeatureHighways, offered: Offered) -> None:
+    check_fit.dispatch(DictionaryParams)(params, offered)
+    earlier_of(params, offered.shape)
+
+
+@check_fit.register(FeatureSpecificity)
+def _(params: FeatureSpecificity, offered: Offered) -> None:
+    check_fit.dispatch(DictionaryParams)(params, offered)
+    _check_role(offered, params.role)
+
+
+@check_fit.register(FeatureResponses)
+def _(params: FeatureResponses, offered: Offered) -> None:
+    check_fit.dispatch(DictionaryParams)(params, offered)
+    _check_role(offered, "perturbation")
+
+
+def _check_role(offered: Offered, role: str) -> None:
+    """Refuse cells that are known to have no label of a role."""
+    if offered.roles is not None and role not in offered.roles:
+        raise DescriptionError(no_role(role, offered.roles))
 
 
 def _check_axes(offered: Offered, asked: int, name: str) -> None:

@@ -85,7 +85,8 @@ class Description:
         sizes alone.
     example
         What ``reference=`` may be, as one would write it in Python, where an example by the kind of references would
-        not do; and behind it what else has to be said, such as which label of the cells is which.
+        not do; and behind it what else has to be said, such as which label of the cells is which. Of a description
+        that takes no reference, what has to be said alone.
     """
 
     name: str

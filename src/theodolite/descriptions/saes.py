@@ -7,9 +7,10 @@ are described; descriptions with the same parameters share it.
 from __future__ import annotations
 
 from itertools import combinations
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from theodolite.analysis import saes as analysis
@@ -19,6 +20,7 @@ from theodolite.descriptions.subject import DescriptionError, Subject
 from theodolite.gates.kernels import derive_seed
 from theodolite.measurements import UnitEffects
 from theodolite.saes import MATCHED, DictionaryRecipe, match_features
+from theodolite.saes.histograms import VALUE_EDGES
 from theodolite.tools import BenchSize, ModelShape
 
 if TYPE_CHECKING:
@@ -35,10 +37,13 @@ __all__ = [
     "feature_annotation",
     "layer_of",
     "trained",
+    "values_of",
 ]
 
 _SHOWN = 20
 """Annotated pairs of a feature and a set that are listed."""
+_DRAWN = 6
+"""Features whose values are told of a dictionary."""
 
 
 class DictionaryParams(DescriptionParams):
@@ -108,7 +113,8 @@ def dictionary_bytes(size: BenchSize, params: DictionaryParams, seeds: int = 1) 
     training = 4 * (6 * weights + 2 * settings.rows * settings.features + 6 * settings.rows * size.width)
     # A shard's rows in double precision for the covariance, or in single precision with their codes.
     shard = 32 * size.genes * max(10 * size.width, 4 * size.width + 40 * k)
-    read = 16 * (size.genes + size.cells) * settings.features + 8 * settings.features**2 + 16 * size.width**2
+    binned = 8 * (len(VALUE_EDGES) - 1) * settings.features
+    read = 16 * (size.genes + size.cells) * settings.features + 8 * settings.features**2 + 16 * size.width**2 + binned
     return training + shard + read + (seeds - 1) * (8 * weights + read)
 
 
@@ -135,11 +141,39 @@ def _quality(found: Dictionary) -> dict[str, float]:
     }
 
 
+def values_of(found: Dictionary, features: NDArray[np.int64]) -> dict[str, Any]:
+    """Return histograms of features' positive values over tokens as facts: edges, and counts by feature.
+
+    Bins are four an octave; those at either end that are empty for all of the features are left out. There are no facts
+    of a dictionary that was read without histograms.
+
+    Parameters
+    ----------
+    found
+        The dictionary.
+    features
+        Shape (n,): its features.
+    """
+    if not found.reading.values.size:
+        return {}
+    counts = found.reading.values[features]
+    held = np.flatnonzero(counts.any(axis=0))
+    if not len(held):
+        return {"values.feature": [], "values.edges": [], "values.counts": []}
+    first, last = int(held[0]), int(held[-1]) + 1
+    return {
+        "values.feature": features,
+        "values.edges": VALUE_EDGES[first : last + 1],
+        "values.counts": counts[:, first:last],
+    }
+
+
 @description(
     family="saes",
     shape=UnitEffects,
     unit="share of features",
     reads=("dictionary",),
+    version="2",
     memory=lambda size, params: dictionary_bytes(size, params, params.seeds),
 )
 def dictionary_quality(subject: Subject, params: Seeds) -> Described:
@@ -147,8 +181,9 @@ def dictionary_quality(subject: Subject, params: Seeds) -> Described:
 
     Dictionaries of different seeds are matched one to one by the cosine of their decoder vectors; a feature with a
     partner at 0.7 or more is found again. Beside it stands the share for a dictionary of random directions, and beside
-    the explained variance that of the best singular axes, as many as features are active. Source: arXiv 2603.02952
-    §training, with held-out cells and seeds.
+    the explained variance that of the best singular axes, as many as features are active. Facts hold histograms of the
+    positive values of the six features with the largest sum of values, of the first dictionary. Source: arXiv
+    2603.02952 §training, with held-out cells and seeds.
 
     Returns
     -------
@@ -171,6 +206,9 @@ def dictionary_quality(subject: Subject, params: Seeds) -> Described:
     features, layer = found[0].sae.features, layer_of(params, subject.shape)
     facts = {"layer": layer, "features": features, "tokens": found[0].reading.tokens, "matched": matched}
     facts |= {name: [score[name] for score in scores] for name in scores[0]}
+    read = found[0].reading
+    total = read.gene_tokens @ read.by_gene.astype(np.float64)
+    facts |= values_of(found[0], np.argsort(-total, kind="stable")[:_DRAWN])
     sentence = (
         f"{params.seeds} dictionaries of {features} features at layer {layer}, {middle['active']:.3g} active a token, "
         f"explain {middle['explained_variance']:.3f} of the variance of held-out cells; the best "
@@ -188,6 +226,7 @@ def dictionary_quality(subject: Subject, params: Seeds) -> Described:
     unit="share of features",
     reads=("dictionary",),
     references="sets",
+    version="2",
     memory=lambda size, params: dictionary_bytes(size, params) + 8 * 2 * size.genes * params.draws,
 )
 def feature_annotation(subject: Subject, params: Annotation) -> Described:
@@ -202,7 +241,7 @@ def feature_annotation(subject: Subject, params: Annotation) -> Described:
     -------
     Described
         One unit, the share; its controls are the shares under the null that is hardest to beat. Facts list the
-        strongest pairs of a feature and a set.
+        strongest pairs of a feature and a set, and histograms of these features' positive values over tokens.
 
     Raises
     ------
@@ -232,6 +271,7 @@ def feature_annotation(subject: Subject, params: Annotation) -> Described:
     for name in ("feature", "overlap", "size", "q", "fold"):
         facts[f"found.{name}"] = getattr(told, name)[order]
     facts["found.gene_set"] = [told.gene_set[place] for place in order]
+    facts |= values_of(found, np.unique(told.feature[order]))
     sentence = (
         f"{told.rate:.1%} of {told.features} active features at layer {layer} have top genes enriched in one of "
         f"{len(told.sets)} sets, {null.mean:.1%} ({null.interval[0]:.1%} to {null.interval[1]:.1%}) where "

@@ -76,7 +76,7 @@ def description_conflicts(setting: Setting) -> tuple[str, ...]:
     for wanted in wanted_descriptions(setting):
         # What a job is given, for a reference without a member to explore is not there.
         given = references_from_bytes(references_to_bytes(wanted.references, genes))
-        offered = Offered(genes, setting.model.width, setting.model_shape, given)
+        offered = Offered(genes, setting.model.width, setting.model_shape, given, setting.cells.roles)
         try:
             check_fit(wanted.description.parsed(wanted.params), offered)
         except DescriptionError as error:

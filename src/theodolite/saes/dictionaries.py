@@ -34,7 +34,7 @@ from theodolite.saes.training import train_sae
 __all__ = ["Dictionary", "dictionary_key", "load_dictionary", "make_dictionary"]
 
 _WEIGHTS = ("encoder", "decoder", "encoder_bias", "decoder_bias")
-_READ = ("by_gene", "gene_tokens", "by_cell", "cell_tokens", "active", "together")
+_READ = ("by_gene", "gene_tokens", "by_cell", "cell_tokens", "active", "together", "values")
 _HELD_OUT = 0.1
 
 
@@ -69,7 +69,7 @@ def dictionary_key(recipe: DictionaryRecipe, genes: Sequence[str]) -> str:
 
     The number is raised whenever what is trained or read could change.
     """
-    return f"dictionary-1 {digest([asdict(recipe), list(genes)])}"
+    return f"dictionary-2 {digest([asdict(recipe), list(genes)])}"
 
 
 def make_dictionary(
@@ -135,7 +135,7 @@ def make_dictionary(
     )
     rows = StoredRows(store, site, held_out, place_of >= 0)
     trained = train_sae(rows, recipe.settings(model.width, threads), work / "sae")
-    read = read_features(store, site, trained.sae, place_of, len(genes), coactivation=True)
+    read = read_features(store, site, trained.sae, place_of, len(genes), coactivation=True, histograms=True)
     mean, covariance = _moments(store, rows)
     arrays = {name: getattr(trained.sae, name) for name in _WEIGHTS} | {name: getattr(read, name) for name in _READ}
     arrays |= {"mean": mean, "covariance": covariance}

@@ -7,7 +7,7 @@ of one another, so what is kept for tests is by gene and by cell.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from theodolite.compiling import compiled
 from theodolite.models.activations import Activations
 from theodolite.models.sites import Site
 from theodolite.saes.autoencoder import SparseAutoencoder
+from theodolite.saes.histograms import VALUE_EDGES, count_values
 from theodolite.saes.settings import SAETrainingError
 
 __all__ = ["FeatureReading", "read_features"]
@@ -39,6 +40,9 @@ class FeatureReading:
         Shape (F,): tokens in which each feature was active.
     together
         Shape (F, F): tokens in which both features were; empty, (0, 0), where it was not asked for.
+    values
+        Shape (F, bins): tokens in which each feature was active, by its value between the edges of
+        :data:`theodolite.saes.histograms.VALUE_EDGES`; empty, (0, 0), where it was not asked for.
     """
 
     by_gene: NDArray[np.float32]
@@ -47,6 +51,7 @@ class FeatureReading:
     cell_tokens: NDArray[np.int64]
     active: NDArray[np.int64]
     together: NDArray[np.int64]
+    values: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
 
     @property
     def tokens(self) -> int:
@@ -62,6 +67,7 @@ def read_features(
     n_genes: int,
     *,
     coactivation: bool = False,
+    histograms: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FeatureReading:
     """Encode every token of some genes, and add up what its features do.
@@ -79,6 +85,8 @@ def read_features(
         How many are read.
     coactivation
         Whether pairs of features are counted, which takes 8 bytes each.
+    histograms
+        Whether values are counted by bin, 96 of them a feature.
     progress
         Told cells done and cells in all.
 
@@ -96,6 +104,7 @@ def read_features(
     gene_tokens, cell_tokens = (np.zeros(n, dtype=np.int64) for n in (n_genes, store.n_cells))
     active = np.zeros(features, dtype=np.int64)
     together = np.zeros((features, features) if coactivation else (0, 0), dtype=np.int64)
+    values = np.zeros((features, len(VALUE_EDGES) - 1) if histograms else (0, 0), dtype=np.int64)
     for shard in store.shards():
         place = np.where(shard.index.gene >= 0, place_of[shard.index.gene], -1)
         of_gene = np.flatnonzero(place >= 0)
@@ -109,6 +118,8 @@ def read_features(
         active += codes.active_rows()
         if coactivation:
             _add_together(codes.start, codes.feature, together)
+        if histograms:
+            values += count_values(codes)
         progress(shard.record.first + shard.record.cells, store.n_cells)
     return FeatureReading(
         by_gene=(by_gene / np.maximum(gene_tokens, 1)[:, None]).astype(np.float32),
@@ -117,6 +128,7 @@ def read_features(
         cell_tokens=cell_tokens,
         active=active,
         together=together,
+        values=values,
     )
 
 

@@ -47,10 +47,14 @@ __all__ = [
     "effective_rank",
     "feature_alignment",
     "feature_annotation",
+    "feature_highways",
     "feature_modules",
     "feature_pairs",
     "feature_value",
     "feature_patching",
+    "feature_persistence",
+    "feature_responses",
+    "feature_specificity",
     "forget",
     "gene_class",
     "head_sets",
@@ -131,6 +135,10 @@ feature_alignment = instrument(get_description("saes.feature_alignment"))
 feature_pairs = instrument(get_description("saes.feature_pairs"))
 feature_modules = instrument(get_description("saes.feature_modules"))
 feature_patching = instrument(get_description("saes.feature_patching"))
+feature_specificity = instrument(get_description("saes.feature_specificity"))
+feature_persistence = instrument(get_description("saes.feature_persistence"))
+feature_responses = instrument(get_description("saes.feature_responses"))
+feature_highways = instrument(get_description("saes.feature_highways"))
 
 
 def pbmc() -> Any:

@@ -118,7 +118,7 @@ def describe(
     regulators = tuple(gene for gene in ready.genes.names if gene in regulating)
     with_attention = "attention" in found.reads
     size = ready.size(regulators)
-    check_fit(parsed, Offered(ready.genes.names, size.width, size.shape, references))
+    check_fit(parsed, Offered(ready.genes.names, size.width, size.shape, references, ready.read.cells.roles))
     ready.check_memory(_doing(found, ready), description_bytes(found, parsed, size), with_attention=with_attention)
 
     bench = ready.bench(regulators, axes=False, with_attention=with_attention)
