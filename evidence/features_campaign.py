@@ -3,8 +3,9 @@
 ``theodolite run`` carries out a campaign on geneformer-mini and five lung-cancer cell lines (as in
 ``mixology_campaign.py``) and one on the packaged model and cells. Each describes every residual stream: annotated
 features beside permuted labels, alignment with singular axes beside random directions, modules beside rewired graphs;
-and of the middle layer three seeds, the same of an untrained model, pairs of TRRUST and STRING, and features that are
-taken out. A single hypothesis is registered beside, for a campaign has to test something.
+and of the middle layer three seeds, the same of an untrained model, pairs of TRRUST and STRING, features that are taken
+out, features of cell types (or cell lines), features that last over layers, and those that go with one of the layer
+before. A single hypothesis is registered beside, for a campaign has to test something.
 
 Criteria, written before the first run. Every description ends with a row; a dictionary takes less than 30 minutes
 (the wall time of the longest job); the ledgers verify. What the descriptions say is no criterion.
@@ -39,6 +40,9 @@ MIDDLE: tuple[dict[str, Any], ...] = (
     {"name": "saes.feature_annotation", "untrained": True},
     {"name": "saes.feature_pairs"},
     {"name": "saes.feature_patching"},
+    {"name": "saes.feature_specificity", "untrained": True},
+    {"name": "saes.feature_persistence", "untrained": True},
+    {"name": "saes.feature_highways", "untrained": True},
 )
 EACH = ("saes.feature_annotation", "saes.feature_alignment", "saes.feature_modules")
 
@@ -91,6 +95,7 @@ def mixology(folder: Path, data: Path) -> Path:
     references = ["programs", {"resource": "hallmark"}, "trrust"]
     write_campaign(file, model, data, references, ["geometry.axis_separation"], 1)
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content["cells"] = content["cells"] | {"cell_type": "cell_line", "labels": []}
     content["descriptions"] = wanted(load_model_layers(str(model)))
     file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return file

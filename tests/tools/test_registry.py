@@ -117,6 +117,8 @@ class Opinion(Measurement):
         (undocumented_fields, {}, r"parameters \['layer'\] have no description"),
         (another_return, {}, "must be annotated to return GeneScores"),
         (no_return, {}, "must be annotated to return GeneScores"),
+        (constant, {"fits": ("clusters",)}, r"fits=\('clusters',\); give one of axes, features"),
+        (constant, {"fits": ("axes", "features")}, "give one of axes, features"),
     ],
 )
 def test_an_instrument_that_declares_too_little_is_refused(

@@ -26,6 +26,10 @@ from theodolite.tools.workbench import BenchSize, ModelShape, Workbench
 __all__ = ["NothingMovedError", "Tool", "ToolError", "ToolParams", "ToolRegistrationError", "get_tool", "tool", "tools"]
 
 
+FITTED = ("axes", "features")
+"""What an instrument may need fitted on discovery units, one of them."""
+
+
 class ToolError(RuntimeError):
     """A tool cannot measure what it was asked to; ends in a ledger row that quotes the message."""
 
@@ -191,13 +195,17 @@ def tool(
     Raises
     ------
     ToolRegistrationError
-        If the function has no docstring, no unit, no typed parameters, another return type than ``shape``, or the
-        name of a registered tool.
+        If the function has no docstring, no unit, no typed parameters, another return type than ``shape``, the name of
+        a registered tool, or needs what nobody fits.
     """
 
     def register(function: _Measure) -> Tool:
         name = function_name(family, function)
         params = checked_params("tool", function, name=name, unit=unit, shape=shape, base=ToolParams, returns=shape)
+        if len(fits) > 1 or not set(fits) <= set(FITTED):
+            raise ToolRegistrationError(
+                f"tool {name!r} declares fits={fits!r}; give one of {', '.join(FITTED)}, or none"
+            )
         own = source_sha256(function, params)
         registered = Tool(
             name=name,
