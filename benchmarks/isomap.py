@@ -2,11 +2,11 @@
 
 Run ``python benchmarks/isomap.py``: 4,000 points of a Swiss roll, of which the place along the roll and across it are
 known. Both ways join ten nearest neighbours and keep two dimensions; ours computes paths from 300 landmarks, theirs
-from all points, and theirs is called as it is configured where nothing is asked for. Both have one thread. A round takes each way once, in
-another order; the first does not count. Medians and quartiles over five rounds are printed of the seconds, and of the
-ratio of the two in the same round, beside each way's Spearman correlation of its coordinates with the truth; then one
-line of JSON. Ends with 1 where scikit-learn takes less than eight times as long, or ours recovers a coordinate worse
-by more than 0.001.
+from all points, and theirs is called as it is configured where nothing is asked for. Both have one thread. A round
+takes each way once, in another order; the first does not count. Medians and quartiles over five rounds are printed of
+the seconds, and of the ratio of the two in the same round, beside each way's Spearman correlation of its coordinates
+with the truth; then one line of JSON. Ends with 1 where scikit-learn takes less than eight times as long, or ours
+recovers a coordinate worse by more than 0.001.
 """
 
 from __future__ import annotations

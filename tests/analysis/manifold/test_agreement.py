@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from planted_tree import planted_anchors
+from scipy.stats import spearmanr
+
+from theodolite.analysis.manifold import (
+    held_out,
+    label_holdouts,
+    landmark_isomap,
+    latent_distances,
+    pair_spearman,
+    principal_components,
+    random_holdouts,
+    unsupervised,
+)
+
+PCA = unsupervised(principal_components, dimension=2)
+
+
+def test_correlations_over_pairs_are_scipys():
+    draw = np.random.default_rng(0)
+    first, second = (latent_distances(draw.integers(0, 4, (30, 2))) for _ in range(2))
+    upper = np.triu_indices(30, 1)
+    assert pair_spearman(first, second) == pytest.approx(spearmanr(first[upper], second[upper]).statistic)
+    chosen = np.add.outer(np.arange(30), np.arange(30)) % 3 == 0
+    inside = chosen[upper]
+    expected = spearmanr(first[upper][inside], second[upper][inside]).statistic
+    assert pair_spearman(first, second, chosen) == pytest.approx(expected)
+
+
+def test_a_correlation_that_is_not_defined_is_none():
+    distance = latent_distances(np.random.default_rng(1).standard_normal((5, 2)))
+    assert pair_spearman(distance, np.zeros((5, 5))) is None
+    assert pair_spearman(distance[:2, :2], distance[:2, :2]) is None
+
+
+def test_a_hold_out_is_scored_over_its_own_pairs_and_the_fit_does_not_see_it():
+    draw = np.random.default_rng(2)
+    rows, ruler = draw.standard_normal((20, 4)), latent_distances(draw.standard_normal((20, 1)))
+    branches = ["a"] * 10 + ["b"] * 10
+    (holdout,) = random_holdouts(20, share=0.3, repeats=1, seed=4)
+    seen: list[np.ndarray] = []
+
+    def fitter(given: np.ndarray, target: np.ndarray) -> object:
+        seen.extend([given, target])
+        return principal_components(given, dimension=2)
+
+    (score,) = held_out(rows, ruler, fitter, [holdout], branches=branches)  # type: ignore[arg-type]
+    held = holdout.held
+    np.testing.assert_array_equal(seen[0], rows[~held])
+    np.testing.assert_array_equal(seen[1], ruler[~held][:, ~held])
+    fitted = principal_components(rows[~held], dimension=2)
+    latent = fitted.place(rows)
+    distance = latent_distances(latent)
+    pairs = {"among": [], "across": [], "both": [], "within": []}
+    for one in range(20):
+        for two in range(one):
+            if held[one] or held[two]:
+                pairs["among" if held[one] and held[two] else "across"].append((one, two))
+                pairs["both"].append((one, two))
+                if branches[one] == branches[two]:
+                    pairs["within"].append((one, two))
+    for name, chosen in pairs.items():
+        first, second = np.array(chosen).T
+        expected = spearmanr(distance[first, second], ruler[first, second]).statistic
+        assert getattr(score, name) == pytest.approx(expected), name
+    assert score.rows == 6
+
+
+def test_every_donor_is_held_out_once_and_random_draws_differ():
+    donors = ["d1", "d2", "d1", "d3"]
+    found = label_holdouts(donors, "donor")
+    assert [holdout.name for holdout in found] == ["d1", "d2", "d3"]
+    np.testing.assert_array_equal(np.sum([holdout.held for holdout in found], axis=0), 1)
+    first, second = random_holdouts(50, repeats=2, seed=1)
+    assert first.held.sum() == 10 and not np.array_equal(first.held, second.held)
+    np.testing.assert_array_equal(first.held, random_holdouts(50, repeats=1, seed=1)[0].held)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_in_a_tree_all_hold_outs_agree_and_without_order_only_branches_are_told_apart(seed):
+    fit = unsupervised(landmark_isomap, dimension=3, neighbours=15)
+    names = ("branch_1", "branch_2", "branch_3")
+
+    def scores(shape: str, fitter: object) -> dict[str, float]:
+        world = planted_anchors(shape, seed)  # type: ignore[arg-type]
+        ways = (
+            *random_holdouts(len(world.ruler), repeats=1, seed=seed),
+            *label_holdouts(world.donors, "donor", names=["donor_01", "donor_02"]),
+            *label_holdouts(world.branches, "branch", names=names),
+        )
+        rows = world.anchors.rows
+        found = held_out(rows, world.ruler, fitter, ways, branches=world.branches)  # type: ignore[arg-type]
+        means = {}
+        for kind in ("random", "donor", "branch"):
+            of_kind = [score for score in found if score.kind == kind]
+            for name in ("both", "within"):
+                means[f"{kind} {name}"] = float(np.mean([getattr(score, name) for score in of_kind]))
+        return means
+
+    tree = scores("tree", fit)
+    assert min(tree.values()) > 0.3, tree
+    assert max(map(abs, scores("none", fit).values())) < 0.15
+    # Random rows and donors cannot tell a tree from clusters; pairs within a branch can.
+    clusters = scores("clusters", PCA)
+    assert clusters["random both"] > 0.5 and clusters["donor both"] > 0.5
+    assert max(abs(value) for name, value in clusters.items() if name.endswith("within")) < 0.15
+
+
+def test_a_fitter_that_fails_is_named_by_the_hold_out():
+    world = planted_anchors("clusters", 0)
+    fit = unsupervised(landmark_isomap, dimension=3, neighbours=15)
+    with pytest.raises(ValueError, match="without the branch 'branch_1': the graph of 15 nearest .* 3 parts"):
+        held_out(world.anchors.rows, world.ruler, fit, label_holdouts(world.branches, "branch", names=["branch_1"]))
+
+
+def test_hold_outs_that_leave_nothing_are_refused():
+    with pytest.raises(ValueError, match="a share of 0.01 of 20 rows is 0; leave 3"):
+        random_holdouts(20, share=0.01)
+    with pytest.raises(ValueError, match="no row has the branch 'c'; there are a, b"):
+        label_holdouts(["a", "b"], "branch", names=["c"])
+    with pytest.raises(ValueError, match="all rows have the donor 'a'"):
+        label_holdouts(["a", "a"], "donor")
+    rows = np.random.default_rng(0).standard_normal((6, 3))
+    with pytest.raises(ValueError, match=r"shape \(5, 5\) must be a matrix \(6, 6\)"):
+        held_out(rows, np.zeros((5, 5)), PCA, [])
+    with pytest.raises(ValueError, match="not symmetric"):
+        held_out(rows, np.triu(np.ones((6, 6))), PCA, [])
