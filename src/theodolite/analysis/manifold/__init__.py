@@ -5,17 +5,6 @@ Every function takes arrays. None of them is a claim: no level is spent here, an
 
 from __future__ import annotations
 
-from theodolite.analysis.manifold.agreement import (
-    HeldOut,
-    Holdout,
-    HoldoutKind,
-    held_out,
-    label_holdouts,
-    latent_distances,
-    pair_spearman,
-    random_holdouts,
-    same_label,
-)
 from theodolite.analysis.manifold.anchors import Anchors, anchors
 from theodolite.analysis.manifold.baselines import (
     LinearMap,
@@ -26,8 +15,18 @@ from theodolite.analysis.manifold.baselines import (
 from theodolite.analysis.manifold.diffusion import DiffusionMap, diffusion_map
 from theodolite.analysis.manifold.embedding import Embedding, Fitter, unsupervised
 from theodolite.analysis.manifold.graph import NeighbourGraph, neighbour_graph
+from theodolite.analysis.manifold.holdouts import (
+    HeldOut,
+    Holdout,
+    HoldoutKind,
+    held_out,
+    label_holdouts,
+    random_holdouts,
+)
 from theodolite.analysis.manifold.isomap import Isomap, LandmarkIsomap, isomap, landmark_isomap
+from theodolite.analysis.manifold.let import LET, let
 from theodolite.analysis.manifold.margin import Margin, margins
+from theodolite.analysis.manifold.pairs import latent_distances, pair_spearman, same_label
 from theodolite.analysis.manifold.permutation import (
     BranchStructure,
     PermutationNull,
@@ -43,6 +42,7 @@ from theodolite.analysis.manifold.scaling import GeodesicMDS, geodesic_mds
 from theodolite.analysis.manifold.trust import trustworthiness
 
 __all__ = [
+    "LET",
     "Anchors",
     "BranchStructure",
     "DiffusionMap",
@@ -71,6 +71,7 @@ __all__ = [
     "label_holdouts",
     "landmark_isomap",
     "latent_distances",
+    "let",
     "margins",
     "mixture_ruler",
     "neighbour_graph",

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.agreement import checked_distances
+from theodolite.analysis.manifold.pairs import checked_distances
 from theodolite.gates.adjust import midranks
 from theodolite.gates.kernels import derive_seed
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.agreement import checked_distances, pair_spearman, same_label
+from theodolite.analysis.manifold.pairs import checked_distances, pair_spearman, same_label
 from theodolite.gates.adjust import midranks
 from theodolite.gates.evidence import exceedances, monte_carlo_p
 from theodolite.gates.kernels import derive_seed, permutations
@@ -27,10 +27,12 @@ from theodolite.gates.schemes import Scheme, blocked_labels
 
 __all__ = [
     "BranchStructure",
+    "NothingMoves",
     "PermutationNull",
     "StageShuffle",
     "blocked_permutation",
     "branch_structure",
+    "move_within",
     "null_branch",
     "refitted_permutation",
     "stage_shuffle",
@@ -41,6 +43,10 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _CHUNK = 500
+
+
+class NothingMoves(ValueError):
+    """No permutation that is allowed changes a row's place on the ruler, or nothing is to be ranked."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ def _scheme(ruler: Floats, cells: Sequence[str], what: str) -> tuple[Scheme, Int
         raise ValueError(f"{len(cells)} {what} for {len(ruler)} rows; give one for each row")
     scheme, places = blocked_labels(cells), _places(ruler)
     if scheme.log10_arrangements(places) == 0.0:
-        raise ValueError(
+        raise NothingMoves(
             f"within its {what} every row has one place on the ruler, so that no permutation changes anything; give "
             "coarser ones, or rows of several places in each"
         )
@@ -114,13 +120,38 @@ def _null(
     )
 
 
-def _mantel(
-    distance: Floats, ruler: Floats, scheme: Scheme, places: Ints, draws: int, seed: int, pairs: Bools | None
+def move_within(
+    distance: Floats,
+    ruler: Floats,
+    cells: Sequence[str],
+    what: str,
+    draws: int,
+    seed: int,
+    pairs: Bools | None = None,
 ) -> PermutationNull:
-    """Return Spearman's correlation over pairs that the scheme maps onto pairs; both matrices are ranked once."""
+    """Correlate a ruler with distances while rows change places within cells.
+
+    Parameters
+    ----------
+    distance, ruler
+        Shape (n, n), symmetric.
+    cells, what
+        Cell of each row, and what an error calls cells.
+    draws, seed
+        Permutations and the seed of them.
+    pairs
+        Shape (n, n), symmetric: the pairs that count, which changes of place must map onto one another, so that both
+        matrices are ranked once; all where None.
+
+    Raises
+    ------
+    NothingMoves
+        If rows of a cell all have one place on the ruler, or nothing can be ranked.
+    """
+    scheme, places = _scheme(ruler, cells, what)
     observed = pair_spearman(distance, ruler, pairs)
     if observed is None:
-        raise ValueError("all pairs that count have one distance, or one length on the ruler; nothing can be ranked")
+        raise NothingMoves("all pairs that count have one distance, or one length on the ruler; nothing can be ranked")
     chosen = np.triu(np.ones(ruler.shape, dtype=np.bool_) if pairs is None else pairs, 1)
     ranked = []
     for matrix in (distance, ruler):
@@ -161,8 +192,7 @@ def blocked_permutation(
     """
     known = checked_distances("the ruler's distances", ruler)
     latent = checked_distances("latent distances", distance, len(known))
-    scheme, places = _scheme(known, blocks, "blocks")
-    return _mantel(latent, known, scheme, places, draws, derive_seed(seed, "blocks"), None)
+    return move_within(latent, known, blocks, "blocks", draws, derive_seed(seed, "blocks"))
 
 
 def refitted_permutation(
@@ -262,10 +292,9 @@ def stage_shuffle(
     """
     known = checked_distances("the ruler's distances", ruler)
     latent = checked_distances("latent distances", distance, len(known))
-    scheme, places = _scheme(known, _cells(branches, donors), "branches")
-    stream = derive_seed(seed, "stages")
-    inside = _mantel(latent, known, scheme, places, draws, stream, same_label(branches))
-    return StageShuffle(inside, _mantel(latent, known, scheme, places, draws, stream, None))
+    cells, stream = _cells(branches, donors), derive_seed(seed, "stages")
+    inside = move_within(latent, known, cells, "branches", draws, stream, same_label(branches))
+    return StageShuffle(inside, move_within(latent, known, cells, "branches", draws, stream))
 
 
 @dataclass(frozen=True)
@@ -323,8 +352,8 @@ def branch_structure(
     steps = np.asarray(depth, dtype=np.float64)
     if steps.shape != (len(known),) or not np.isfinite(steps).all():
         raise ValueError(f"depths of shape {steps.shape} for {len(known)} rows; give one finite number for each row")
-    scheme, places = _scheme(known, _cells([repr(float(step)) for step in steps], blocks), "depths")
-    null = _mantel(latent, known, scheme, places, draws, derive_seed(seed, "branches"), None)
+    cells = _cells([repr(float(step)) for step in steps], blocks)
+    null = move_within(latent, known, cells, "depths", draws, derive_seed(seed, "branches"))
     line = pair_spearman(latent, np.abs(steps[:, None] - steps))
     if line is None:
         raise ValueError("all rows have one depth; a tree and a line cannot be told apart, give rows of several depths")

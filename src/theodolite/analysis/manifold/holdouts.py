@@ -1,8 +1,12 @@
-"""Agreement of latent distances with a ruler: Spearman's correlation over pairs, and hold-outs that judge it.
+"""Hold-outs: whether rows that a fit never saw land where a ruler says.
 
-Trustworthiness or a correlation on the rows that were fitted is met by any smooth map. What counts is where rows land
-that the fit never saw; and of three ways to hold rows out, random ones leave a neighbour of the same donor and stage in
-the fit, donors leave the stage, and only branches leave nothing near.
+Trustworthiness or a correlation on the rows that were fitted is met by any smooth map. Of three ways to hold rows out,
+random ones leave a neighbour of the same donor and stage in the fit, donors leave the stage, and only branches leave
+nothing near.
+
+A correlation over pairs of a held-out row and a fitted one is not 0 by chance. A fitter that reads the ruler puts nodes
+from which all paths are short in the middle of its fitted rows, and rows that it knows nothing of there too; they are
+then near what is near everything. So each hold-out has a null of its own, in which held-out rows swap places.
 """
 
 from __future__ import annotations
@@ -15,83 +19,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from theodolite.analysis.manifold.embedding import Fitter
-from theodolite.gates.adjust import midranks
+from theodolite.analysis.manifold.pairs import checked_distances, latent_distances, pair_spearman, same_label
+from theodolite.analysis.manifold.permutation import NothingMoves, PermutationNull, move_within
 from theodolite.gates.kernels import derive_seed
 
 __all__ = [
     "HeldOut",
     "Holdout",
     "HoldoutKind",
-    "checked_distances",
     "held_out",
     "label_holdouts",
-    "latent_distances",
-    "pair_spearman",
     "random_holdouts",
-    "same_label",
 ]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 HoldoutKind = Literal["random", "donor", "branch"]
-
-
-def latent_distances(latent: ArrayLike) -> Floats:
-    """Return Euclidean distances (n, n) between coordinates (n, dimension)."""
-    from scipy.spatial.distance import pdist, squareform
-
-    return np.asarray(squareform(pdist(np.asarray(latent, dtype=np.float64))))
-
-
-def checked_distances(what: str, distances: ArrayLike, n: int | None = None) -> Floats:
-    """Return distances as float64.
-
-    Raises
-    ------
-    ValueError
-        If they are no finite symmetric matrix, or not one of ``n`` rows.
-    """
-    array = np.asarray(distances, dtype=np.float64)
-    if array.ndim != 2 or array.shape[0] != array.shape[1] or n is not None and len(array) != n:
-        wanted = "n" if n is None else str(n)
-        raise ValueError(f"{what} of shape {array.shape} must be a matrix ({wanted}, {wanted})")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{what} hold NaN or infinity; leave out rows without a distance")
-    if not np.allclose(array, array.T):
-        raise ValueError(f"{what} are not symmetric; a distance is the same both ways")
-    return array
-
-
-def same_label(labels: Sequence[str]) -> Bools:
-    """Return which pairs (n, n) share a label."""
-    codes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)[1]
-    return np.asarray(codes[:, None] == codes)
-
-
-def pair_spearman(distance: Floats, ruler: Floats, pairs: Bools | None = None) -> float | None:
-    """Return Spearman's correlation of two symmetric matrices (n, n) over pairs of different rows.
-
-    Parameters
-    ----------
-    distance, ruler
-        Shape (n, n).
-    pairs
-        Shape (n, n), symmetric: the pairs that count; all where None.
-
-    Returns
-    -------
-    float or None
-        None where there are fewer than 3 pairs, or all have one distance or one length.
-    """
-    chosen = np.triu(np.ones(ruler.shape, dtype=np.bool_) if pairs is None else pairs, 1)
-    first, second = distance[chosen], ruler[chosen]
-    if len(first) < 3:
-        return None
-    first, second = midranks(first), midranks(second)
-    first, second = first - first.mean(), second - second.mean()
-    size = float(np.sqrt((first @ first) * (second @ second)))
-    return float(first @ second) / size if size > 0.0 else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +122,9 @@ class HeldOut:
         Over all of these pairs.
     within
         Over those of these pairs that share a branch: it owes nothing to telling branches apart. None without branches.
+    null
+        Of ``both``, held-out rows swapping places with one another: its ``mean`` is what the place of all of them
+        together gives, whichever is which. None where they have one place on the ruler.
     """
 
     kind: HoldoutKind
@@ -187,6 +134,7 @@ class HeldOut:
     across: float | None
     both: float | None
     within: float | None
+    null: PermutationNull | None
 
 
 def held_out(
@@ -196,6 +144,9 @@ def held_out(
     holdouts: Iterable[Holdout],
     *,
     branches: Sequence[str] | None = None,
+    blocks: Sequence[str] | None = None,
+    draws: int = 200,
+    seed: int = 0,
 ) -> tuple[HeldOut, ...]:
     """Fit the rows that are kept, place the others, and correlate distances with the ruler where they are involved.
 
@@ -211,6 +162,10 @@ def held_out(
         What to hold out, one after the other.
     branches
         Branch of each row, for ``within``.
+    blocks
+        Block of each row, such as its donor and tissue; held-out rows swap places within it. With any where None.
+    draws, seed
+        Draws of each null, and the seed of them.
 
     Raises
     ------
@@ -242,6 +197,20 @@ def held_out(
                 across=pair_spearman(distance, known, held[:, None] ^ held),
                 both=pair_spearman(distance, known, involved),
                 within=None if inside is None else pair_spearman(distance, known, inside),
+                null=_swapped(distance, known, held, blocks, draws, derive_seed(seed, holdout.kind, holdout.name)),
             )
         )
     return tuple(found)
+
+
+def _swapped(
+    distance: Floats, ruler: Floats, held: Bools, blocks: Sequence[str] | None, draws: int, seed: int
+) -> PermutationNull | None:
+    """Return the null of all pairs with a held-out row, or None where swapping these changes nothing."""
+    names = [""] * len(held) if blocks is None else list(blocks)
+    # A fitted row is alone in its cell, and stays.
+    cells = [f"held {name}" if out else f"row {row}" for row, (name, out) in enumerate(zip(names, held, strict=True))]
+    try:
+        return move_within(distance, ruler, cells, "blocks", draws, seed, held[:, None] | held)
+    except NothingMoves:
+        return None

@@ -69,6 +69,37 @@ def test_a_hold_out_is_scored_over_its_own_pairs_and_the_fit_does_not_see_it():
     assert score.rows == 6
 
 
+def test_the_null_of_a_hold_out_swaps_the_rows_that_are_held_and_no_other():
+    draw = np.random.default_rng(6)
+    places = draw.integers(0, 3, 24)
+    rows, ruler = draw.standard_normal((24, 3)) + places[:, None], np.abs(places[:, None] - places).astype(float)
+    blocks = [f"b{row % 2}" for row in range(24)]
+    (holdout,) = random_holdouts(24, share=0.5, repeats=1)
+    (score,) = held_out(rows, ruler, PCA, [holdout], blocks=blocks, draws=300)
+    held = np.flatnonzero(holdout.held)
+    distance = latent_distances(principal_components(rows[~holdout.held], dimension=2).place(rows))
+    pairs = np.triu(holdout.held[:, None] | holdout.held, 1)
+    drawn = []
+    for _ in range(300):
+        image = np.arange(24)
+        for block in (0, 1):
+            inside = held[held % 2 == block]
+            image[inside] = draw.permutation(inside)
+        drawn.append(spearmanr(distance[pairs], ruler[np.ix_(image, image)][pairs]).statistic)
+    assert score.null is not None and score.null.observed == pytest.approx(score.both)
+    error = np.std(drawn) / np.sqrt(150)
+    assert abs(score.null.mean - np.mean(drawn)) < 4 * error
+    assert score.null.spread == pytest.approx(np.std(drawn), rel=0.2)
+
+
+def test_held_out_rows_of_one_place_have_no_null():
+    rows = np.random.default_rng(7).standard_normal((12, 3))
+    places = np.repeat([0, 1, 2], 4)
+    ruler = np.abs(places[:, None] - places).astype(float)
+    (score,) = held_out(rows, ruler, PCA, label_holdouts([f"s{place}" for place in places], "branch", names=["s0"]))
+    assert score.null is None and score.among is None and score.across is not None
+
+
 def test_every_donor_is_held_out_once_and_random_draws_differ():
     donors = ["d1", "d2", "d1", "d3"]
     found = label_holdouts(donors, "donor")
@@ -107,6 +138,18 @@ def test_in_a_tree_all_hold_outs_agree_and_without_order_only_branches_are_told_
     clusters = scores("clusters", PCA)
     assert clusters["random both"] > 0.5 and clusters["donor both"] > 0.5
     assert max(abs(value) for name, value in clusters.items() if name.endswith("within")) < 0.15
+
+
+def test_a_branch_that_is_placed_as_a_whole_agrees_over_all_pairs_and_no_better_than_its_null():
+    world = planted_anchors("clusters", 0)
+    ways = label_holdouts(world.branches, "branch", names=["branch_1", "branch_2", "branch_3"])
+    scores = held_out(world.anchors.rows, world.ruler, PCA, ways, branches=world.branches)
+    assert min(score.both for score in scores) > 0.2
+    assert max(abs(score.both - score.null.mean) for score in scores) < 0.03
+    assert np.median([score.null.p for score in scores]) > 0.1
+    tree = planted_anchors("tree", 0)
+    for score in held_out(tree.anchors.rows, tree.ruler, PCA, ways, branches=tree.branches):
+        assert score.null.p < 0.01 and score.within > 0.7
 
 
 def test_a_fitter_that_fails_is_named_by_the_hold_out():
