@@ -13,6 +13,7 @@ from theodolite.analysis.manifold.baselines import (
     static_features,
 )
 from theodolite.analysis.manifold.diffusion import DiffusionMap, diffusion_map
+from theodolite.analysis.manifold.dimension import DonorDimension, donor_dimension
 from theodolite.analysis.manifold.embedding import Embedding, Fitter, unsupervised
 from theodolite.analysis.manifold.graph import NeighbourGraph, neighbour_graph
 from theodolite.analysis.manifold.holdouts import (
@@ -46,6 +47,7 @@ __all__ = [
     "Anchors",
     "BranchStructure",
     "DiffusionMap",
+    "DonorDimension",
     "Embedding",
     "Fitter",
     "GeodesicMDS",
@@ -64,6 +66,7 @@ __all__ = [
     "blocked_permutation",
     "branch_structure",
     "diffusion_map",
+    "donor_dimension",
     "geodesic_mds",
     "graph_ruler",
     "held_out",
