@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from theodolite.analysis.manifold import diffusion_map, geodesic_mds, isomap, landmark_isomap
+from theodolite.analysis.manifold import diffusion_map, geodesic_mds, isomap, landmark_isomap, unsupervised
 
 FITTERS: list[tuple[Any, dict[str, Any]]] = [
     (isomap, {}),
@@ -40,6 +41,13 @@ def test_the_first_coordinate_is_the_place_along_the_band_also_of_rows_that_were
     assert rho(found.place(rows[400:])[:, 0], along[400:]) > 0.995
     # The straight line through the roll does not know the place.
     assert rho(np.linalg.norm(rows - rows[np.argmin(along)], axis=1), along) < 0.9
+
+
+def test_an_unsupervised_fitter_can_be_sent_to_another_process_and_is_not_given_the_ruler():
+    rows, _ = spiral(200, 6)
+    fitter = pickle.loads(pickle.dumps(unsupervised(landmark_isomap, dimension=2, neighbours=8)))
+    expected = landmark_isomap(rows, dimension=2, neighbours=8).latent
+    np.testing.assert_array_equal(fitter(rows, np.full((200, 200), np.nan)).latent, expected)
 
 
 @every_fitter

@@ -10,30 +10,12 @@ from theodolite.analysis.manifold import (
     label_holdouts,
     landmark_isomap,
     latent_distances,
-    pair_spearman,
     principal_components,
     random_holdouts,
     unsupervised,
 )
 
 PCA = unsupervised(principal_components, dimension=2)
-
-
-def test_correlations_over_pairs_are_scipys():
-    draw = np.random.default_rng(0)
-    first, second = (latent_distances(draw.integers(0, 4, (30, 2))) for _ in range(2))
-    upper = np.triu_indices(30, 1)
-    assert pair_spearman(first, second) == pytest.approx(spearmanr(first[upper], second[upper]).statistic)
-    chosen = np.add.outer(np.arange(30), np.arange(30)) % 3 == 0
-    inside = chosen[upper]
-    expected = spearmanr(first[upper][inside], second[upper][inside]).statistic
-    assert pair_spearman(first, second, chosen) == pytest.approx(expected)
-
-
-def test_a_correlation_that_is_not_defined_is_none():
-    distance = latent_distances(np.random.default_rng(1).standard_normal((5, 2)))
-    assert pair_spearman(distance, np.zeros((5, 5))) is None
-    assert pair_spearman(distance[:2, :2], distance[:2, :2]) is None
 
 
 def test_a_hold_out_is_scored_over_its_own_pairs_and_the_fit_does_not_see_it():

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import networkx as nx
 import numpy as np
 import pytest
 import sklearn.manifold
 from scipy.spatial.distance import cdist
 
-from theodolite.analysis.manifold import isomap, landmark_isomap, neighbour_graph
+from theodolite.analysis.manifold import isomap, landmark_isomap
 from theodolite.analysis.manifold.isomap import triangulation
 
 
@@ -15,24 +14,6 @@ def sheet(n: int, seed: int) -> np.ndarray:
     draw = np.random.default_rng(seed)
     across, along = draw.random(n), 3.0 * draw.random(n)
     return np.column_stack([np.cos(along), np.sin(along), across])
-
-
-def test_paths_are_those_of_networkx_for_fitted_rows_and_for_others():
-    rows, others = sheet(60, 0), sheet(5, 1)
-    graph = neighbour_graph(rows, 5)
-    known = nx.Graph()
-    distance = cdist(rows, rows)
-    for row in range(60):
-        for near in np.argsort(distance[row])[1:6]:
-            known.add_edge(row, int(near), weight=distance[row, near])
-    expected = dict(nx.all_pairs_dijkstra_path_length(known))
-    paths = graph.paths_from(np.array([7, 31]))
-    np.testing.assert_allclose(paths, [[expected[source][row] for row in range(60)] for source in (7, 31)])
-    away = cdist(others, rows)
-    for number, other in enumerate(others):
-        near = np.argsort(np.linalg.norm(rows - other, axis=1))[:5]
-        ways = [min(away[number, row] + expected[source][row] for row in near) for source in (7, 31)]
-        np.testing.assert_allclose(graph.paths_of_others(others, paths)[:, number], ways)
 
 
 def test_with_all_rows_as_landmarks_it_is_isomap():
@@ -56,12 +37,6 @@ def test_distances_in_a_plane_are_triangulated_exactly():
     np.testing.assert_allclose(cdist(placed, scaled.landmarks), cdist(others, landmarks), atol=1e-9)
     with pytest.raises(ValueError, match="8 rows span 2 dimensions, not 3; ask for at most 2"):
         triangulation(cdist(landmarks, landmarks), 3)
-
-
-def test_equal_rows_are_one_place_and_not_two_parts():
-    rows = np.concatenate([sheet(40, 5), sheet(40, 5)])
-    found = landmark_isomap(rows, dimension=2, neighbours=12, landmarks=20)
-    np.testing.assert_allclose(found.latent[:40], found.latent[40:], atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(4))

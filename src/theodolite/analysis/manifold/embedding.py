@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -29,8 +30,17 @@ Fitter: TypeAlias = Callable[[Floats, Floats], Embedding]
 
 
 def unsupervised(fit: Callable[..., Embedding], **settings: Any) -> Fitter:
-    """Return a fitter that passes rows and settings to a function, and keeps the ruler from it."""
-    return lambda rows, ruler: fit(rows, **settings)
+    """Return a fitter that passes rows and settings to a function, and keeps the ruler from it.
+
+    It can be sent to another process where the function can.
+    """
+    return partial(_without_ruler, fit, settings)
+
+
+def _without_ruler(
+    fit: Callable[..., Embedding], settings: Mapping[str, Any], rows: Floats, ruler: Floats
+) -> Embedding:
+    return fit(rows, **settings)
 
 
 def checked_rows(rows: ArrayLike, *, dimension: int, least: int = 3) -> Floats:
