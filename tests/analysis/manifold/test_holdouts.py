@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from planted_tree import planted_anchors
@@ -10,6 +12,7 @@ from theodolite.analysis.manifold import (
     label_holdouts,
     landmark_isomap,
     latent_distances,
+    let,
     principal_components,
     random_holdouts,
     unsupervised,
@@ -57,7 +60,8 @@ def test_the_null_of_a_hold_out_swaps_the_rows_that_are_held_and_no_other():
     rows, ruler = draw.standard_normal((24, 3)) + places[:, None], np.abs(places[:, None] - places).astype(float)
     blocks = [f"b{row % 2}" for row in range(24)]
     (holdout,) = random_holdouts(24, share=0.5, repeats=1)
-    (score,) = held_out(rows, ruler, PCA, [holdout], blocks=blocks, draws=300)
+    (score,) = held_out(rows, ruler, PCA, [holdout], swaps={"blocks": blocks}, draws=300)
+    null = score.nulls["blocks"]
     held = np.flatnonzero(holdout.held)
     distance = latent_distances(principal_components(rows[~holdout.held], dimension=2).place(rows))
     pairs = np.triu(holdout.held[:, None] | holdout.held, 1)
@@ -68,10 +72,27 @@ def test_the_null_of_a_hold_out_swaps_the_rows_that_are_held_and_no_other():
             inside = held[held % 2 == block]
             image[inside] = draw.permutation(inside)
         drawn.append(spearmanr(distance[pairs], ruler[np.ix_(image, image)][pairs]).statistic)
-    assert score.null is not None and score.null.observed == pytest.approx(score.both)
+    assert null is not None and null.observed == pytest.approx(score.both)
     error = np.std(drawn) / np.sqrt(150)
-    assert abs(score.null.mean - np.mean(drawn)) < 4 * error
-    assert score.null.spread == pytest.approx(np.std(drawn), rel=0.2)
+    assert abs(null.mean - np.mean(drawn)) < 4 * error
+    assert null.spread == pytest.approx(np.std(drawn), rel=0.2)
+
+
+def test_swaps_within_branches_and_within_depths_tell_what_held_out_donors_show():
+    """Also of a fitter that reads the ruler, for it saw nothing of these donors."""
+    fitters = {
+        "components": unsupervised(principal_components, dimension=3),
+        "let": partial(let, dimension=3, components=20),
+    }
+    lacking = {"tree": set(), "line": {"branches"}, "clusters": {"progress"}, "none": {"branches", "progress"}}
+    for shape, missing in lacking.items():
+        world = planted_anchors(shape, 0)
+        donors = label_holdouts(world.donors, "donor", names=[f"donor_0{number}" for number in range(1, 6)])
+        swaps = {"progress": world.branches, "branches": [str(depth) for depth in world.depth]}
+        for name, fitter in fitters.items():
+            scores = held_out(world.anchors.rows, world.ruler, fitter, donors, swaps=swaps)
+            p = {swap: np.median([score.nulls[swap].p for score in scores]) for swap in swaps}
+            assert {swap for swap in swaps if p[swap] > 0.05} == missing, (shape, name, p)
 
 
 def test_held_out_rows_of_one_place_have_no_null():
@@ -79,7 +100,7 @@ def test_held_out_rows_of_one_place_have_no_null():
     places = np.repeat([0, 1, 2], 4)
     ruler = np.abs(places[:, None] - places).astype(float)
     (score,) = held_out(rows, ruler, PCA, label_holdouts([f"s{place}" for place in places], "branch", names=["s0"]))
-    assert score.null is None and score.among is None and score.across is not None
+    assert score.nulls == {"any": None} and score.among is None and score.across is not None
 
 
 def test_every_donor_is_held_out_once_and_random_draws_differ():
@@ -127,11 +148,11 @@ def test_a_branch_that_is_placed_as_a_whole_agrees_over_all_pairs_and_no_better_
     ways = label_holdouts(world.branches, "branch", names=["branch_1", "branch_2", "branch_3"])
     scores = held_out(world.anchors.rows, world.ruler, PCA, ways, branches=world.branches)
     assert min(score.both for score in scores) > 0.2
-    assert max(abs(score.both - score.null.mean) for score in scores) < 0.03
-    assert np.median([score.null.p for score in scores]) > 0.1
+    assert max(abs(score.both - score.nulls["any"].mean) for score in scores) < 0.03
+    assert np.median([score.nulls["any"].p for score in scores]) > 0.1
     tree = planted_anchors("tree", 0)
     for score in held_out(tree.anchors.rows, tree.ruler, PCA, ways, branches=tree.branches):
-        assert score.null.p < 0.01 and score.within > 0.7
+        assert score.nulls["any"].p < 0.01 and score.within > 0.7
 
 
 def test_a_fitter_that_fails_is_named_by_the_hold_out():

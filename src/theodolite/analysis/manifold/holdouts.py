@@ -11,7 +11,7 @@ then near what is near everything. So each hold-out has a null of its own, in wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,6 +53,11 @@ class Holdout:
     kind: HoldoutKind
     name: str
     held: Bools
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Kind and name."""
+        return self.kind, self.name
 
 
 def random_holdouts(n: int, *, share: float = 0.2, repeats: int = 5, seed: int = 0) -> tuple[Holdout, ...]:
@@ -122,9 +127,9 @@ class HeldOut:
         Over all of these pairs.
     within
         Over those of these pairs that share a branch: it owes nothing to telling branches apart. None without branches.
-    null
-        Of ``both``, held-out rows swapping places with one another: its ``mean`` is what the place of all of them
-        together gives, whichever is which. None where they have one place on the ruler.
+    nulls
+        Of ``both``, held-out rows swapping places with one another, by the name of what they swap within. Its ``mean``
+        is what the place of all of them together gives, whichever is which. None where no swap changes anything.
     """
 
     kind: HoldoutKind
@@ -134,7 +139,7 @@ class HeldOut:
     across: float | None
     both: float | None
     within: float | None
-    null: PermutationNull | None
+    nulls: Mapping[str, PermutationNull | None]
 
 
 def held_out(
@@ -144,7 +149,7 @@ def held_out(
     holdouts: Iterable[Holdout],
     *,
     branches: Sequence[str] | None = None,
-    blocks: Sequence[str] | None = None,
+    swaps: Mapping[str, Sequence[str]] | None = None,
     draws: int = 200,
     seed: int = 0,
 ) -> tuple[HeldOut, ...]:
@@ -162,8 +167,10 @@ def held_out(
         What to hold out, one after the other.
     branches
         Branch of each row, for ``within``.
-    blocks
-        Block of each row, such as its donor and tissue; held-out rows swap places within it. With any where None.
+    swaps
+        What held-out rows swap places within: by name, a label for each row. Donor and tissue hold what donors differ
+        in; donor and branch ask for progress within branches, donor and depth for branches beyond depth. Since no fit
+        saw the rows, these hold for a fitter that reads the ruler too. One null, ``any``, of all swaps where None.
     draws, seed
         Draws of each null, and the seed of them.
 
@@ -197,19 +204,23 @@ def held_out(
                 across=pair_spearman(distance, known, held[:, None] ^ held),
                 both=pair_spearman(distance, known, involved),
                 within=None if inside is None else pair_spearman(distance, known, inside),
-                null=_swapped(distance, known, held, blocks, draws, derive_seed(seed, holdout.kind, holdout.name)),
+                nulls={
+                    name: _swapped(distance, known, held, cells, draws, derive_seed(seed, *holdout.key, name))
+                    for name, cells in (swaps or {"any": [""] * len(array)}).items()
+                },
             )
         )
     return tuple(found)
 
 
 def _swapped(
-    distance: Floats, ruler: Floats, held: Bools, blocks: Sequence[str] | None, draws: int, seed: int
+    distance: Floats, ruler: Floats, held: Bools, labels: Sequence[str], draws: int, seed: int
 ) -> PermutationNull | None:
     """Return the null of all pairs with a held-out row, or None where swapping these changes nothing."""
-    names = [""] * len(held) if blocks is None else list(blocks)
+    if len(labels) != len(held):
+        raise ValueError(f"{len(labels)} labels to swap within for {len(held)} rows; give one for each row")
     # A fitted row is alone in its cell, and stays.
-    cells = [f"held {name}" if out else f"row {row}" for row, (name, out) in enumerate(zip(names, held, strict=True))]
+    cells = [f"held {name}" if out else f"row {row}" for row, (name, out) in enumerate(zip(labels, held, strict=True))]
     try:
         return move_within(distance, ruler, cells, "blocks", draws, seed, held[:, None] | held)
     except NothingMoves:
