@@ -1,11 +1,11 @@
-"""Do the tests of a manifold reject as often as they say, and what do the published gates let pass?
+"""Do the tests of a manifold reject as often as they say, and what do the published gates let pass? In planted worlds.
 
 Four kinds of worlds with the same donors and noise: a tree, a line without branches, clusters without order, and
 neither. First, permutation tests of three latent spaces in many worlds: where a test is about what a world lacks, its
-rejection rate at 0.05 may not be shown to be above 0.05 (exact binomial bound, corrected for the number of rates); where
-the world has it, 95 % must be found. Then the gates of arXiv 2603.10261 (trustworthiness, hold-outs of rows, donors and
-branches, blocked permutation) beside two nulls of held-out donors: swapped within a branch, and within a depth. The
-gates are only counted; the two nulls together must find every tree and nothing else, of Isomap and of LET.
+rejection rate at 0.05 may not be shown to be above 0.05 (exact binomial bound, corrected for the number of rates);
+where the world has it, 95 % must be found. Then the gates of arXiv 2603.10261 (trustworthiness, hold-outs of rows,
+donors and branches, blocked permutation) beside two nulls of held-out donors: swapped within a branch, and within a
+depth. The gates are only counted; the two nulls together must find every tree and nothing else, of Isomap and of LET.
 """
 
 from __future__ import annotations
