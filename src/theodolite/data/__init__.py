@@ -39,6 +39,13 @@ from theodolite.data.splits import (
     UnitTable,
     make_split,
 )
+from theodolite.data.stage_graphs import (
+    StageGraph,
+    StageGraphError,
+    StageStep,
+    load_stage_graphs,
+    read_stage_graphs,
+)
 from theodolite.data.testable import Testability, choose_common_k, choose_k, testability
 from theodolite.data.worlds import PlantedCells, planted_cells
 
@@ -61,6 +68,9 @@ __all__ = [
     "RegulonTable",
     "Split",
     "SplitError",
+    "StageGraph",
+    "StageGraphError",
+    "StageStep",
     "Testability",
     "UnitKind",
     "UnitTable",
@@ -71,6 +81,7 @@ __all__ = [
     "load_cells",
     "load_pbmc",
     "load_programs",
+    "load_stage_graphs",
     "make_split",
     "member_pairs",
     "offer_references",
@@ -82,6 +93,7 @@ __all__ = [
     "read_collectri",
     "read_families",
     "read_programs",
+    "read_stage_graphs",
     "read_tf_classes",
     "read_trrust",
     "references_called",

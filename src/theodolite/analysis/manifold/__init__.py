@@ -1,0 +1,93 @@
+"""Manifolds of cells: fitters, rulers and scores of what a latent space says of a known order (arXiv 2603.10261).
+
+Every function takes arrays. None of them is a claim: no level is spent here, and nothing is locked.
+"""
+
+from __future__ import annotations
+
+from theodolite.analysis.manifold.anchors import Anchors, anchors
+from theodolite.analysis.manifold.baselines import (
+    LinearMap,
+    principal_components,
+    random_projection,
+    static_features,
+)
+from theodolite.analysis.manifold.diffusion import DiffusionMap, diffusion_map
+from theodolite.analysis.manifold.dimension import DonorDimension, donor_dimension
+from theodolite.analysis.manifold.embedding import Embedding, Fitter, unsupervised
+from theodolite.analysis.manifold.graph import NeighbourGraph, neighbour_graph
+from theodolite.analysis.manifold.holdouts import (
+    HeldOut,
+    Holdout,
+    HoldoutKind,
+    held_out,
+    label_holdouts,
+    random_holdouts,
+)
+from theodolite.analysis.manifold.isomap import Isomap, LandmarkIsomap, isomap, landmark_isomap
+from theodolite.analysis.manifold.let import LET, let
+from theodolite.analysis.manifold.margin import Margin, margins
+from theodolite.analysis.manifold.pairs import latent_distances, pair_spearman, same_label
+from theodolite.analysis.manifold.permutation import (
+    BranchStructure,
+    PermutationNull,
+    StageShuffle,
+    blocked_permutation,
+    branch_structure,
+    null_branch,
+    refitted_permutation,
+    stage_shuffle,
+)
+from theodolite.analysis.manifold.rulers import GraphRuler, graph_ruler, mixture_ruler, rank_ruler
+from theodolite.analysis.manifold.scaling import GeodesicMDS, geodesic_mds
+from theodolite.analysis.manifold.trust import trustworthiness
+
+__all__ = [
+    "LET",
+    "Anchors",
+    "BranchStructure",
+    "DiffusionMap",
+    "DonorDimension",
+    "Embedding",
+    "Fitter",
+    "GeodesicMDS",
+    "GraphRuler",
+    "HeldOut",
+    "Holdout",
+    "HoldoutKind",
+    "Isomap",
+    "LandmarkIsomap",
+    "LinearMap",
+    "Margin",
+    "NeighbourGraph",
+    "PermutationNull",
+    "StageShuffle",
+    "anchors",
+    "blocked_permutation",
+    "branch_structure",
+    "diffusion_map",
+    "donor_dimension",
+    "geodesic_mds",
+    "graph_ruler",
+    "held_out",
+    "isomap",
+    "label_holdouts",
+    "landmark_isomap",
+    "latent_distances",
+    "let",
+    "margins",
+    "mixture_ruler",
+    "neighbour_graph",
+    "null_branch",
+    "pair_spearman",
+    "principal_components",
+    "random_holdouts",
+    "random_projection",
+    "rank_ruler",
+    "refitted_permutation",
+    "same_label",
+    "stage_shuffle",
+    "static_features",
+    "trustworthiness",
+    "unsupervised",
+]
