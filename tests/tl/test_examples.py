@@ -11,6 +11,8 @@ import pytest
 
 from theodolite import tl
 from theodolite.descriptions import descriptions
+from theodolite.experiments import fitted_features
+from theodolite.saes import DictionaryRecipe
 from theodolite.tools import tools
 
 
@@ -57,6 +59,8 @@ def test_the_examples_of_autoencoders_run(
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # A thousand steps a block would be waited for.
+    monkeypatch.setattr(fitted_features, "recipe_of", lambda layer, variant: DictionaryRecipe(layer, steps=20))
     for block in blocks(checkout / "docs" / "instruments" / "saes.md"):
         exec(compile(block, "saes.md", "exec"), {})
     assert (tmp_path / "sae" / "sae_weights.safetensors").is_file()
