@@ -68,7 +68,7 @@ def run_one(file: Path) -> dict[str, Any]:
         "cells": len(setting.cells.cells),
         "claims": [
             {
-                "claim": line.claim_text,
+                "claim": line.claim,
                 "outcome": line.outcome,
                 "auroc": line.auroc,
                 "low": line.low,

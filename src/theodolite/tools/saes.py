@@ -47,7 +47,7 @@ def _memory(size: BenchSize, params: FeatureValue) -> int:
     shape=GeneScores,
     object="feature_value",
     relation=Relation.SEPARATES,
-    unit="mean value over a gene's tokens along a unit decoder vector; below 0 the mean distance to being active",
+    unit="mean value along a unit decoder vector, below 0 the mean distance to being active",
     version="1",
     fits=("features",),
     memory=_memory,
