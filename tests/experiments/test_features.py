@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from theodolite.data import DISCOVERY
 from theodolite.experiments import fitted_features, needs
 from theodolite.experiments.bench import Bench
 from theodolite.experiments.dependence import dependence
-from theodolite.experiments.jobs import FIT_FEATURES
+from theodolite.experiments.jobs import FIT_FEATURES, JobOutcome
 from theodolite.experiments.needs import fitting_bytes, memory_conflict
 from theodolite.experiments.replay import verify_decisions
 from theodolite.gates import BASELINES, REFITS
 from theodolite.judgements import Review
 from theodolite.measurements import GeneScores, Variant, VariantKind, load_measurement
 from theodolite.plans import Plan
+from theodolite.reports.forecast import forecast
 from theodolite.saes import DictionaryRecipe
 from theodolite.saes.count_factors import factors_from_bytes
 from theodolite.saes.ranked import ranked_from_bytes
@@ -164,6 +166,47 @@ def test_another_worker_measures_the_same_bytes_from_what_was_fitted(
         ]
         known = [Path(str(outcome.content_file)).read_bytes() for outcome in run._runner.submit(jobs)]
         assert [Bench(run.setting.materials()).run(job) for job in jobs] == known
+
+
+def test_a_control_is_read_where_its_dictionary_resembles_the_models_own_most(ledger: Ledger) -> None:
+    fits = {
+        entry.payload["variant"]: ranked_from_bytes(ledger.artefacts.get(entry.payload["artefact"]))
+        for entry in ledger.entries(kind=EntryKind.FIT)
+        if entry.payload["what"] == "features" and entry.payload["variant"] != "counts"
+    }
+    assert all((each.cosine == 1.0).all() for each in fits["untrained(0)"]), "baselines are ranked by themselves"
+    assert all((each.cosine < 0.999).all() for each in fits["untrained(3)"])
+
+
+def test_a_look_that_another_seed_cannot_give_is_a_row_that_says_so(
+    small_world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitted_features, "recipe_of", small_recipe)
+    with small_world.opened(tmp_path, small_world.spec("failing", tools=[TOOL])) as run:
+        run.open()
+        tool = get_tool(TOOL)
+        bad = run._tool_job(tool, {"layer": 1, "feature": 1}, DISCOVERY, "refitted(3)").sha256
+        submit = run._runner.submit
+
+        def failing(jobs: Any) -> Any:
+            for outcome in submit(jobs):
+                late = JobOutcome(job_sha256=bad, status="timeout", reason="it took too long")
+                yield late if outcome.job_sha256 == bad else outcome
+
+        monkeypatch.setattr(run._runner, "submit", failing)
+        assert run.look(tool, tool.params(layer=1, feature=1)).effects == {}
+        (entry,) = list(run.ledger.entries(kind=EntryKind.LOOK))
+        assert (entry.payload["status"], entry.payload["measurement"]) == ("timeout", None)
+        assert entry.payload["reason"] == "with what another seed fitted: it took too long"
+
+
+def test_what_is_too_small_for_features_is_refused_before_it_opens(settings_of: Any) -> None:
+    setting = settings_of(tools=[TOOL])
+    assert needs.size_conflict(setting) is None
+    narrow = replace(setting, model=replace(setting.model, width=2))
+    said = needs.size_conflict(narrow)
+    assert said is not None and said.startswith("8 features in a dictionary of a model of width 2")
+    assert said in forecast(narrow).conflicts
 
 
 def test_memory_of_a_fit_is_told_beforehand(settings_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:

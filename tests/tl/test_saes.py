@@ -186,8 +186,12 @@ def test_a_feature_is_measured_on_the_genes_that_it_was_trained_on(
     assert (kept["place"], kept["stored_in"]) == ("layer 2 feature 1", "var") and len(kept["references"])
     scores = few.var["saes_feature_value"]
     assert set(scores.index[scores.notna()]) == set(genes) and scores.dropna().is_unique
-    # A dictionary for each block, which the next feature shares.
-    assert len(trained) == 3
+    # A dictionary of the block, which its next feature shares.
+    assert len(trained) == 1
+    tl.feature_value(few, model="compact-pbmc", genes=genes, layer=2, feature=16)
+    assert len(trained) == 1
     tl.feature_value(few, model="compact-pbmc", genes=genes, layer=1, feature=16)
-    assert len(trained) == 3
+    assert len(trained) == 2
     assert not np.allclose(few.var["saes_feature_value"].dropna(), scores.dropna())
+    with pytest.raises(MeasureError, match="3 genes tell 16 features apart no better"):
+        tl.feature_value(few, model="compact-pbmc", genes=genes[:3], layer=1, feature=1)

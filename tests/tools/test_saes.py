@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from theodolite.claims import Direction, Locus, LocusKind
+from theodolite.claims import Direction, Locus, LocusKind, Relation
 from theodolite.experiments.wording import claim_text
 from theodolite.measurements import GeneScores
-from theodolite.tools import N_FEATURES, ModelShape, saes
+from theodolite.tools import N_FEATURES, ModelShape, ToolRegistrationError, Workbench, saes, tool
+from theodolite.tools.attention import AttentionEdges
 from theodolite.tools.saes import FeatureValue, feature_value
 
 
@@ -42,10 +43,37 @@ def test_a_claim_reads_as_a_sentence() -> None:
 
     locus = Locus(kind=LocusKind.FEATURE, layer=2, index=(7,))
     assert claim_text(_Claim(), locus, Direction.GREATER, "ribosome") == (  # type: ignore[arg-type]
-        "\u201cribosome\u201d: genes activate feature 7 after block 2"
+        "\u201cribosome\u201d: genes score higher than others on feature 7 after block 2"
     )
-    assert "do not activate feature 7" in claim_text(_Claim(), locus, Direction.LESS, "ribosome")  # type: ignore[arg-type]
+    assert "score lower than others on feature 7" in claim_text(_Claim(), locus, Direction.LESS, "ribosome")  # type: ignore[arg-type]
 
 
 def test_its_claims_hang_on_a_seed_and_name_a_place() -> None:
     assert feature_value.seeded and not feature_value.anywhere
+
+
+def _of_heads(bench: Workbench, params: AttentionEdges) -> GeneScores:
+    """Reads heads, which no other seed has."""
+    raise AssertionError
+
+
+def _of_features(bench: Workbench, params: FeatureValue) -> GeneScores:
+    """Reads features."""
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("function", "relation", "said"),
+    [
+        (_of_heads, Relation.SEPARATES, "its places must be of the kind 'feature'"),
+        (_of_features, Relation.STABLE_WITH_DEPTH, "claim an effect"),
+    ],
+)
+def test_what_other_seeds_cannot_be_asked_is_refused_where_it_is_registered(
+    function: Any, relation: Relation, said: str
+) -> None:
+    declared = tool(
+        family="odd", shape=GeneScores, object="odd", relation=relation, unit="unit", version="1", fits=("features",)
+    )
+    with pytest.raises(ToolRegistrationError, match=said):
+        declared(function)

@@ -210,11 +210,12 @@ class Bench:
         trained = self._dictionaries(str(variant.of_model), genes)
         return fit_features(trained, self._model.n_layers, variant, first)
 
-    def _encoded(self, variant: Variant, fitted: str) -> Callable[[], FeatureValues]:
+    def _encoded(self, variant: Variant, fitted: str) -> Callable[[int], FeatureValues]:
         """Return who gives what fitted features do at the tokens of all genes; read once, then kept."""
         from theodolite.experiments.fitted_features import feature_layers
         from theodolite.measurements import VariantKind
         from theodolite.models.capture import known_genes
+        from theodolite.saes import FEATURE_VALUES
         from theodolite.saes.count_factors import count_values, factors_from_bytes
         from theodolite.saes.feature_values import load_feature_values, read_feature_values, save_feature_values
         from theodolite.saes.ranked import ranked_from_bytes
@@ -228,9 +229,9 @@ class Bench:
                 found = read_feature_values(*self._varied(variant.of_model), genes, ranked_from_bytes(content), _say)
             save_feature_values(path, found, (self._model_sha256, self._cells.sha256, str(variant)))
 
-        what = f"feature values 1 {fitted}"
+        what = f"feature values {FEATURE_VALUES} {fitted}"
         key = (str(variant), what)
-        return lambda: _kept(
+        return lambda layer: _kept(
             self._captures, key, lambda: load_feature_values(self._cached(str(variant.of_model), what, take))
         )
 

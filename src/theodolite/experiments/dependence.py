@@ -209,7 +209,7 @@ class Dependence:
             test.made_of[fit] = (
                 [tool, model, cells, split, reference, *beside] if chosen else [fitting, model, cells, split]
             )
-            if name in REFITS:
+            if name in REFITS and "main" in plan.fitted:
                 # Matched to the features of the model's own dictionary.
                 test.made_of[fit].append(Node("fit", "", plan.fitted["main"], f"{what}, main"))
         return test

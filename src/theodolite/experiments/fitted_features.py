@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from theodolite.canonical import sha256_bytes
+from theodolite.canonical import digest
 from theodolite.measurements import Variant, VariantKind
-from theodolite.saes.settings import DictionaryRecipe
+from theodolite.saes.settings import FEATURE_VALUES, DictionaryRecipe
 from theodolite.tools import N_FEATURES
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ def fit_features(
     n_layers: int,
     variant: Variant,
     first: tuple[RankedFeatures, ...] = (),
+    layers: tuple[int, ...] | None = None,
 ) -> bytes:
-    """Return the ranked features of every block, serialised.
+    """Return the ranked features of blocks, serialised.
 
     Parameters
     ----------
@@ -43,16 +44,19 @@ def fit_features(
     n_layers
         Blocks of the model.
     variant
-        Which member of the evidence it is; one that is fitted anew is matched to ``first``.
+        Which member of the evidence it is.
     first
-        The features of the model itself, by layer; none but for what is fitted anew.
+        The features of the model itself, by layer, to which these are matched; ranked by themselves where there are
+        none.
+    layers
+        Which blocks; all where not given.
     """
     from theodolite.saes.ranked import matched_features, ranked_features, ranked_to_bytes
 
     found = []
-    for place, layer in enumerate(feature_layers(n_layers)):
+    for place, layer in enumerate(feature_layers(n_layers) if layers is None else layers):
         dictionary = trained(recipe_of(layer, variant))
-        if variant.kind is VariantKind.REFITTED:
+        if first:
             found.append(matched_features(dictionary.sae, first[place]))
         else:
             read = dictionary.reading
@@ -61,17 +65,8 @@ def fit_features(
 
 
 def features_source_sha256() -> str:
-    """Return the hash of the source that ranks and matches features, part of the identity of the fitting job.
-
-    How a dictionary is trained is told by the number in its key, which is raised whenever that changes.
-    """
-    from theodolite.saes.count_factors import count_factors, count_values
+    """Return what the fitting job is known by: the number of how features are made, and that of dictionaries."""
     from theodolite.saes.dictionaries import dictionary_key
-    from theodolite.saes.feature_values import read_feature_values
-    from theodolite.saes.ranked import matched_features, ranked_features
 
-    parts = (
-        fit_features, recipe_of, feature_layers, ranked_features, matched_features, read_feature_values, count_factors,
-        count_values, dictionary_key, DictionaryRecipe,
-    )  # fmt: skip
-    return sha256_bytes("".join(inspect.getsource(part) for part in parts).encode())
+    parts = (fit_features, recipe_of, feature_layers, dictionary_key, DictionaryRecipe)
+    return digest([FEATURE_VALUES, *(inspect.getsource(part) for part in parts)])

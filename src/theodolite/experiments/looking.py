@@ -131,10 +131,13 @@ class Looking(Journal):
             "status": outcome.status,
             "reason": outcome.reason,
         }
-        if outcome.status == "done":
+        others = self._refits(tool, params) if outcome.status == "done" else []
+        if (failed := next((other for other in others if other.status != "done"), None)) is not None:
+            payload |= {"status": failed.status, "reason": f"with what another seed fitted: {failed.reason}"}
+        elif outcome.status == "done":
             content = self._content(outcome)
             payload["measurement"] = self.ledger.artefacts.put(content)
-            fits = [content, *self._refits(tool, params)]
+            fits = [content, *map(self._content, others)]
             shows = [self._discovery_effects(tool, each) for each in fits]
             for reference, (_, n) in shows[0].items():
                 effects = [each[reference][0] for each in shows]
@@ -147,13 +150,10 @@ class Looking(Journal):
                     payload["effects"][reference] |= {name: round(value, 9) for name, value in asdict(margin).items()}
         self._put(EntryKind.LOOK, self.setting.campaign_id, payload, name=name)
 
-    def _refits(self, tool: Tool, params: dict[str, Any]) -> list[bytes]:
-        """Return what a tool measures at a place with what hangs on a seed fitted from others; empty for most tools."""
+    def _refits(self, tool: Tool, params: dict[str, Any]) -> list[JobOutcome]:
+        """Return how it went to read a place with what hangs on a seed fitted from others; empty for most tools."""
         jobs = [self._tool_job(tool, params, DISCOVERY, variant) for variant in refits_for(tool.fits)]
-        outcomes = list(self._runner.submit(jobs))
-        if failed := next((outcome for outcome in outcomes if outcome.status != "done"), None):
-            raise StepError(f"{tool.name} could not be read with what another seed fitted: {failed.reason}")
-        return [self._content(outcome) for outcome in outcomes]
+        return list(self._runner.submit(jobs))
 
     def _effects_of(self, tool: Tool, job: JobSpec, outcome: JobOutcome) -> dict[str, tuple[float, int]]:
         """Return what a job shows of every reference, nothing if it failed."""

@@ -10,7 +10,8 @@ from theodolite.data import DISCOVERY
 from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.jobs import FITS, JobSpec
 from theodolite.experiments.machine import memory_bytes
-from theodolite.tools import BenchSize, Tool, ToolParams
+from theodolite.saes.settings import usual_size
+from theodolite.tools import N_FEATURES, BenchSize, Tool, ToolParams
 
 if TYPE_CHECKING:
     from theodolite.descriptions import Description, DescriptionParams
@@ -28,10 +29,13 @@ __all__ = [
     "memory_conflict",
     "memory_needed",
     "own_bytes",
+    "size_conflict",
 ]
 
 MIB = 2**20
 _GB = 1e9
+_FACTORING, _LOADING = 40, 28
+"""Bytes a value of the counts that takes to factorise them, and to find loadings of other genes."""
 _COEXPRESSION = 85
 """Bytes a pair that co-expression takes; a test holds it to that."""
 
@@ -108,7 +112,8 @@ def fitting_bytes(setting: Setting, what: str) -> int:
 
     size = _size(setting, DISCOVERY)
     if what == "features":
-        return dictionary_bytes(size, DictionaryParams())
+        # Of the counts the values, what a factorisation copies of them, and its products.
+        return max(dictionary_bytes(size, DictionaryParams()), _FACTORING * size.cells * size.genes)
     # The vectors of a layer, the same about their centre, and their left singular vectors.
     return _capturing(setting) + 3 * 8 * size.genes * size.width
 
@@ -120,7 +125,9 @@ def bytes_of(setting: Setting, instrument: Tool | Description, params: Mapping[s
     size = _size(setting, split)
     if isinstance(instrument, Description):
         return _capturing(setting) + sum(description_bytes(instrument, instrument.parsed(params), size).values())
-    return _capturing(setting) + own_bytes(instrument, instrument.params(**params), size)
+    # Loadings of counts on factors are found for all genes that are surveyed at once.
+    read = _LOADING * size.cells * len(setting.model.genes) if instrument.seeded else 0
+    return _capturing(setting) + read + own_bytes(instrument, instrument.params(**params), size)
 
 
 def memory_conflict(setting: Setting) -> str | None:
@@ -129,12 +136,8 @@ def memory_conflict(setting: Setting) -> str | None:
     for part in (DISCOVERY, *setting.split.blocks):
         for tool in setting.tools:
             places = [params.model_dump(mode="json") for params in tool.params.enumerate(setting.model_shape)]
-            needed = max(
-                *(bytes_of(setting, tool, params, part) for params in places),
-                *(fitting_bytes(setting, what) for what in tool.fits),
-                0,
-                0,
-            )
+            taken = [bytes_of(setting, tool, params, part) for params in places]
+            needed = max([*taken, *(fitting_bytes(setting, what) for what in tool.fits)], default=0)
             if needed > limit:
                 return (
                     f"{tool.name} would take {needed / _GB:.3g} GB beside the model ({capturing / _GB:.3g} GB for what "
@@ -143,6 +146,22 @@ def memory_conflict(setting: Setting) -> str | None:
                     "genes (`genes:`), leave the instrument out, or allow more (`budget.job_memory_mb`, on a machine "
                     "that has it)"
                 )
+    return None
+
+
+def size_conflict(setting: Setting) -> str | None:
+    """Return why a campaign's model or cells are too small for what its instruments need fitted."""
+    if "features" not in setting.fits:
+        return None
+    features = usual_size(setting.model.width)[0]
+    for found, what, more in (
+        (features, f"features in a dictionary of a model of width {setting.model.width}", "a wider model"),
+        (len(setting.genes(DISCOVERY)), "genes to explore", "more genes"),
+        (len(setting.cells.cells), "cells", "more cells"),
+        (N_FEATURES * setting.model.n_layers, "features in a model without blocks", "a deeper model"),
+    ):
+        if found < N_FEATURES:
+            return f"{found} {what}; claims are about {N_FEATURES} features of each block, so survey {more}"
     return None
 
 

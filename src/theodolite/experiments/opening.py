@@ -16,7 +16,7 @@ from theodolite.experiments.describing import Describing
 from theodolite.experiments.fitted_features import features_source_sha256
 from theodolite.experiments.jobs import FIT_VERSION, FITS, JobSpec
 from theodolite.experiments.journal import Event, StepError
-from theodolite.experiments.needs import memory_conflict
+from theodolite.experiments.needs import memory_conflict, size_conflict
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.wanted_descriptions import description_conflicts
@@ -108,8 +108,9 @@ class Opening(Describing):
         """
         if self.ledger.has(entry_id(self.setting.campaign_id, EntryKind.CAMPAIGN)):
             return
-        if (conflict := memory_conflict(self.setting)) is not None:
-            raise CampaignError(conflict)
+        for conflict in (size_conflict(self.setting), memory_conflict(self.setting)):
+            if conflict is not None:
+                raise CampaignError(conflict)
         if conflicts := description_conflicts(self.setting):
             raise CampaignError("; ".join(conflicts))
 
@@ -298,7 +299,8 @@ class Opening(Describing):
     def _fit_job(self, what: str, variant: str) -> JobSpec:
         source = fit_source_sha256() if what == "axes" else features_source_sha256()
         matched = None
-        if _refit(variant):
+        if what == "features" and variant not in ("main", *BASELINES):
+            # Other seeds, and controls that are ordered, are read where they resemble the feature of the claim most.
             matched = str(self._known(self._fit_id(what, "main")).payload["artefact"])
         return self._job(FITS[what], FIT_VERSION, source, {}, DISCOVERY, variant, matched)
 

@@ -82,8 +82,12 @@ def to_write(setting: Setting, ledger: Ledger | None = None) -> ToWrite:
     one = 4 * n * n * (model.n_layers * model.n_heads + 1)
     dictionaries = 0
     if "features" in setting.fits:
-        # Encoder and decoder of four times the width, for every block and variant, as an artefact and in the cache.
-        dictionaries = 2 * 32 * model.width**2 * model.n_layers * len(setting.variants_of("features"))
+        width, size = model.width, len(setting.cells.cells) + n
+        # Of every block and variant: encoder and decoder of four times the width, as an artefact and in the cache, with
+        # counts of pairs and mean values there; and while one is trained, the tokens that it reads.
+        one_of = 2 * 32 * width**2 + 128 * width**2 + 16 * width * size
+        dictionaries = one_of * model.n_layers * len(setting.variants_of("features"))
+        dictionaries += 2 * width * n * len(setting.cells.cells)
     cache = setting.workspace.cache
     taken = sum(path.stat().st_size for path in cache.glob(f"*{CAPTURE_SUFFIX}")) if cache.is_dir() else 0
     return ToWrite(each * left, max(0, one * _CAPTURES - taken) + dictionaries, FILES_A_HYPOTHESIS * left)

@@ -38,8 +38,8 @@ def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> 
         case "axis_window_proximity", (first, last):
             return f"{name}: genes lie close together on axes {first}-{last} {place(locus)}"
         case "feature_value", (feature,):
-            does = "activate" if direction is Direction.GREATER else "do not activate"
-            return f"{name}: genes {does} feature {feature} {place(locus)}"
+            end = "higher" if direction is Direction.GREATER else "lower"
+            return f"{name}: genes score {end} than others on feature {feature} {place(locus)}"
         case "attention_weight", (head,):
             return f"{name}: genes attend to one another, head {head} of block {locus.layer}"
         case "attention_weight", ():

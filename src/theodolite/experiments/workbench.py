@@ -52,7 +52,7 @@ class GeneWorkbench:
         Whether it holds a baseline that a claim is held against: there an ablation that does nothing is a baseline that
         shows nothing, and is read all the same; of the model itself it is no measurement.
     encoded
-        Returns what features do that were fitted on discovery genes; None where none were.
+        Returns what features of a layer do that were fitted on discovery genes; None where none were.
     """
 
     genes: tuple[str, ...]
@@ -63,7 +63,7 @@ class GeneWorkbench:
     regulators: tuple[str, ...] = ()
     interventions: Callable[[Component, How], Ablated] | None = field(default=None, repr=False)
     baseline: bool = False
-    encoded: Callable[[], FeatureValues] | None = field(default=None, repr=False)
+    encoded: Callable[[int], FeatureValues] | None = field(default=None, repr=False)
 
     @property
     def covariate_names(self) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ class GeneWorkbench:
         """Values (n, k) of the ranked features of a layer, below 0 where a feature is active at no token of a gene."""
         if self.encoded is None:
             raise ToolError("this job names no fitted features; a tool that uses them must declare fits=('features',)")
-        found = self.encoded()
+        found = self.encoded(layer)
         place = {gene: row for row, gene in enumerate(found.genes)}
         rows = np.array([place[gene] for gene in self.genes], dtype=np.intp)
         if (silent := found.tokens[rows] == 0).any():

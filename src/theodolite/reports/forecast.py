@@ -14,10 +14,10 @@ import numpy as np
 
 from theodolite.data import DISCOVERY
 from theodolite.experiments import Power, Registrar, Setting
-from theodolite.experiments.needs import bytes_of, job_memory_bytes, memory_conflict
+from theodolite.experiments.needs import bytes_of, job_memory_bytes, memory_conflict, size_conflict
 from theodolite.experiments.registration import block_spent
 from theodolite.experiments.wanted_descriptions import Wanted, description_conflicts, wanted_descriptions
-from theodolite.gates import BASELINES, PANELS, StreamExhausted, b_max, margin_for, power_gate
+from theodolite.gates import BASELINES, PANELS, REFITS, StreamExhausted, b_max, margin_for, power_gate
 from theodolite.models.capture import CELLS_PER_STEP
 from theodolite.plans import LevelRule
 from theodolite.store import Ledger, stream_rows
@@ -189,7 +189,10 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
     }
     described = wanted_descriptions(setting)
     measured = _MEASURED * (1 + sum(tool.loci for tool in tools) + setting.spec.budget.experiments)
-    jobs = measured + len(described)
+    # Places that hang on a seed are looked at, and tested, with other seeds too.
+    seeded = sum(told.loci for tool, told in zip(setting.tools, tools, strict=True) if tool.seeded)
+    again = len(REFITS) * (seeded + setting.spec.budget.experiments) if seeded else 0
+    jobs = measured + again + len(described)
     draw_s = _SHARE_OF_DRAWS * power_s / max(len(spreads), 1) / _POWER_DRAWS
     return Forecast(
         campaign=setting.campaign_id,
@@ -207,7 +210,7 @@ def forecast(setting: Setting, ledger: Ledger | None = None, progress: Progress 
         not_testable=_not_testable(setting, block),
         conflicts=(
             *stream_conflicts(setting, ledger),
-            *filter(None, [memory_conflict(setting)]),
+            *filter(None, [size_conflict(setting), memory_conflict(setting)]),
             *description_conflicts(setting),
         ),
         descriptions=tuple(_described(setting, wanted) for wanted in described),

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from theodolite.saes.autoencoder import Codes, SparseAutoencoder
-from theodolite.saes.settings import DictionaryRecipe, SAESettings, SAETrainingError, usual_size
+from theodolite.saes.settings import FEATURE_VALUES, DictionaryRecipe, SAESettings, SAETrainingError, usual_size
 from theodolite.saes.stability import MATCHED, Matching, match_features
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _LATER = {
 }
 
 __all__ = [
+    "FEATURE_VALUES",
     "MATCHED",
     "ArrayRows",
     "Codes",

@@ -20,7 +20,8 @@ __all__ = ["count_factors", "count_values", "factors_from_bytes", "factors_to_by
 
 Floats = NDArray[np.float64]
 
-_ITERATIONS = 1_000
+_ITERATIONS = 200
+"""As many as are usual; a rival need not have converged, and a job has its time."""
 
 
 def count_factors(values: NDArray[np.floating], k: int) -> Floats:

@@ -6,12 +6,25 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["AUX_WEIGHT", "DictionaryRecipe", "Sparsity", "SAESettings", "SAETrainingError", "usual_size"]
+__all__ = [
+    "AUX_WEIGHT",
+    "FEATURE_VALUES",
+    "DictionaryRecipe",
+    "Sparsity",
+    "SAESettings",
+    "SAETrainingError",
+    "usual_size",
+]
 
 Sparsity = Literal["topk", "batchtopk"]
 
 AUX_WEIGHT = 1.0 / 32.0
 """Of the squared error of what dead features make of what was missed (Gao et al. 2024, arXiv 2406.04093, A.2)."""
+
+
+FEATURE_VALUES = "1"
+"""Number of how features are ranked, matched and read at tokens, and of what stands in their place for counts; raised
+whenever a value could change. A part of the identity of every fit and of every measurement of features."""
 
 
 class SAETrainingError(ValueError):

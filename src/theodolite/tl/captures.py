@@ -55,7 +55,7 @@ class Captured:
     capture: Capture
     fitted: tuple[Axes, ...] = field(default=())
     ablated: dict[str, Ablated] = field(default_factory=dict)
-    features: FeatureValues | None = None
+    features: dict[int, FeatureValues] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -232,8 +232,8 @@ def dictionaries(
 
 def features(
     model: AnyModel, cells: CellSet, genes: Genes, kept: Captured, cache: Path | None
-) -> Callable[[], FeatureValues]:
-    """Return who gives what ranked features of every block do, fitted to all genes when first asked for, and kept.
+) -> Callable[[int], FeatureValues]:
+    """Return who gives what ranked features of a block do, fitted to all genes when first asked for, and kept.
 
     Parameters
     ----------
@@ -245,17 +245,18 @@ def features(
         Folder in which dictionaries are kept, as campaigns keep theirs.
     """
 
-    def values() -> FeatureValues:
+    def values(layer: int) -> FeatureValues:
         from theodolite.experiments.fitted_features import fit_features
         from theodolite.saes.feature_values import read_feature_values
         from theodolite.saes.ranked import ranked_from_bytes
 
-        if kept.features is None:
+        if layer not in kept.features:
             loaded = placed(model)
             trained = dictionaries(model, cells, genes, cache)
-            fitted = ranked_from_bytes(fit_features(trained, loaded.n_layers, Variant(VariantKind.MAIN)))
-            kept.features = read_feature_values(loaded, cells, genes.names, fitted, _log.warning)
-        return kept.features
+            content = fit_features(trained, loaded.n_layers, Variant(VariantKind.MAIN), layers=(layer,))
+            found = read_feature_values(loaded, cells, genes.names, ranked_from_bytes(content), _log.warning)
+            kept.features[layer] = found
+        return kept.features[layer]
 
     return values
 

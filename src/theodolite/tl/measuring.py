@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from theodolite.data import GeneFamilies, Reference
+from theodolite.descriptions.saes import DictionaryParams, dictionary_bytes
 from theodolite.plugins import find_tool
 from theodolite.tl.choosing import given_once, regulators_among
 from theodolite.tl.comparing import labelled, references_for, regulons_named, table_of
@@ -23,7 +24,8 @@ from theodolite.tools import Tool, ToolParams
 __all__ = ["STANDING", "measure"]
 
 STANDING = (
-    "description: axes, where there are any, were fitted on the same genes that are measured, and no null was drawn; "
+    "description: axes, or features of one seed, where there are any, were fitted on the same genes that are measured, "
+    "and no null was drawn; "
     "this is no held-out claim, and nothing was registered, tested or judged"
 )
 """What a stored result says of itself."""
@@ -137,6 +139,8 @@ def measure(
     labels = labelled(references, ready.genes.names, ready.families, chosen) if references else {}
     size = ready.size(chosen)
     beside = {"the measurement": measuring_bytes(instrument, parsed, size, adata.n_vars)}
+    if instrument.seeded:
+        beside["a dictionary"] = dictionary_bytes(size, DictionaryParams())
     if labels and adjust:
         beside["adjusted AUROCs (adjust=False leaves them out)"] = adjusting_bytes(instrument.shape.shape, size)
     ready.check_memory(_doing(instrument, ready), beside)

@@ -18,7 +18,7 @@ from theodolite.tl.errors import MeasureError
 from theodolite.tl.memory import refuse_beyond
 from theodolite.tl.reading import ReadAnnData, read_anndata
 from theodolite.tl.settings import settings
-from theodolite.tools import BenchSize, ModelShape
+from theodolite.tools import N_FEATURES, BenchSize, ModelShape
 from theodolite.tools.geometry import N_AXES
 
 __all__ = ["Prepared", "prepare"]
@@ -79,8 +79,6 @@ class Prepared:
             What it is, in words.
         beside
             Bytes that are taken beside the capture, once it is there, by what takes them.
-        seeded
-            Whether features can be asked for; dictionaries are trained on all genes of the workbench when they are.
         with_attention
             Whether attention is captured too.
 
@@ -115,6 +113,8 @@ class Prepared:
             Those of the genes that are scored as regulators.
         axes
             Whether axes are fitted. They are fitted on all genes of the workbench, once a capture.
+        seeded
+            Whether features can be asked for; a dictionary of a block is trained on all genes when they are.
         with_attention
             Whether attention is captured too.
 
@@ -123,6 +123,11 @@ class Prepared:
         MeasureError
             If there are too few genes, or the model is too narrow, to fit axes.
         """
+        if seeded and len(self.genes.names) < N_FEATURES:
+            raise MeasureError(
+                f"{len(self.genes.names)} genes tell {N_FEATURES} features apart no better than chance does; name more "
+                f"genes, {N_FEATURES} at the least"
+            )
         if axes and len(self.genes.names) <= N_AXES:
             raise MeasureError(
                 f"{len(self.genes.names)} genes cannot fix {N_AXES} axes; name more genes, {N_AXES + 1} at the least"

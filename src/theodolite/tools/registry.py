@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, Self
 from pydantic import BaseModel, ConfigDict
 
 from theodolite.canonical import digest
-from theodolite.claims import Locus, Relation
+from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.measurements import Measurement
 from theodolite.origins import built_in
 from theodolite.tools.declaring import (
@@ -206,6 +206,8 @@ def tool(
             raise ToolRegistrationError(
                 f"tool {name!r} declares fits={fits!r}; give one of {', '.join(FITTED)}, or none"
             )
+        if "features" in fits:
+            _check_seeded(name, params, relation)
         own = source_sha256(function, params)
         registered = Tool(
             name=name,
@@ -226,6 +228,21 @@ def tool(
         return registered
 
     return register
+
+
+def _check_seeded(name: str, params: type[ToolParams], relation: Relation) -> None:
+    """Refuse what gates could not hold against other seeds: a place that is no feature, and a claim of no effect."""
+    if relation.of_no_effect:
+        raise ToolRegistrationError(
+            f"tool {name!r} needs features and claims {relation.value!r}: that five dictionaries show no effect is "
+            "what features that share nothing do too; claim an effect"
+        )
+    kinds = {place.locus().kind for place in params.enumerate(ModelShape(2, 2))}
+    if kinds != {LocusKind.FEATURE}:
+        raise ToolRegistrationError(
+            f"tool {name!r} needs features and reads {', '.join(sorted(kinds))}; its places must be of the kind "
+            f"{LocusKind.FEATURE.value!r}, which claims are asked for over five dictionaries"
+        )
 
 
 def tools() -> tuple[Tool, ...]:

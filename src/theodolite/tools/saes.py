@@ -9,6 +9,7 @@ from pydantic import Field
 
 from theodolite.claims import Locus, LocusKind, Relation
 from theodolite.measurements import GeneScores
+from theodolite.saes import FEATURE_VALUES
 from theodolite.tools.registry import ToolParams, tool
 from theodolite.tools.workbench import N_FEATURES, BenchSize, ModelShape, Workbench
 
@@ -48,7 +49,7 @@ def _memory(size: BenchSize, params: FeatureValue) -> int:
     object="feature_value",
     relation=Relation.SEPARATES,
     unit="mean value along a unit decoder vector, below 0 the mean distance to being active",
-    version="1",
+    version=FEATURE_VALUES,
     fits=("features",),
     memory=_memory,
 )
@@ -59,9 +60,9 @@ def feature_value(bench: Workbench, params: FeatureValue) -> GeneScores:
     residual stream; its features are ranked by how much their mean values differ between these genes. A gene at whose
     tokens the feature is never active scores below all others, by how far its value before the choice is from the
     smallest that is chosen, for genes that tie cannot be told apart. Claims are measured with four more dictionaries of
-    other seeds, whose features are matched one to one by the cosine of decoder vectors, and hold only where the effect
-    does (G15); in place of the counts stands a non-negative matrix factorisation. Source: arXiv 2603.02952 §features,
-    with the dictionary held out by gene.
+    other seeds, whose features are matched one to one by the cosine of decoder vectors; over all five the effect must
+    keep its sign and vary by at most half its mean (G15). In place of the counts stands a non-negative matrix
+    factorisation. Source: arXiv 2603.02952 §features, with the dictionary held out by gene.
 
     Returns
     -------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from theodolite.claims import Locus, LocusKind, Verdict
+from theodolite.claims import Locus, LocusKind, Relation, Verdict
 from theodolite.gates import BASELINES, REFITS, Dossier, Place, judge, preflight, settle
 from theodolite.judgements import GateResult, Judgement
 from theodolite.measurements import GeneScores, Variant
@@ -17,7 +17,7 @@ from theodolite.plans import Places, Plan, PlannedPlace
 
 FEATURE = Locus(kind=LocusKind.FEATURE, layer=2, index=(3,))
 VARIANTS = ("main", *BASELINES, *REFITS)
-FITTED = dict.fromkeys(VARIANTS, "0" * 64)
+FITTED = {name: f"{number:064x}" for number, name in enumerate(VARIANTS)}
 
 
 @pytest.fixture
@@ -85,8 +85,9 @@ def test_one_lucky_dictionary_supports_nothing(
 def test_without_the_other_dictionaries_nothing_is_registered(feature_plan: Callable[..., Plan]) -> None:
     fewer = VARIANTS[:-1]
     for changes, said in (
-        ({"variants": fewer, "fitted": dict.fromkeys(fewer, "0" * 64)}, "refitted(1), refitted(2), refitted(3)"),
-        ({"fitted": dict.fromkeys(fewer, "0" * 64)}, "no artefact fitted on discovery units is named for refitted"),
+        ({"variants": fewer}, "refitted(1), refitted(2), refitted(3)"),
+        ({"fitted": {name: FITTED[name] for name in fewer}}, "no artefact fitted on discovery units is named for refi"),
+        ({"fitted": FITTED | {"refitted(2)": FITTED["main"]}}, "two of the dictionaries are one and the same"),
     ):
         gate = next(gate for gate in preflight(feature_plan(**changes)) if gate.gate == "G2")
         assert not gate.passed and said in gate.sentence
@@ -107,3 +108,10 @@ def test_a_feature_cannot_be_searched_for_on_the_genes_that_are_kept(feature_pla
     )
     gate = next(gate for gate in preflight(plan) if gate.gate == "G2")
     assert not gate.passed and "name a feature" in gate.sentence
+
+
+def test_that_nothing_happens_at_a_feature_is_no_claim(plan_for: Callable[..., Plan]) -> None:
+    claim = {"object": "feature_nearness", "relation": Relation.STABLE_WITH_DEPTH}
+    plan = plan_for("PairScores", claim=claim, locus=FEATURE, variants=("main", *REFITS), fitted=FITTED, loci={})
+    gate = next(gate for gate in preflight(plan) if gate.gate == "G2")
+    assert not gate.passed and "claim an effect" in gate.sentence

@@ -33,7 +33,7 @@ _HELD_OUT = 10
 
 def encoded_parts(
     discovery: Capture, confirmation: Capture, seed: SeedSequence
-) -> tuple[Callable[[], FeatureValues], Callable[[], FeatureValues]]:
+) -> tuple[Callable[[int], FeatureValues], Callable[[int], FeatureValues]]:
     """Return who gives the features of either part, as a workbench asks for them; trained when first asked for.
 
     Parameters
@@ -57,7 +57,8 @@ def encoded_parts(
         sums.add(_genes(part), _tokens(part, scatter))
         return sums.means(part.genes)
 
-    return cache(lambda: values(discovery, of_discovery)), cache(lambda: values(confirmation, of_confirmation))
+    first, second = cache(lambda: values(discovery, of_discovery)), cache(lambda: values(confirmation, of_confirmation))
+    return lambda layer: first(), lambda layer: second()
 
 
 def _genes(part: Capture) -> NDArray[np.int64]:

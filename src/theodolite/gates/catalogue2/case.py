@@ -209,7 +209,7 @@ class Case:
 
     @property
     def refitted(self) -> list[float]:
-        """The effect with what was fitted from each seed, the model's own first; one where nothing is fitted anew."""
+        """The effect with what was fitted from each seed, the model's own first; empty where nothing is fitted anew."""
         return self._once("refitted", self._refit)
 
     def _refit(self) -> list[float]:
@@ -218,7 +218,7 @@ class Case:
             for variant, measurement in sorted(self._used.items())
             if variant.kind is VariantKind.REFITTED
         ]
-        return [_estimate(contrast) for contrast in (self._seen.main, *others)]
+        return [_estimate(contrast) for contrast in (self._seen.main, *others)] if others else []
 
     @property
     def raw(self) -> Effect:

@@ -110,6 +110,9 @@ def selection_discipline(plan: Plan) -> GateResult:
     refits = REFITS if locus.kind in _SEEDED_LOCI else ()
     if tuple(name for name in plan.variants if Variant.parse(name).kind is VariantKind.REFITTED) != refits:
         defects.append(f"the variants must hold {', '.join(refits) or 'nothing that was fitted anew'}")
+    fits = [plan.fitted[name] for name in ("main", *refits) if name in plan.fitted]
+    if refits and len(set(fits)) < len(fits):
+        defects.append("two of the dictionaries are one and the same, so that nothing was fitted anew")
     if plan.places is None and {name for name in plan.variants if Variant.parse(name).baseline} != {*(plan.loci or {})}:
         defects.append("each baseline needs its own place in the model, chosen on discovery units")
     if plan.null_panel != panel_for(plan.shape, plan.ablation):
@@ -140,6 +143,8 @@ def _fixed(plan: Plan) -> str:
 def _place_defects(plan: Plan) -> list[str]:
     """Return what is open about the place; whether a list is the instrument's own is for registration to see."""
     anywhere = plan.hypothesis.locus.kind is LocusKind.ANY
+    if plan.hypothesis.locus.kind in _SEEDED_LOCI and plan.hypothesis.claim.relation.of_no_effect:
+        return ["that nothing happens at a feature is what dictionaries that share nothing show too; claim an effect"]
     if anywhere and plan.hypothesis.claim.relation.of_no_effect:
         return ["that nothing happens is claimed of 'any' place; name one, such as the span of all layers"]
     if any(place.locus.kind in _SEEDED_LOCI for place in (plan.places.listed if plan.places else ())):

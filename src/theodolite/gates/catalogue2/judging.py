@@ -176,9 +176,10 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
             gates.append(confound_residual(plan, raw, effect, case.retained, allowed))
         others = sum(Variant.parse(text).baseline for text in plan.variants) - 1
         gates.append(baseline_margin(effect, best, baseline, gain, others))
-        if len(case.refitted) > 1:
+    if _promising(plan, p, e):
+        if case.refitted:
             gates.append(stability_gate(case.refitted))
-        if all(gate.passed for gate in gates if gate.gate in BESIDE_THE_LEVEL):
+        if case.compared is not None and all(gate.passed for gate in gates if gate.gate in BESIDE_THE_LEVEL):
             gates.append(case.halves)
     return Judgement(
         effect=effect,

@@ -59,7 +59,7 @@ _STEPS: Final[Mapping[GateId, str]] = {
     "G4": "Co-expression and gene statistics explain too much of it: claim the part that is left, or leave it.",
     "G5": "A model that learned nothing of this shows nearly as much: ask where training makes the difference.",
     "G14": "Claim that the model encodes this, and leave its use open.",
-    "G15": "Train more seeds: this one may be lucky.",
+    "G15": "Other seeds do not show it alike: claim a feature that all five dictionaries show, or leave it.",
     "G16": "Replicate on an unused block: this one was used before.",
 }
 
