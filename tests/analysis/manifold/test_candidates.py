@@ -56,7 +56,9 @@ def test_only_a_fitter_that_reads_the_ruler_is_given_it():
         (lambda: Mixture((Layer("first"), Layer("second")), (0.5, 0.6)), "1 in sum"),
         (lambda: candidates(WHOLE, fitters=()), "no candidate is left"),
         (
-            lambda: Candidate("tree", Mixture((Layer("first"), Drift("first", "first")), (0.5, 0.5)), ISOMAP).rows(WHOLE),
+            lambda: Candidate("tree", Mixture((Layer("first"), Drift("first", "first")), (0.5, 0.5)), ISOMAP).rows(
+                WHOLE
+            ),
             "is the same in all rows",
         ),
     ],
