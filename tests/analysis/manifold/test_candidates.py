@@ -22,6 +22,17 @@ def test_the_list_is_rulers_times_features_times_fitters_with_their_settings():
     assert all(set(dict(c.choice.settings)) == {"components", "dimension"} for c in found if c.choice.name == "let")
 
 
+def test_layers_of_different_widths_have_no_drift():
+    layers = {"expression": WHOLE.expression, **WHOLE.layers}
+    found = candidates(replace(WHOLE, layers=layers), fitters=("isomap",), neighbours=(10,))
+    features = {candidate.features for candidate in found}
+    assert Layer("expression") in features and {f for f in features if isinstance(f, Drift)} == {
+        Drift("first", "second")
+    }
+    with pytest.raises(ValueError, match="of widths 200 and 64 have no difference"):
+        Drift("expression", "first").rows(replace(WHOLE, layers=layers))
+
+
 def test_features_are_layers_their_differences_and_scaled_mixtures():
     first, second = WHOLE.layers["first"], WHOLE.layers["second"]
     np.testing.assert_array_equal(Candidate("tree", Layer("first"), ISOMAP).rows(WHOLE), first)

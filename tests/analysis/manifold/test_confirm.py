@@ -120,6 +120,10 @@ def test_only_what_was_searched_is_confirmed_under_the_same_gates(tmp_path):
     again = search(split.discovery, [ISOMAP], required, journal=tmp_path / "search.jsonl")
     with pytest.raises(ValueError, match="these gates need a panel"):
         confirm(again, split, required)
+    other = search(split.discovery, [ISOMAP], GATES, journal=tmp_path / "search.jsonl")
+    renamed = replace(split.whole, layers={"third": split.whole.layers["first"]})
+    with pytest.raises(ValueError, match="no layer 'first'; it has third"):
+        confirm(other, split, GATES, panel=PanelSplit(renamed, split.seen))
     hopeless = replace(ISOMAP, choice=FitterChoice("isomap", (("dimension", 3), ("neighbours", 500))))
     nothing = search(split.discovery, [hopeless], GATES, journal=tmp_path / "search.jsonl")
     with pytest.raises(ValueError, match="all 1 fits of the search were refused"):

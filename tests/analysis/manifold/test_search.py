@@ -136,16 +136,18 @@ def test_a_budget_leaves_candidates_out_and_a_larger_one_goes_on(found, tmp_path
 
 
 def test_where_every_fit_is_refused_nothing_is_chosen(tmp_path):
-    tried = [Candidate("tree", Layer("first"), FitterChoice("isomap", (("dimension", 3), ("neighbours", 500))))]
+    choice = FitterChoice("isomap", (("dimension", 3), ("neighbours", 500)))
+    tried = [Candidate("tree", features, choice) for features in (Layer("first"), Layer("third"))]
     result = search(SPLIT.discovery, tried, GATES, journal=tmp_path / "search.jsonl")
-    assert result.chosen is None and len(result.rows) == 1
+    assert result.chosen is None and len(result.rows) == 2
+    assert any("no layer 'third'" in row.refused for row in result.rows)
 
 
-def test_nothing_to_try_and_unknown_layers_are_refused(tmp_path):
+def test_nothing_to_try_and_unknown_rulers_are_refused(tmp_path):
     journal = tmp_path / "search.jsonl"
     with pytest.raises(ValueError, match="0 candidates and a budget of 200"):
         search(SPLIT.discovery, [], GATES, journal=journal)
     with pytest.raises(ValueError, match="a budget of 0"):
         run(SPLIT.discovery, journal, budget=0)
-    with pytest.raises(ValueError, match="no layer 'third'"):
-        search(SPLIT.discovery, [replace(TRIED[0], features=Layer("third"))], GATES, journal=journal)
+    with pytest.raises(ValueError, match="no ruler 'line'; it has tree"):
+        search(SPLIT.discovery, [replace(TRIED[0], ruler="line")], GATES, journal=journal)

@@ -226,8 +226,8 @@ def candidates(
 ) -> tuple[Candidate, ...]:
     """List every candidate of a panel: its rulers times features times fitters.
 
-    Features are each layer, the drift between layers that follow one another, and mixtures of a layer with the drift
-    away from it.
+    Features are each layer, the drift between layers of one width that follow one another, and mixtures of a layer
+    with the drift away from it.
 
     Parameters
     ----------
@@ -251,6 +251,8 @@ def candidates(
     """
     features: list[Features] = [Layer(name) for name in source.layers]
     for before, after in pairwise(source.layers):
+        if source.layers[before].shape[1] != source.layers[after].shape[1]:
+            continue
         drift = Drift(before, after)
         features.append(drift)
         features += [Mixture((Layer(before), drift), (weight, 1.0 - weight)) for weight in mixtures]

@@ -105,10 +105,11 @@ def confirm(
         )
     if gates.panel_required and panel is None:
         raise ValueError("these gates need a panel that must fail; give it, for without it they cannot be passed")
+    # First, so that a panel that does not fit is refused before a row that judges is looked at.
+    other = None if panel is None else measure(candidate, panel, gates, seed=seed)
     evidence = measure(candidate, split, gates, seed=seed)
     image = null_branch(split.whole.branches, donors=split.whole.donors, seed=seed)
     null = measure(candidate, split, gates, image=image, seed=seed)
-    other = None if panel is None else measure(candidate, panel, gates, seed=seed)
     verdict = judge(evidence, gates, null=null, panel=other)
     return Confirmation(candidate.sha256, verdict, evidence, null, other)
 

@@ -39,7 +39,7 @@ class SearchRow:
     candidate
         Its content hash.
     refused
-        Why it could not be fitted, or None.
+        Why it has no features or could not be fitted, or None.
     trust
         Trustworthiness of the fit of all rows.
     both, within
@@ -134,8 +134,7 @@ def search(
     Raises
     ------
     ValueError
-        If there is no candidate or no budget, a candidate names a ruler or layer that the panel lacks, or the journal
-        is no journal.
+        If there is no candidate or no budget, a candidate names a ruler that the panel lacks, or the journal is none.
     """
     known = {candidate.sha256: candidate for candidate in tried}
     if not known or budget < 1:
@@ -176,10 +175,10 @@ class _Bench:
         self._scored: dict[tuple[str, int], dict[str, float | None]] = {}
 
     def row(self, candidate: Candidate) -> SearchRow:
-        """Measure a candidate; a fit that is refused anywhere is told and not raised."""
-        ruler, rows = candidate.distances(self.source), candidate.rows(self.source)
-        fitter = candidate.choice.fitter()
+        """Measure a candidate; features or a fit that are refused are told and not raised."""
+        ruler, fitter = candidate.distances(self.source), candidate.choice.fitter()
         try:
+            rows = candidate.rows(self.source)
             trust = trustworthiness(rows, fitter(rows, ruler).latent)
             # One draw: nulls are for confirmation.
             scores = held_out(rows, ruler, fitter, self.holdouts, branches=self.source.branches, draws=1)
