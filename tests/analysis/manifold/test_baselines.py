@@ -5,6 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from theodolite.analysis.manifold import latent_distances, principal_components, random_projection, static_features
+from theodolite.analysis.manifold.baselines import BASELINES, baseline_fitters
 
 
 def test_principal_components_are_scikit_learns_up_to_sign():
@@ -42,3 +43,19 @@ def test_more_components_than_there_are_are_refused():
         principal_components(rows, dimension=2)
     with pytest.raises(ValueError, match="rows of 3 finite numbers"):
         principal_components(rows, dimension=1).place(np.ones((2, 4)))
+
+
+def test_each_baseline_fits_rows_of_its_own_and_static_ones_only_where_there_are_some():
+    draw = np.random.default_rng(3)
+    expression, static, ruler = draw.standard_normal((20, 9)), draw.standard_normal((20, 2)), np.zeros((20, 20))
+    found = baseline_fitters(expression, static, dimension=3, seed=5)
+    assert tuple(found) == BASELINES
+    latent = {name: fit(rows, ruler).latent for name, (rows, fit) in found.items()}
+    expected = (
+        principal_components(expression, dimension=3),
+        random_projection(expression, dimension=3, seed=5),
+        principal_components(static, dimension=2),
+    )
+    for name, other in zip(BASELINES, expected, strict=True):
+        np.testing.assert_array_equal(latent[name], other.latent)
+    assert tuple(baseline_fitters(expression, None, dimension=3)) == BASELINES[:2]

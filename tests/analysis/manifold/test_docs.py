@@ -11,9 +11,9 @@ import pytest
 from theodolite.analysis import manifold
 
 
-def test_the_example_runs_and_shows_what_the_page_says(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_run_and_show_what_the_page_says(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = (checkout / "docs" / "instruments" / "manifold.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    code, searching = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     names: dict[str, Any] = {}
     exec(compile(code, "docs/instruments/manifold.md", "exec"), names)
     printed = capsys.readouterr().out
@@ -24,6 +24,20 @@ def test_the_example_runs_and_shows_what_the_page_says(checkout: Path, capsys: p
     for score in names["scores"]:
         assert score.nulls["branch"].p < 0.05
         assert (score.nulls["depth"] is None) == (score.kind == "branch")
+    exec(compile(searching, "docs/instruments/manifold.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "NOT MET" not in printed and names["confirmed"].verdict.passed
+    assert printed.count("met ") == len(names["confirmed"].verdict.gates)
+
+
+def test_the_page_gives_the_thresholds_that_there_are(checkout: Path) -> None:
+    page = (checkout / "docs" / "instruments" / "manifold.md").read_text(encoding="utf-8")
+    table = page.split("| gate | threshold | from |")[1].split("\n\n")[0]
+    said = [float(number) for row in table.splitlines()[2:] for number in re.findall(r"[\d.]+\d", row.split("|")[2])]
+    gates = manifold.ManifoldGates()
+    assert said == [
+        gates.least_trust, gates.least_rho, gates.most_p, gates.least_within, gates.most_donor_p, gates.least_within,
+    ]  # fmt: skip
 
 
 def test_the_page_names_only_functions_that_there_are_and_all_that_compute(checkout: Path) -> None:

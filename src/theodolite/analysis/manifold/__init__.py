@@ -12,9 +12,12 @@ from theodolite.analysis.manifold.baselines import (
     random_projection,
     static_features,
 )
+from theodolite.analysis.manifold.candidates import Candidate, Drift, FitterChoice, Layer, Mixture, candidates
+from theodolite.analysis.manifold.confirm import Confirmation, confirm
 from theodolite.analysis.manifold.diffusion import DiffusionMap, diffusion_map
 from theodolite.analysis.manifold.dimension import DonorDimension, donor_dimension
 from theodolite.analysis.manifold.embedding import Embedding, Fitter, unsupervised
+from theodolite.analysis.manifold.gates import CandidateEvidence, Gate, ManifoldGates, ManifoldVerdict, judge
 from theodolite.analysis.manifold.graph import NeighbourGraph, neighbour_graph
 from theodolite.analysis.manifold.holdouts import (
     HeldOut,
@@ -28,6 +31,7 @@ from theodolite.analysis.manifold.isomap import Isomap, LandmarkIsomap, isomap, 
 from theodolite.analysis.manifold.let import LET, let
 from theodolite.analysis.manifold.margin import Margin, margins
 from theodolite.analysis.manifold.pairs import latent_distances, pair_spearman, same_label
+from theodolite.analysis.manifold.panel import Panel, PanelSplit, panel, split_by_donor
 from theodolite.analysis.manifold.permutation import (
     BranchStructure,
     PermutationNull,
@@ -40,16 +44,23 @@ from theodolite.analysis.manifold.permutation import (
 )
 from theodolite.analysis.manifold.rulers import GraphRuler, graph_ruler, mixture_ruler, rank_ruler
 from theodolite.analysis.manifold.scaling import GeodesicMDS, geodesic_mds
+from theodolite.analysis.manifold.search import ManifoldSearch, SearchRow, search
 from theodolite.analysis.manifold.trust import trustworthiness
 
 __all__ = [
     "LET",
     "Anchors",
     "BranchStructure",
+    "Candidate",
+    "CandidateEvidence",
+    "Confirmation",
     "DiffusionMap",
     "DonorDimension",
+    "Drift",
     "Embedding",
     "Fitter",
+    "FitterChoice",
+    "Gate",
     "GeodesicMDS",
     "GraphRuler",
     "HeldOut",
@@ -57,20 +68,31 @@ __all__ = [
     "HoldoutKind",
     "Isomap",
     "LandmarkIsomap",
+    "Layer",
     "LinearMap",
+    "ManifoldGates",
+    "ManifoldSearch",
+    "ManifoldVerdict",
     "Margin",
+    "Mixture",
     "NeighbourGraph",
+    "Panel",
+    "PanelSplit",
     "PermutationNull",
+    "SearchRow",
     "StageShuffle",
     "anchors",
     "blocked_permutation",
     "branch_structure",
+    "candidates",
+    "confirm",
     "diffusion_map",
     "donor_dimension",
     "geodesic_mds",
     "graph_ruler",
     "held_out",
     "isomap",
+    "judge",
     "label_holdouts",
     "landmark_isomap",
     "latent_distances",
@@ -80,12 +102,15 @@ __all__ = [
     "neighbour_graph",
     "null_branch",
     "pair_spearman",
+    "panel",
     "principal_components",
     "random_holdouts",
     "random_projection",
     "rank_ruler",
     "refitted_permutation",
     "same_label",
+    "search",
+    "split_by_donor",
     "stage_shuffle",
     "static_features",
     "trustworthiness",

@@ -6,17 +6,22 @@ these may be left out. Each places held-out rows as a fitter does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.embedding import axis_signs, checked_rows, rows_to_place
+from theodolite.analysis.manifold.embedding import Fitter, axis_signs, checked_rows, rows_to_place, unsupervised
 from theodolite.gates.kernels import derive_seed
 
-__all__ = ["LinearMap", "principal_components", "random_projection", "static_features"]
+__all__ = ["BASELINES", "LinearMap", "baseline_fitters", "principal_components", "random_projection", "static_features"]
 
 Floats = NDArray[np.float64]
+
+BASELINES: Final = ("principal components", "random projection", "static embedding")
+"""Names of what a search compares with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,3 +127,32 @@ def static_features(expression: ArrayLike, table: ArrayLike) -> Floats:
     if not (np.isfinite(weights).all() and np.isfinite(vectors).all()) or (weights < 0.0).any() or (total <= 0.0).any():
         raise ValueError("expression must be finite and not negative with something in every row, and the table finite")
     return np.asarray((weights / total) @ vectors)
+
+
+def baseline_fitters(
+    expression: Floats, static: Floats | None, *, dimension: int, seed: int = 0
+) -> Mapping[str, tuple[Floats, Fitter]]:
+    """Return every baseline's rows and fitter by its name in :data:`BASELINES`.
+
+    Principal components and a random projection of expression, and principal components of static features.
+
+    Parameters
+    ----------
+    expression
+        Shape (n, genes).
+    static
+        Shape (n, width), from :func:`static_features`; None leaves that baseline out.
+    dimension
+        Latent dimensions of what is compared; static features that are narrower keep all components.
+    seed
+        Of the random projection.
+    """
+    components, projection, embedding = BASELINES
+    found: dict[str, tuple[Floats, Fitter]] = {
+        components: (expression, unsupervised(principal_components, dimension=dimension)),
+        projection: (expression, unsupervised(random_projection, dimension=dimension, seed=seed)),
+    }
+    if static is not None:
+        kept = min(dimension, static.shape[1])
+        found[embedding] = (static, unsupervised(principal_components, dimension=kept))
+    return found

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,7 @@ __all__ = [
     "Holdout",
     "HoldoutKind",
     "held_out",
+    "kind_means",
     "label_holdouts",
     "random_holdouts",
 ]
@@ -211,6 +212,18 @@ def held_out(
             )
         )
     return tuple(found)
+
+
+def kind_means(
+    scores: Sequence[HeldOut], pairs: Literal["among", "across", "both", "within"]
+) -> dict[str, float | None]:
+    """Return the mean of one correlation over the hold-outs of each kind; None where it is defined in none of them."""
+    means: dict[str, float | None] = {}
+    for kind in get_args(HoldoutKind):
+        found = [getattr(score, pairs) for score in scores if score.kind == kind]
+        known = [value for value in found if value is not None]
+        means[kind] = float(np.mean(known)) if known else None
+    return means
 
 
 def _swapped(
