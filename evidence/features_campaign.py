@@ -113,6 +113,7 @@ def packaged(folder: Path) -> Path:
     file = folder / "packaged.yaml"
     content = {
         "name": "packaged",
+        "cells": {"cell_type": "cell_type"},
         "tools": ["geometry.axis_separation"],
         "references": "programs",
         "budget": {"experiments": 1},
