@@ -45,7 +45,7 @@ def test_a_plan_locks_everything_that_decides(open_campaign: Open, make_hypothes
     plan = run.plans(1)[1]
     setting = run.setting
     assert plan.params == {"layer": 0, "axis": 1}
-    assert plan.variants == ("main", *BASELINES) == setting.variants
+    assert plan.variants == ("main", *BASELINES) == setting.variants_of("axes")
     assert set(plan.fitted) == {*plan.variants, *(f"loci of {variant}" for variant in BASELINES)}
     assert plan.reference_sha256 == setting.references["program_1"].sha256
     assert (plan.cells_sha256, plan.model_sha256) == (setting.cells.sha256, setting.model.sha256)

@@ -21,6 +21,7 @@ FUNCTIONS = {
     "geometry.regulator_proximity": tl.regulator_proximity,
     "attention.edges": tl.attention_edges,
     "attention.regulation": tl.regulation,
+    "saes.feature_value": tl.feature_value,
     "ablation.zero_ablation": tl.zero_ablation,
     "ablation.mean_ablation": tl.mean_ablation,
     "ablation.uniform_attention": tl.uniform_attention,
