@@ -82,6 +82,14 @@ def test_what_differs_between_donors_is_no_cell_type_where_donors_have_one_type_
     assert seen.facts["replicates"] == "donor" and seen.facts["exchanged.moved"] > 0.3
 
 
+def test_four_donors_can_tell_of_no_type_and_the_sentence_says_so() -> None:
+    by_cell = activity()
+    by_cell[np.array(LABELS) == "type 0", 2] += 1.0
+    found = see(by_cell, cells(donors=[f"d{row % 4}" for row in range(N)]))
+    assert found.facts["share"] == 0.0 and found.facts["unit"] == ["donors_within"] * 3
+    assert "cannot be told: with 4 donor units at most no p is below 0.062, and 0.05 is asked for" in found.sentence
+
+
 def test_a_type_that_all_its_donors_have_is_found_across_donors() -> None:
     donors = [f"d{row // 6}" for row in range(N)]
     by_cell = activity()

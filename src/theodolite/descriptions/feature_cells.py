@@ -153,6 +153,12 @@ def feature_specificity(subject: Subject, params: FeatureSpecificity) -> Describ
         f"labels exchanged ({shares.max():.1%} at most, p {p:.2g} of {params.exchanges} exchanges); of the labels, "
         f"{kinds}."
     )
+    if (smallest := float(told.floor.min())) > _LEVEL:
+        sentence = (
+            f"Whether any of {len(alive)} active features at layer {layer} is specific to one of {len(told.labels)} "
+            f"labels ({column}) cannot be told: with {int(told.units.max())} {cells.unit_kind} units at most no p is "
+            f"below {smallest:.2g}, and {_LEVEL} is asked for; give more of them ({kinds})."
+        )
     effect = held.mean(axis=1)
     return Described(UnitEffects(told.labels, effect, control, feature_specificity.unit), facts, sentence)
 
