@@ -11,7 +11,7 @@ from toy_models import WIDTH, ReadingToy, toy_cells, toy_model
 
 from theodolite.models.activations import write_activations
 from theodolite.models.sites import residual
-from theodolite.saes import SparseAutoencoder, positions
+from theodolite.saes import SparseAutoencoder, gene_tokens
 from theodolite.saes.positions import read_positions
 
 GENES = ("G17", "G2", "G8", "G29", "G11")
@@ -32,7 +32,7 @@ def test_positions_are_the_tokens_of_these_genes_with_what_is_active_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     model, cells = toy_model(kind=ReadingToy), toy_cells()
-    monkeypatch.setattr(positions, "CELLS_PER_STEP", step)
+    monkeypatch.setattr(gene_tokens, "CELLS_PER_STEP", step)
     found = read_positions(model, cells, GENES, SAES)
     store = write_activations(
         model, model.tokenise(cells), cells.cells, tmp_path / "stored", cells_sha256=cells.sha256, tokeniser={},

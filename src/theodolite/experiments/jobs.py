@@ -14,6 +14,7 @@ from theodolite.claims import Sha256
 from theodolite.experiments.campaign import CellsSpec
 from theodolite.models.protocol import Device, Dtype
 from theodolite.records import Closed, Record
+from theodolite.tools.registry import FITTED
 
 __all__ = [
     "FITS",
@@ -28,12 +29,10 @@ __all__ = [
     "StepError",
 ]
 
-FIT_AXES, FIT_VERSION = "fit.axes", "1"
-"""The built-in job that fits the axes of every layer on discovery genes."""
-FIT_FEATURES = "fit.features"
-"""The one that trains a dictionary of features of every block on their tokens."""
-FITS = {"axes": FIT_AXES, "features": FIT_FEATURES}
-"""By what an instrument may need fitted: the job that fits it."""
+FITS = {what: f"fit.{what}" for what in FITTED}
+"""By what an instrument may need fitted on discovery genes: the built-in job that fits it."""
+FIT_AXES, FIT_FEATURES = FITS["axes"], FITS["features"]
+FIT_VERSION = "1"
 
 
 class JobSpec(Record):

@@ -48,7 +48,7 @@ _START_S = 15.0
 _JOB_S = 0.1
 """A tool on captured averages, result file included."""
 _DICTIONARY_S = 15.0
-"""A dictionary of a block, and what it does at all tokens: that of the packaged model took 9 to 21 s."""
+"""A dictionary of a block, and what it does at all tokens; a guess from small models, as nothing ran yet."""
 _LIBRARIES_BYTES = 900 * 2**20
 """Coordinator and worker with their libraries loaded."""
 _COPIES = 3

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from theodolite.compiling import compiled
 from theodolite.data import CellSet
 from theodolite.files import write_atomically
-from theodolite.models.capture import CELLS_PER_READING, CELLS_PER_STEP, rows_of
 from theodolite.models.mapped import mapped_arrays
-from theodolite.models.protocol import Batch, FoundationModel
+from theodolite.models.protocol import FoundationModel
 from theodolite.models.sites import residual
+from theodolite.saes.gene_tokens import gene_tokens
 from theodolite.saes.ranked import RankedFeatures
 
 __all__ = ["FeatureValues", "ValueSums", "load_feature_values", "read_feature_values", "save_feature_values"]
@@ -71,23 +71,10 @@ def read_feature_values(
     CellDataError
         If the model cannot read the cells.
     """
-    from theodolite.models.batches import in_batches
-    from theodolite.models.running import Pass, run
-
-    place_of = rows_of(model, cells, genes)
     sums = ValueSums(fitted, len(genes))
     sites = [residual(each.layer) for each in fitted]
-
-    def passed(batch: Batch) -> Pass:
-        return run(model, batch, read=sites)
-
-    for start in range(0, len(cells.cells), CELLS_PER_READING):
-        read = model.tokenise(cells.take_cells(cells.cells[start : start + CELLS_PER_READING]))
-        for _, batch, done in in_batches(model, read, CELLS_PER_STEP, passed, said):
-            gene = batch.genes.cpu().numpy()
-            place = np.where(gene >= 0, place_of[np.maximum(gene, 0)], -1)
-            wanted = place >= 0
-            sums.add(place[wanted], [done.read[site].float().cpu().numpy()[wanted] for site in sites])
+    for _, gene, vectors in gene_tokens(model, cells, genes, sites, said):
+        sums.add(gene, [vectors[site] for site in sites])
     return sums.means(genes)
 
 

@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theodolite.data import CellSet
-from theodolite.models.batches import in_batches
-from theodolite.models.capture import CELLS_PER_STEP, rows_of
-from theodolite.models.protocol import Batch, FoundationModel
-from theodolite.models.running import run
+from theodolite.models.protocol import FoundationModel
 from theodolite.models.sites import residual
 from theodolite.saes.autoencoder import Codes, SparseAutoencoder
+from theodolite.saes.gene_tokens import gene_tokens
 
 __all__ = ["Positions", "read_positions"]
 
@@ -72,23 +70,15 @@ def read_positions(
     """
     if wrong := [layer for layer in found if not 0 <= layer <= model.n_layers]:
         raise ValueError(f"layer {wrong[0]!r}: {model.name} has the layers 0 (the embedding) to {model.n_layers}")
-    place_of, sites = rows_of(model, cells, genes), {layer: residual(layer) for layer in found}
+    sites = {layer: residual(layer) for layer in found}
     cell, gene = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
     codes: dict[int, list[Codes]] = {layer: [] for layer in found}
-
-    def compute(batch: Batch) -> dict[int, NDArray[np.float16]]:
-        read = run(model, batch, read=list(sites.values())).read
-        # Rounded as the activations that dictionaries are trained and read on.
-        return {layer: read[site].half().cpu().numpy() for layer, site in sites.items()}
-
-    for numbers, batch, streams in in_batches(model, model.tokenise(cells), CELLS_PER_STEP, compute, said):
-        ids = batch.genes.cpu().numpy()
-        places = np.where(ids >= 0, place_of[ids], -1)
-        row, token = np.nonzero(places >= 0)
-        cell.append(numbers[row])
-        gene.append(places[row, token])
-        for layer, stream in streams.items():
-            codes[layer].append(found[layer].encode(stream[row, token].astype(np.float32)))
+    for cells_of, genes_of, vectors in gene_tokens(model, cells, genes, list(sites.values()), said):
+        cell.append(cells_of)
+        gene.append(genes_of)
+        for layer, site in sites.items():
+            # Rounded as the activations that dictionaries are trained and read on.
+            codes[layer].append(found[layer].encode(vectors[site].astype(np.float16).astype(np.float32)))
     joined = {layer: _joined(parts, found[layer].features) for layer, parts in codes.items()}
     return Positions(np.concatenate(cell), np.concatenate(gene), joined)
 
