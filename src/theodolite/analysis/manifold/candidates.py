@@ -11,13 +11,13 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.analysis.manifold.diffusion import diffusion_map
-from theodolite.analysis.manifold.embedding import Embedding, Fitter, unsupervised
-from theodolite.analysis.manifold.isomap import isomap, landmark_isomap
-from theodolite.analysis.manifold.let import let
 from theodolite.analysis.manifold.panel import Panel
-from theodolite.analysis.manifold.scaling import geodesic_mds
 from theodolite.canonical import digest
+from theodolite.manifolds.diffusion import diffusion_map
+from theodolite.manifolds.embedding import Embedding, Fitter, unsupervised
+from theodolite.manifolds.isomap import isomap, landmark_isomap
+from theodolite.manifolds.let import let
+from theodolite.manifolds.scaling import geodesic_mds
 
 __all__ = ["FITTERS", "Candidate", "Drift", "FitterChoice", "Layer", "Mixture", "candidates"]
 

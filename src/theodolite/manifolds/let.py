@@ -17,9 +17,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.baselines import principal_components
-from theodolite.analysis.manifold.embedding import checked_rows, rows_to_place
-from theodolite.analysis.manifold.pairs import checked_distances
+from theodolite.manifolds.baselines import principal_components
+from theodolite.manifolds.distances import checked_distances
+from theodolite.manifolds.embedding import checked_rows, rows_to_place
 
 __all__ = ["ALPHA", "LET", "let"]
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.embedding import checked_rows, rows_to_place
-from theodolite.analysis.manifold.graph import NeighbourGraph, neighbour_graph
-from theodolite.analysis.manifold.isomap import Triangulation, triangulation
+from theodolite.manifolds.embedding import checked_rows, rows_to_place
+from theodolite.manifolds.graph import NeighbourGraph, neighbour_graph
+from theodolite.manifolds.isomap import Triangulation, triangulation
 
 __all__ = ["GeodesicMDS", "geodesic_mds"]
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.pairs import checked_distances
 from theodolite.gates.adjust import midranks
 from theodolite.gates.kernels import derive_seed
+from theodolite.manifolds.dimension import LEAST_DONORS
+from theodolite.manifolds.distances import checked_distances
 
-__all__ = ["LEAST_DONORS", "Margin", "margins"]
+__all__ = ["Margin", "margins"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-LEAST_DONORS: Final = 6
-"""Of fewer donors nothing that is said holds of donors."""
 
 
 @dataclass(frozen=True)

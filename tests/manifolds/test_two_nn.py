@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from theodolite.analysis.geometry import two_nn
-from theodolite.analysis.geometry.dimension import LEAST_POINTS
+from theodolite.manifolds.two_nn import LEAST_POINTS
 
 
 def torus(n: int, dimension: int, rng: np.random.Generator, width: int = 16) -> np.ndarray:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import sklearn.manifold
 
-from theodolite.analysis.manifold import trust, trustworthiness
+from theodolite.manifolds import trust
+from theodolite.manifolds.trust import trustworthiness
 
 
 @pytest.mark.parametrize("values", [4_000_000, 700])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.embedding import axis_signs, checked_rows, rows_to_place
+from theodolite.manifolds.embedding import axis_signs, checked_rows, rows_to_place
 
 __all__ = ["DiffusionMap", "diffusion_map"]
 

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.embedding import Fitter, axis_signs, checked_rows, rows_to_place, unsupervised
-from theodolite.gates.kernels import derive_seed
+from theodolite.data.seeded import derive_seed
+from theodolite.manifolds.embedding import Fitter, axis_signs, checked_rows, rows_to_place, unsupervised
 
 __all__ = ["BASELINES", "LinearMap", "baseline_fitters", "principal_components", "random_projection", "static_features"]
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from theodolite.analysis.manifold import latent_distances, principal_components, random_projection, static_features
-from theodolite.analysis.manifold.baselines import BASELINES, baseline_fitters
+from theodolite.manifolds.baselines import BASELINES, baseline_fitters
 
 
 def test_principal_components_are_scikit_learns_up_to_sign():

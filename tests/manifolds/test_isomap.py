@@ -6,7 +6,7 @@ import sklearn.manifold
 from scipy.spatial.distance import cdist
 
 from theodolite.analysis.manifold import isomap, landmark_isomap
-from theodolite.analysis.manifold.isomap import triangulation
+from theodolite.manifolds.isomap import triangulation
 
 
 def sheet(n: int, seed: int) -> np.ndarray:

@@ -17,8 +17,8 @@ from theodolite.analysis.manifold import (
     random_holdouts,
     refitted_permutation,
 )
-from theodolite.analysis.manifold.let import Loss
 from theodolite.data.tree_world import WorldShape
+from theodolite.manifolds.let import Loss
 
 
 def sphere(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

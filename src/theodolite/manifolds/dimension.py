@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from theodolite.analysis.geometry import IntrinsicDimension, two_nn
-from theodolite.analysis.manifold.margin import LEAST_DONORS
+from theodolite.manifolds.two_nn import IntrinsicDimension, two_nn
 
-__all__ = ["DonorDimension", "donor_dimension"]
+__all__ = ["LEAST_DONORS", "DonorDimension", "donor_dimension"]
+
+LEAST_DONORS: Final = 6
+"""Of fewer donors nothing that is said holds of donors."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def donor_dimension(rows: ArrayLike, donors: Sequence[str], *, discard: float = 
         Donor of each row.
     discard
         Share of the largest ratios of distances that is censored, as in
-        :func:`theodolite.analysis.geometry.two_nn`.
+        :func:`theodolite.manifolds.two_nn.two_nn`.
 
     Raises
     ------

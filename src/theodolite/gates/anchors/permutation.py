@@ -19,11 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.pairs import checked_distances, pair_spearman, same_label
 from theodolite.gates.adjust import midranks
+from theodolite.gates.anchors.pairs import pair_spearman
 from theodolite.gates.evidence import exceedances, monte_carlo_p
 from theodolite.gates.kernels import derive_seed, permutations
 from theodolite.gates.schemes import Scheme, blocked_labels
+from theodolite.manifolds.distances import checked_distances, same_label
 
 __all__ = [
     "BranchStructure",

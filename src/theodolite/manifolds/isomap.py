@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.embedding import axis_signs, checked_rows, rows_to_place
-from theodolite.analysis.manifold.graph import NeighbourGraph, neighbour_graph
-from theodolite.data.seeded import seeded_bits, stable_permutation
-from theodolite.gates.kernels import derive_seed
+from theodolite.data.seeded import derive_seed, seeded_bits, stable_permutation
+from theodolite.manifolds.embedding import axis_signs, checked_rows, rows_to_place
+from theodolite.manifolds.graph import NeighbourGraph, neighbour_graph
 
 __all__ = ["Isomap", "LandmarkIsomap", "Triangulation", "isomap", "landmark_isomap", "triangulation"]
 

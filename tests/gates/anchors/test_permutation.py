@@ -15,7 +15,7 @@ from theodolite.analysis.manifold import (
     refitted_permutation,
     stage_shuffle,
 )
-from theodolite.analysis.manifold.pairs import pair_spearman
+from theodolite.gates.anchors.pairs import pair_spearman
 from theodolite.gates.kernels import derive_seed, permutations
 from theodolite.gates.schemes import blocked_labels
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from theodolite.analysis.manifold import latent_distances, pair_spearman, same_label
-from theodolite.analysis.manifold.pairs import checked_distances
+from theodolite.manifolds.distances import checked_distances
 
 
 def test_correlations_over_pairs_are_scipys():

@@ -1,4 +1,4 @@
-"""Distances of pairs: of a latent space, of a ruler, and Spearman's correlation of the two."""
+"""Distances of pairs, in a latent space and on a ruler."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.gates.adjust import midranks
-
-__all__ = ["checked_distances", "latent_distances", "pair_spearman", "same_label"]
+__all__ = ["checked_distances", "latent_distances", "same_label"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -45,28 +43,3 @@ def same_label(labels: Sequence[str]) -> Bools:
     """Return which pairs (n, n) share a label."""
     codes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)[1]
     return np.asarray(codes[:, None] == codes)
-
-
-def pair_spearman(distance: Floats, ruler: Floats, pairs: Bools | None = None) -> float | None:
-    """Return Spearman's correlation of two symmetric matrices (n, n) over pairs of different rows.
-
-    Parameters
-    ----------
-    distance, ruler
-        Shape (n, n).
-    pairs
-        Shape (n, n), symmetric: the pairs that count; all where None.
-
-    Returns
-    -------
-    float or None
-        None where there are fewer than 3 pairs, or all have one distance or one length.
-    """
-    chosen = np.triu(np.ones(ruler.shape, dtype=np.bool_) if pairs is None else pairs, 1)
-    first, second = distance[chosen], ruler[chosen]
-    if len(first) < 3:
-        return None
-    first, second = midranks(first), midranks(second)
-    first, second = first - first.mean(), second - second.mean()
-    size = float(np.sqrt((first @ first) * (second @ second)))
-    return float(first @ second) / size if size > 0.0 else None
