@@ -6,13 +6,13 @@ Every function takes arrays. None of them is a claim: no level is spent here, an
 from __future__ import annotations
 
 from theodolite.analysis.manifold.anchors import Anchors, anchors
-from theodolite.analysis.manifold.candidates import Candidate, Drift, FitterChoice, Layer, Mixture, candidates
+from theodolite.analysis.manifold.candidates import Candidate, Drift, Layer, Mixture, candidates
 from theodolite.analysis.manifold.confirm import Confirmation, confirm
 from theodolite.analysis.manifold.gates import CandidateEvidence, Gate, ManifoldGates, ManifoldVerdict, judge
 from theodolite.analysis.manifold.holdouts import HeldOut, held_out
 from theodolite.analysis.manifold.panel import Panel, PanelSplit, panel, split_by_donor
-from theodolite.analysis.manifold.rulers import GraphRuler, graph_ruler, mixture_ruler, rank_ruler
 from theodolite.analysis.manifold.search import ManifoldSearch, SearchRow, search
+from theodolite.data.rulers.distances import GraphRuler, graph_ruler, mixture_ruler, rank_ruler
 from theodolite.gates.anchors.margin import Margin, margins
 from theodolite.gates.anchors.pairs import pair_spearman
 from theodolite.gates.anchors.permutation import (
@@ -35,6 +35,7 @@ from theodolite.manifolds.diffusion import DiffusionMap, diffusion_map
 from theodolite.manifolds.dimension import DonorDimension, donor_dimension
 from theodolite.manifolds.distances import latent_distances, same_label
 from theodolite.manifolds.embedding import Embedding, Fitter, unsupervised
+from theodolite.manifolds.fitters import FitterChoice
 from theodolite.manifolds.graph import NeighbourGraph, neighbour_graph
 from theodolite.manifolds.holdouts import Holdout, HoldoutKind, label_holdouts, random_holdouts
 from theodolite.manifolds.isomap import Isomap, LandmarkIsomap, isomap, landmark_isomap
