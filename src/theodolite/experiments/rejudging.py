@@ -87,7 +87,8 @@ def rejudge(ledger: Ledger) -> Iterator[RejudgementRow]:
             name=f"catalogue-{CATALOGUE_VERSION}",
         )
         if not ledger.has(identifier):
-            members = members_of(references[plan.campaign][plan.hypothesis.claim.reference.name]["members"])
+            named = plan.hypothesis.claim.reference.name
+            members = members_of(named, references[plan.campaign][named])
             judgement = judged_again(ledger, plan, result, members)
             settlement = settled_again(plan, judgement, verdict)
             ledger.append(

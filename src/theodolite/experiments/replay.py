@@ -112,7 +112,7 @@ class _References:
         """Return the members of the reference that a plan names."""
         name = plan.hypothesis.claim.reference.name
         if name not in self._members:
-            self._members[name] = members_of(self._listed[name]["members"])
+            self._members[name] = members_of(name, self._listed[name])
         return self._members[name]
 
 
