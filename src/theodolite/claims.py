@@ -305,6 +305,8 @@ class Tag(StrEnum):
     THESE_CELLS = "[these cells]"
     ONE_BLOCK = "[one block]"
     UNVERIFIED_MODEL = "[unverified model]"
+    NO_PANEL = "[no expected-fail panel]"
+    """No cells in which the claim must fail were there to show that it does."""
 
 
 ReviewerCap = Literal["none", "inconclusive", "invalid"]

@@ -13,7 +13,7 @@ from theodolite.gates.kernels import derive_seed
 from theodolite.manifolds.dimension import LEAST_DONORS
 from theodolite.manifolds.distances import checked_distances
 
-__all__ = ["Margin", "margins"]
+__all__ = ["Margin", "donor_correlations", "margins"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -47,36 +47,30 @@ class Margin:
     draws: int
 
 
-def margins(
-    distance: ArrayLike,
-    baselines: Mapping[str, ArrayLike],
+def donor_correlations(
+    distances: Mapping[str, ArrayLike],
     ruler: ArrayLike,
     donors: Sequence[str],
     *,
     pairs: Bools | None = None,
     draws: int = 2_000,
     seed: int = 0,
-) -> tuple[Margin, ...]:
-    """Compare distances with those of baselines, donors drawn anew in every bootstrap sample.
+) -> list[Floats]:
+    """Return Spearman's correlations with the ruler, in the full sample and in bootstrap samples of donors.
 
-    A donor that is drawn m times counts m² in pairs of its own rows and m m' in pairs with another's. Ranks are those
-    of the full sample throughout, so that a sample is a weighted correlation of ranks and costs a quadratic form of the
-    donors.
+    Samples of one seed are of the same donors, whatever the distances, so that differences are paired.
 
     Parameters
     ----------
-    distance
-        Shape (n, n): latent distances of the candidate.
-    baselines
-        Distances of the same rows by name of the baseline.
-    ruler
-        Shape (n, n).
-    donors
-        Donor of each row.
-    pairs
-        Shape (n, n), symmetric: pairs that count, such as those with a held-out row; all where None.
-    draws, seed
-        Bootstrap samples and the seed of them.
+    distances
+        Matrices (n, n) by the name that an error calls them.
+    ruler, donors, pairs, draws, seed
+        See :func:`margins`.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        One for each matrix, shape (1 + draws,), the full sample first. NaN where a sample has pairs of one length only.
 
     Raises
     ------
@@ -118,13 +112,53 @@ def margins(
             raise ValueError(f"distances of {what}, or the ruler's, are all equal over the pairs that count")
         return np.asarray(found)
 
-    own = correlations("the candidate", distance)
+    return [correlations(name, matrix) for name, matrix in distances.items()]
+
+
+def margins(
+    distance: ArrayLike,
+    baselines: Mapping[str, ArrayLike],
+    ruler: ArrayLike,
+    donors: Sequence[str],
+    *,
+    pairs: Bools | None = None,
+    draws: int = 2_000,
+    seed: int = 0,
+) -> tuple[Margin, ...]:
+    """Compare distances with those of baselines, donors drawn anew in every bootstrap sample.
+
+    A donor that is drawn m times counts m² in pairs of its own rows and m m' in pairs with another's. Ranks are those
+    of the full sample throughout, so that a sample is a weighted correlation of ranks and costs a quadratic form of the
+    donors.
+
+    Parameters
+    ----------
+    distance
+        Shape (n, n): latent distances of the candidate.
+    baselines
+        Distances of the same rows by name of the baseline.
+    ruler
+        Shape (n, n).
+    donors
+        Donor of each row.
+    pairs
+        Shape (n, n), symmetric: pairs that count, such as those with a held-out row; all where None.
+    draws, seed
+        Bootstrap samples and the seed of them.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, there are fewer than :data:`LEAST_DONORS` donors, or a correlation is not defined.
+    """
+    own, *others = donor_correlations(
+        {"the candidate": distance, **baselines}, ruler, donors, pairs=pairs, draws=draws, seed=seed
+    )
     results = []
-    for name, matrix in baselines.items():
-        other = correlations(name, matrix)
+    for name, other in zip(baselines, others, strict=True):
         difference = own - other
         # A sample of one donor over and over may have pairs of one length only.
         low, high = np.nanquantile(difference[1:], [0.025, 0.975])
         whole = (float(own[0]), float(other[0]), float(difference[0]))
-        results.append(Margin(name, *whole, float(low), float(high), len(names), draws))
+        results.append(Margin(name, *whole, float(low), float(high), len(set(donors)), draws))
     return tuple(results)

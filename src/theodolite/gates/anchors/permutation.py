@@ -33,6 +33,7 @@ __all__ = [
     "StageShuffle",
     "blocked_permutation",
     "branch_structure",
+    "cells_within",
     "move_within",
     "null_branch",
     "refitted_permutation",
@@ -230,8 +231,8 @@ def refitted_permutation(
     )  # fmt: skip
 
 
-def _cells(*labels: Sequence[str] | None) -> list[str]:
-    """Return the labels of each row as one; those that are None do not count."""
+def cells_within(*labels: Sequence[str] | None) -> list[str]:
+    """Return the labels of each row as one, within which it changes places; those that are None do not count."""
     given = [list(values) for values in labels if values is not None]
     if len({len(values) for values in given}) > 1:
         raise ValueError(f"labels of {[len(values) for values in given]} rows; give one of each for every row")
@@ -244,7 +245,7 @@ def null_branch(branches: Sequence[str], *, donors: Sequence[str] | None = None,
     ``ruler[image][:, image]`` is the ruler of the null, on which a whole search is run again. It leaves branches apart
     from one another, so that a score over pairs of different branches stays high; those within a branch must fall.
     """
-    image = permutations(blocked_labels(_cells(branches, donors)), 1, derive_seed(seed, "null branch"))[0]
+    image = permutations(blocked_labels(cells_within(branches, donors)), 1, derive_seed(seed, "null branch"))[0]
     return np.asarray(image)
 
 
@@ -293,7 +294,7 @@ def stage_shuffle(
     """
     known = checked_distances("the ruler's distances", ruler)
     latent = checked_distances("latent distances", distance, len(known))
-    cells, stream = _cells(branches, donors), derive_seed(seed, "stages")
+    cells, stream = cells_within(branches, donors), derive_seed(seed, "stages")
     inside = move_within(latent, known, cells, "branches", draws, stream, same_label(branches))
     return StageShuffle(inside, move_within(latent, known, cells, "branches", draws, stream))
 
@@ -353,7 +354,7 @@ def branch_structure(
     steps = np.asarray(depth, dtype=np.float64)
     if steps.shape != (len(known),) or not np.isfinite(steps).all():
         raise ValueError(f"depths of shape {steps.shape} for {len(known)} rows; give one finite number for each row")
-    cells = _cells([repr(float(step)) for step in steps], blocks)
+    cells = cells_within([repr(float(step)) for step in steps], blocks)
     null = move_within(latent, known, cells, "depths", draws, derive_seed(seed, "branches"))
     line = pair_spearman(latent, np.abs(steps[:, None] - steps))
     if line is None:
