@@ -8,6 +8,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from theodolite.experiments.seeds import seed_generators, short_seed
 if TYPE_CHECKING:
     from theodolite.data import CellSet, Reference
     from theodolite.descriptions import Subject
+    from theodolite.experiments.manifolds.rows import Read
     from theodolite.measurements import Variant
     from theodolite.models.ablated import Ablated
     from theodolite.models.capture import Capture
@@ -69,6 +71,7 @@ class Bench:
             If the tool cannot measure.
         """
         from theodolite.descriptions import Description
+        from theodolite.experiments.manifolds.rows import anchor_rows
         from theodolite.experiments.workbench import axes_to_bytes, fit_layer_axes
         from theodolite.plugins import find_instrument
 
@@ -82,8 +85,7 @@ class Bench:
                 raise Mismatch(f"the {what} changed: the job names {wanted[:16]}, this worker has {found[:16]}")
         if job.tool == FIT_FEATURES:
             return self._fit_features(job)
-        of_anchors = "anchors" in self._split
-        bench = self._anchors(job) if of_anchors else self._workbench(job)
+        bench: Any = anchor_rows(self._of_anchors(), job) if "anchors" in self._split else self._workbench(job)
         if job.tool == FIT_AXES:
             return axes_to_bytes(fit_layer_axes(bench))
         instrument = find_instrument(job.tool)
@@ -145,75 +147,13 @@ class Bench:
 
         return _kept(self._benches, (job.variant, job.split, job.fitted), make)
 
-    def _anchors(self, job: JobSpec) -> Any:
-        """Return what the instrument of anchors sees of a part's anchors and of a variant."""
-        import numpy as np
+    def _of_anchors(self) -> Read:
+        """Return what anchors are made from."""
+        from theodolite.experiments.manifolds.rows import Read
 
-        from theodolite.data import DISCOVERY
-        from theodolite.experiments.manifolds.rows import AnchorRows, anchors_of
-        from theodolite.measurements import Variant, VariantKind
-
-        variant = Variant.parse(job.variant)
-        # What a null branch or cells drawn anew read is the model itself.
-        of_model = str(variant if variant.kind is VariantKind.UNTRAINED else Variant(VariantKind.MAIN))
-        table = anchors_of(self._split, job.split, variant)
-        readable = np.isin(np.asarray(table.donor), self._split["parts"][DISCOVERY])
-        judged = np.isin(np.asarray(table.donor), self._split["parts"][job.split])
-        return AnchorRows(
-            table,
-            variant,
-            tuple(tip for tip in self._split["tips"] if tip in table.branch),
-            readable,
-            judged,
-            int(self._split["seed"]),
-            self._cells,
-            lambda: self._states(of_model),
-            lambda: self._operators(of_model),
-            None if job.references is None else self._artefact(job.references),
-        )
-
-    def _states(self, variant_text: str) -> Any:
-        """Return what the model of a variant holds of each cell; read once, then kept."""
-        from theodolite.measurements import Variant
-        from theodolite.models.cell_states import cell_states, load_cell_states, save_cell_states
-
-        def take(path: Path) -> None:
-            found = cell_states(*self._varied(Variant.parse(variant_text)), self._chosen, _say)
-            save_cell_states(path, found, (self._model_sha256, self._cells.sha256, variant_text))
-
-        what = "cell states"
-        return _kept(
-            self._captures, (variant_text, what), lambda: load_cell_states(self._cached(variant_text, what, take))
-        )
-
-    def _operators(self, variant_text: str) -> Any:
-        """Return mean attention between genes of each block, over the cells of discovery donors' anchors."""
-        from theodolite.data import DISCOVERY
-        from theodolite.data.rulers import AnchorTable
-        from theodolite.experiments.manifolds.rows import MOST_OPERATED
-        from theodolite.measurements import Variant
-        from theodolite.models.capture import capture, known_genes, load_capture, save_capture
-        from theodolite.tools import ToolError
-
-        model, cells = self._varied(Variant.parse(variant_text))
-        genes = self._chosen or known_genes(model, cells)
-        if len(genes) > MOST_OPERATED:
-            raise ToolError(
-                f"an operator between {len(genes):,} genes is too large; survey {MOST_OPERATED:,} or fewer (`genes: "
-                "{most: ...}`), or leave the feature out"
-            )
-        table = AnchorTable.from_document(self._split["anchors"]).of_donors(set(self._split["parts"][DISCOVERY]))
-        chosen = sorted({row for rows in table.rows for row in rows})
-        what = f"operators {digest(chosen)}"
-
-        def take(path: Path) -> None:
-            read = cells.take_cells([cells.cells[row] for row in chosen])
-            save_capture(path, capture(model, read, genes, said=_say), (self._model_sha256, self._cells.sha256))
-
-        found = _kept(
-            self._captures, (variant_text, what), lambda: load_capture(self._cached(variant_text, what, take))
-        )
-        return found.attention.mean(axis=1)
+        of = (self._model_sha256, self._cells.sha256)
+        kept = partial(_kept, self._captures)
+        return Read(self._split, self._cells, self._chosen, of, self._varied, self._cached, self._artefact, kept, _say)
 
     def _capture(self, variant_text: str) -> Any:
         from theodolite.measurements import Variant

@@ -320,7 +320,7 @@ class Registrar:
             statistic=setting.statistic,
             shape=shape,  # type: ignore[arg-type]
             params=params,
-            variants=setting.variants_for(instrument),
+            variants=setting.measured_on(instrument, params),
             fitted=setting.fitted_for(instrument),
             reference_sha256=reference.sha256,
             families_sha256=setting.families.sha256,

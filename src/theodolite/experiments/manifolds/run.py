@@ -115,9 +115,9 @@ class ManifoldRun(CampaignRun):
                     identifier,
                     ruler,
                     params,
-                    None if said is None else said["score"],
-                    None if said is None else said["gain"],
-                    0.0 if said is None else said["trust"],
+                    _number(said, "score"),
+                    _number(said, "gain"),
+                    _number(said, "trust") or 0.0,
                 )
         self.notify(Event("search", len(wanted), len(wanted)))
 
@@ -240,6 +240,11 @@ class ManifoldRun(CampaignRun):
         self.search()
         block, reused = self._block() if round_number is None else block_of_round(self, round_number)
         return AnchorRegistrar(self.setting, self.ledger, self.power, block, reused=reused)
+
+
+def _number(said: Mapping[str, Any] | None, name: str) -> float | None:
+    # A ledger holds numbers as text of their shortest form.
+    return None if said is None or said[name] is None else float(said[name])
 
 
 def _rounded(values: Mapping[str, float | None]) -> dict[str, float | None]:

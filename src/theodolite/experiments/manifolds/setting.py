@@ -16,10 +16,11 @@ from theodolite.data.seeded import derive_seed
 from theodolite.experiments.manifold_spec import ManifoldSpec
 from theodolite.experiments.setting import Setting
 from theodolite.gates import REFITS
+from theodolite.gates.anchors.panel import blinded_anchor_spread
 from theodolite.gates.anchors.permutation import null_branch
 from theodolite.gates.catalogue2.discipline import ANCHOR_BASELINES
-from theodolite.gates.catalogue_manifold import CATALOGUE_VERSION, blinded_anchor_spread
-from theodolite.plans import EvidenceKind, LevelRule, Places
+from theodolite.gates.catalogue_manifold import CATALOGUE_VERSION
+from theodolite.plans import EvidenceKind, LevelRule, Params, Places
 from theodolite.tools import Tool, ToolError
 from theodolite.tools.manifold import Follows
 
@@ -32,6 +33,7 @@ LEAST_ANCHORS: Final = 12
 LEAST_DONORS: Final = 6
 NULL: Final = "null_branch(0)"
 PANEL: Final = "panel"
+RANDOM_OPERATOR: Final = "random_operator(0)"
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,11 @@ class ManifoldSetting(Setting):
     def variants_for(self, tool: Tool) -> tuple[str, ...]:
         """Return what a claim is measured on."""
         return ("main", *ANCHOR_BASELINES, *REFITS, NULL, *(() if self.panel is None else (PANEL,)))
+
+    def measured_on(self, tool: Tool, params: Params) -> tuple[str, ...]:
+        """Return the variants of a claim; an operator is held against a random one too (methods, F17)."""
+        more = (RANDOM_OPERATOR,) if params.get("features") == "operator" else ()
+        return (*self.variants_for(tool), *more)
 
     def params_of(self, reference: str, locus: Locus) -> Follows:
         """Return the candidate that the search put first at a place, for a ruler.
