@@ -69,9 +69,9 @@ def rejudge(ledger: Ledger) -> Iterator[RejudgementRow]:
         One for each test of an older catalogue, in the order of their verdicts.
     """
     plans = {
-        entry.subject: plan
+        entry.subject: locked
         for entry in ledger.entries(kind=EntryKind.REGISTRATION)
-        if (plan := Plan.model_validate(entry.payload["plan"])).catalogue != successor(plan)
+        if (locked := Plan.model_validate(entry.payload["plan"])).catalogue != successor(locked)
     }
     references = {
         entry.subject: json.loads(ledger.artefacts.get(str(entry.payload["artefact"])))
