@@ -55,6 +55,7 @@ def donor_correlations(
     pairs: Bools | None = None,
     draws: int = 2_000,
     seed: int = 0,
+    copies: bool = True,
 ) -> list[Floats]:
     """Return Spearman's correlations with the ruler, in the full sample and in bootstrap samples of donors.
 
@@ -66,6 +67,10 @@ def donor_correlations(
         Matrices (n, n) by the name that an error calls them.
     ruler, donors, pairs, draws, seed
         See :func:`margins`.
+    copies
+        Whether a donor that is drawn m times counts m² in pairs of its own rows. Pairs within donors then weigh twice
+        what they do in the full sample, which moves samples to one side of it; a difference of two correlations hardly
+        notices, a bound on one does. Without copies it counts m.
 
     Returns
     -------
@@ -101,7 +106,8 @@ def donor_correlations(
 
         def total(values: Floats) -> Floats:
             sums = np.bincount(cell, values, len(names) ** 2).reshape(len(names), len(names))
-            return np.asarray(((weights @ sums) * weights).sum(axis=1))
+            whole = ((weights @ sums) * weights).sum(axis=1)
+            return np.asarray(whole if copies else whole - (weights**2 - weights) @ np.diag(sums))
 
         mass = total(np.ones(len(x)))
         with np.errstate(divide="ignore", invalid="ignore"):

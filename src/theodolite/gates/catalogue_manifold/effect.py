@@ -20,6 +20,7 @@ from theodolite.measurements import Variant
 __all__ = ["UNIT", "UNKNOWN", "Sized"]
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 UNIT: Final = "Spearman's rho"
 UNKNOWN: Final = Effect(estimate=0.0, low=-1.0, high=1.0, unit=UNIT)
@@ -38,37 +39,31 @@ class Sized:
         self.case = case
         self._seed = derive_seed(case.plan.seed, "bootstrap")
 
-    def _correlations(self, variants: tuple[Variant, ...], *, within: bool = False) -> list[Floats]:
-        rows = self.case.rows
-        distances = {str(variant): self.case.distance(variant) for variant in variants}
-        pairs = self.case.inside if within else None
-        return donor_correlations(distances, rows.ruler, rows.donor, pairs=pairs, seed=self._seed)
-
-    @cached_property
-    def _all(self) -> dict[Variant, Floats]:
-        variants = (MAIN, *self.case.baselines)
-        return dict(zip(variants, self._correlations(variants), strict=True))
+    def _samples(self, *variants: Variant, pairs: Bools | None = None, copies: bool = False) -> list[Floats]:
+        rows, distances = self.case.rows, {str(variant): self.case.distance(variant) for variant in variants}
+        return donor_correlations(distances, rows.ruler, rows.donor, pairs=pairs, seed=self._seed, copies=copies)
 
     @cached_property
     def effect(self) -> Effect:
         """Correlation of main over all pairs."""
-        return _effect(self._all[MAIN])
+        return _effect(self._samples(MAIN)[0])
 
     @cached_property
     def within(self) -> Effect:
         """Correlation of main over pairs of one branch."""
-        return _effect(self._correlations((MAIN,), within=True)[0])
+        return _effect(self._samples(MAIN, pairs=self.case.inside)[0])
 
     @cached_property
     def gains(self) -> dict[Variant, Effect]:
-        """Main minus each baseline, paired over donors."""
-        return {variant: _effect(self._all[MAIN] - self._all[variant]) for variant in self.case.baselines}
+        """Main minus each baseline, paired over donors, as :func:`theodolite.gates.anchors.margin.margins` has it."""
+        own, *others = self._samples(MAIN, *self.case.baselines, copies=True)
+        return {variant: _effect(own - other) for variant, other in zip(self.case.baselines, others, strict=True)}
 
     @property
     def strongest(self) -> tuple[Effect, Effect]:
         """Effect of the baseline that follows the ruler best, and main's gain over it."""
         best = min(self.gains, key=lambda variant: self.gains[variant].estimate)
-        return _effect(self._all[best]), self.gains[best]
+        return _effect(self._samples(best)[0]), self.gains[best]
 
     def size(self) -> GateResult:
         """Return G9: the correlation is at least the smallest of interest, and its interval is above zero."""
