@@ -13,14 +13,14 @@ from theodolite.reports import VerdictLine
 SUPPORTED = VerdictLine(
     subject="pbmc-1a2b3c4d/r01.s001", campaign="pbmc-1a2b3c4d", slot="r01.s001",
     claim="“Myeloid lineage”: genes lie at the lower end of axis 3, after block 1", family="geometry.axis_separation",
-    outcome="supported", tags=("[one block]", "[reused hold-out]"), auroc=0.84, low=0.75, high=0.91, p=2e-4,
+    outcome="supported", tags=("[one block]", "[reused hold-out]"), effect=0.84, low=0.75, high=0.91, p=2e-4,
     level=1.1e-3, e=None, required=None, first_unmet=None, unmet_sentence=None,
     next_step="Register the same claim in other cells.",
 )  # fmt: skip
 INVALID = VerdictLine(
     subject="pbmc-1a2b3c4d/r01.s002", campaign="pbmc-1a2b3c4d", slot="r01.s002",
     claim="“T lineage”: genes attend to one another, head 2 of block 3", family="attention.edges",
-    outcome="invalid", tags=(), auroc=None, low=None, high=None, p=None, level=None,
+    outcome="invalid", tags=(), effect=None, low=None, high=None, p=None, level=None,
     e=None, required=None, first_unmet="G1 input", unmet_sentence="The input cannot be tested: 40 scores are tied.",
     next_step="Mend the input that the first gate names.",
 )  # fmt: skip
@@ -60,7 +60,7 @@ def test_the_table_fits_and_is_complete(monkeypatch, capsys, width):
 def test_what_stability_means_is_told_where_it_is_claimed_and_only_there(capsys):
     print_verdicts([SUPPORTED])
     assert "stable" not in capsys.readouterr().out
-    print_verdicts([replace(SUPPORTED, auroc=0.5, low=0.45, high=0.55, of_no_effect=True)])
+    print_verdicts([replace(SUPPORTED, effect=0.5, low=0.45, high=0.55, of_no_effect=True)])
     words = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "supported where its AUROC lies near 0.5" in words and "No baseline is asked" in words
 

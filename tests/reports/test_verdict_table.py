@@ -26,7 +26,7 @@ def test_effects_are_auroc_and_evidence_stands_beside_its_level(ledger):
     rows = {row.subject: row for row in hypothesis_rows(ledger)}
     for line in verdict_lines(ledger):
         row = rows[line.subject]
-        assert (line.auroc, line.low, line.high) == (0.5 + row.effect, 0.5 + row.low, 0.5 + row.high)
+        assert (line.effect, line.low, line.high) == (0.5 + row.effect, 0.5 + row.low, 0.5 + row.high)
         # Levels are those of e-values; p-values are held against the same divided by the harmonic number.
         assert line.p == row.p
         assert line.level == pytest.approx(row.alpha / sum(1 / k for k in range(1, row.t + 1)))
@@ -89,14 +89,14 @@ def test_a_refusal_says_why_and_shows_no_number(row):
     line = as_line(refused, (), "not_testable: 4 genes in 4 families; use a larger reference")
     assert (line.outcome, line.first_unmet) == ("refused", "not testable")
     assert line.next_step == "4 genes in 4 families; use a larger reference"
-    assert (line.auroc, line.p) == (None, None)
+    assert (line.effect, line.p) == (None, None)
 
 
 def test_a_test_that_spent_no_level_was_not_measured(row):
     """Its recorded interval is everything and its p is 1: neither is a finding."""
     invalid = replace(row, verdict=Verdict.INVALID, t=None, alpha=None, effect=0.0, low=-0.5, high=0.5, p=1.0)
     line = as_line(invalid, (), None)
-    assert (line.outcome, line.auroc, line.p, line.level) == ("invalid", None, None, None)
+    assert (line.outcome, line.effect, line.p, line.level) == ("invalid", None, None, None)
 
 
 def test_a_failure_quotes_its_reason(row):
@@ -111,4 +111,4 @@ def test_a_failure_quotes_its_reason(row):
 
 def test_what_is_not_decided_is_pending(row):
     line = as_line(replace(row, status=SlotStatus.JUDGED, verdict=None, t=None, first_unmet=None), (), None)
-    assert (line.outcome, line.auroc, line.first_unmet) == ("pending", None, None)
+    assert (line.outcome, line.effect, line.first_unmet) == ("pending", None, None)

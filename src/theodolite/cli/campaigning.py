@@ -130,6 +130,13 @@ def describe_setting(setting: Setting) -> None:
         f"{model.name}: {model.n_layers} layers of {model.n_heads} heads, {len(model.genes):,} genes{unverified}",
     )
     table.add_row("cells", f"{cells.name}: {len(cells.cells):,} cells, {len(cells.genes):,} genes ({cells.species})")
+    if spec.manifold is not None:
+        from theodolite.cli.manifold_telling import rows_of_anchors
+
+        for name, words in rows_of_anchors(setting):
+            table.add_row(name, words)
+        results().print(table)
+        return
     others = sum(reference.kind != "set" for reference in setting.references.values())
     made = sum(f"{reference.id}_pairs" in setting.references for reference in sets)
     more = f"; {others - made} lists of pairs or regulons" if others > made else ""

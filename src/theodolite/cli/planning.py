@@ -76,10 +76,11 @@ def _print(found: Forecast, folder: str | None) -> None:
         _print_not_testable(found)
     if found.descriptions:
         _print_descriptions(found)
+    units = "donors" if any(tool.units == "anchors" for tool in found.tools) else "genes"
     rounds = "rounds" if found.blocks_left != 1 else "round"
     console.print(
         f"\nSupport: {found.blocks_left} of {found.blocks} hold-out blocks are fresh, so {found.blocks_left} {rounds} "
-        "can return supports on genes never tested before; later ones are tagged."
+        f"can return supports on {units} never tested before; later ones are tagged."
     )
     console.print(
         f"Cost, estimated: {found.jobs} jobs, about {_duration(found.seconds)} and "
@@ -122,9 +123,11 @@ def _print_detectable(found: Forecast) -> None:
     console = results()
     console.print()
     console.print(table)
+    of_anchors = "anchors" in limits
+    scale = "As Spearman's rho (0 is no order)" if of_anchors else "As AUROC (0.5 is chance)"
     larger = ", ".join(f"{limit:.2f} for {unit}" for unit, limit in limits.items())
     console.print(
-        f"As AUROC (0.5 is chance), found nine times in ten at the level of the next test ({found.level_first:.1e}) "
+        f"{scale}, found nine times in ten at the level of the next test ({found.level_first:.1e}) "
         f"and of test {found.spent + found.budget} of the stream if nothing more were supported "
         f"({found.level_last:.1e}); every support raises the levels. * is above the limit ({larger}): "
         "refused as underpowered, nothing spent.",

@@ -30,7 +30,7 @@ def print_life(life: SlotLife) -> None:
     console.print(row.subject, style="bold", soft_wrap=True)
     console.print(row.claim_text)
     console.print(line.outcome.upper() + "".join(f" {tag}" for tag in line.tags), style=STYLES[line.outcome])
-    if line.auroc is not None:
+    if line.effect is not None:
         console.print(f"{effect_text(line)}, {evidence_text(line)}")
     if line.next_step:
         console.print(f"Next: {line.next_step}")
@@ -107,14 +107,17 @@ def _print_plan(life: SlotLife) -> None:
     console = results()
     _heading("Locked")
     level = plan["level"]
+    of_anchors = plan["shape"] == "AnchorLatents"
+    of = ("anchors of", "donors" if plan["unit"] == "donor" else "groups") if of_anchors else ("members in", "families")
+    scale, chance = ("rho", 0.0) if of_anchors else ("AUROC", 0.5)
     for label, value in (
         ("pre-registration", str(life.hypothesis.prereg_sha256)),
         ("estimand", plan["estimand"]),
         ("where", _where(life)),
         ("hold-out block", f"{plan['block']['id']}{' (used before)' if plan['block']['reused'] else ''}"),
-        ("reference there", f"{plan['reference_in_block']} members in {plan['families_in_block']} families"),
-        ("smallest detectable", f"AUROC {0.5 + float(plan['minimum_detectable_effect']):.2f}"),
-        ("smallest of interest", f"AUROC {0.5 + float(plan['sesoi']):.2f}"),
+        ("reference there", f"{plan['reference_in_block']} {of[0]} {plan['families_in_block']} {of[1]}"),
+        ("smallest detectable", f"{scale} {chance + float(plan['minimum_detectable_effect']):.2f}"),
+        ("smallest of interest", f"{scale} {chance + float(plan['sesoi']):.2f}"),
         ("nulls", f"{', '.join(plan['null_panel'])}; {plan['draws']:,} draws each"),
         ("level if all spend", f"{number(float(level['provisional_alpha']))} in stream {level['stream']}"),
     ):

@@ -46,6 +46,11 @@ STABLE = (
     "encodes, and is to be read beside a supported claim that the same reference stands high."
 )
 """What such a support means, for the legend speaks of others."""
+ANCHORS = (
+    "rho: Spearman's correlation of distances between groups of cells in the latent space with those on the ruler, "
+    "over donors that neither the search nor a fit saw, with its 95 % interval over donors; 0 is no order."
+)
+"""What is measured of claims about anchors."""
 UNVERIFIED = (
     "the model was not shown to do what it was trained for when its campaign was opened. `theodolite models verify` "
     "asks; what was opened before stays as it is."
@@ -61,10 +66,10 @@ def number(value: float) -> str:
 
 
 def effect_text(line: VerdictLine) -> str:
-    """Return ``AUROC 0.84 (0.75-0.91)``, or that nothing was measured."""
-    if line.auroc is None or line.low is None or line.high is None:
+    """Return ``AUROC 0.84 (0.75-0.91)``, of anchors ``rho``, or that nothing was measured."""
+    if line.effect is None or line.low is None or line.high is None:
         return "not measured"
-    return f"AUROC {line.auroc:.2f} ({line.low:.2f}-{line.high:.2f})"
+    return f"{line.scale} {line.effect:.2f} ({line.low:.2f}-{line.high:.2f})"
 
 
 def evidence_text(line: VerdictLine) -> str:
@@ -98,6 +103,8 @@ def print_verdicts(lines: Sequence[VerdictLine]) -> None:
             console.print(f"\nCampaign {campaign}", style="bold", soft_wrap=True)
         console.print(_table([line for line in lines if line.campaign == campaign]))
     console.print(LEGEND, style="dim")
+    if any(line.scale == "rho" for line in lines):
+        console.print(ANCHORS, style="dim")
     if any(line.of_no_effect for line in lines):
         console.print(STABLE, style="dim")
     if any(Tag.UNVERIFIED_MODEL.value in line.tags for line in lines):

@@ -20,6 +20,7 @@ from theodolite.experiments.dossiers import dossier_of, members_of
 from theodolite.experiments.fallen import Fallen
 from theodolite.experiments.journal import Members
 from theodolite.experiments.locked_tools import LockedTools
+from theodolite.experiments.manifolds.drawn import DrawnRows
 from theodolite.experiments.rejudging import judged_again, settled_again
 from theodolite.experiments.results import unsound
 from theodolite.experiments.standing import cap_of, is_advisory
@@ -64,6 +65,7 @@ _OF_A_PLAN = frozenset(
         EntryKind.RECORD_REVIEW,
         EntryKind.CONTROL,
         EntryKind.APPROVAL,
+        EntryKind.FIGURE,
         EntryKind.JUDGEMENT,
         EntryKind.VERDICT,
         EntryKind.REJUDGEMENT,
@@ -152,7 +154,9 @@ def verify_decisions(ledger: Ledger, *, deep: bool = False) -> list[Problem]:
     others: dict[str, Beside] = {}
     seen_by_people: dict[str, set[str]] = {}
     fallen = Fallen()
-    followed = (Agreement(), LockedTools(), fallen, DescribedRows(ledger, deep=deep))
+    followed = (
+        Agreement(), LockedTools(), fallen, DescribedRows(ledger, deep=deep), DrawnRows(ledger, deep=deep),
+    )  # fmt: skip
     for entry in ledger.entries():
 
         def wrong(what: str, entry: Entry = entry) -> None:

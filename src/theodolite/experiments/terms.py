@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from theodolite.gates import CATALOGUE_VERSION, b_max
 from theodolite.plans import EvidenceKind, LevelRule, Params
-from theodolite.tools import Tool
+from theodolite.tools import ModelShape, Tool, ToolParams
 
 __all__ = ["Terms"]
 
@@ -35,6 +36,15 @@ class Terms:
 
     def variants_for(self, tool: Tool) -> tuple[str, ...]:
         """Return the variants that an instrument's claims are measured on."""
+        raise NotImplementedError
+
+    def admitted(self, tool: Tool) -> Iterator[ToolParams]:
+        """Yield the places of an instrument's closed list that the campaign looks at: all of the model's."""
+        return tool.params.enumerate(self.model_shape)
+
+    @property
+    def model_shape(self) -> ModelShape:
+        """Size of the model."""
         raise NotImplementedError
 
     def draws(self, kind: EvidenceKind, level: LevelRule) -> int:

@@ -55,6 +55,10 @@ _COPIES = 3
 """Arrays of the size of a step's attention that torch holds at once: scores, weights, and a temporary."""
 
 
+UNITS = {"GeneScores": "genes", "AnchorLatents": "anchors"}
+"""What claims on a shape are about; pairs else."""
+
+
 @dataclass(frozen=True)
 class Detectable:
     """Smallest effects that a test of one reference by one instrument would find, nine times in ten.
@@ -62,7 +66,7 @@ class Detectable:
     Attributes
     ----------
     first, last
-        As AUROC, at the level of the next test and at that of the last test of the budget.
+        As AUROC, of anchors as a correlation, at the level of the next test and at that of the last test of the budget.
     limit
         The largest that is still worth a level (gate G12b).
     worth_first, worth_last
@@ -81,7 +85,7 @@ class Detectable:
 
 @dataclass(frozen=True)
 class ToolForecast:
-    """What one instrument could be asked: ``claims`` is loci times testable references, of ``genes`` or ``pairs``."""
+    """What one instrument could be asked: ``claims`` is loci times references that can be tested, of ``units``."""
 
     tool: str
     units: str
@@ -260,6 +264,7 @@ def _tools(
     found = []
     for tool in setting.tools:
         detectable = []
+        chance = 0.0 if tool.relation.of_cells else 0.5
         for reference in wanted[tool.name]:
             if progress is not None:
                 progress(done, total, reference.title)
@@ -277,16 +282,16 @@ def _tools(
                     reference=reference.id,
                     title=reference.title,
                     units=testable[reference.id].in_block,
-                    first=0.5 + effects[0],
-                    last=0.5 + effects[1],
-                    limit=0.5 + (gates[0].threshold or 0.0),
+                    first=chance + effects[0],
+                    last=chance + effects[1],
+                    limit=chance + (gates[0].threshold or 0.0),
                     worth_first=bool(gates[0].passed),
                     worth_last=bool(gates[1].passed),
                 )
             )
             done += 1
-        loci = sum(1 for _ in tool.params.enumerate(setting.model_shape))
-        units = "genes" if tool.shape.shape == "GeneScores" else "pairs"
+        loci = sum(1 for _ in setting.admitted(tool))
+        units = UNITS.get(tool.shape.shape, "pairs")
         found.append(ToolForecast(tool.name, units, loci, loci * len(detectable), tuple(detectable)))
     if progress is not None:
         progress(total, total, "")

@@ -10,10 +10,10 @@ from theodolite.claims import Relation, Tag, Verdict
 from theodolite.gates.stream import harmonic
 from theodolite.store import GateRow, HypothesisRow, Ledger, SlotStatus, gate_rows, hypothesis_rows, refusal_rows
 
-__all__ = ["OUTCOMES", "VerdictLine", "as_line", "count_outcomes", "reused_supports", "verdict_lines"]
+__all__ = ["OUTCOMES", "SCALES", "VerdictLine", "as_line", "count_outcomes", "reused_supports", "verdict_lines"]
 
-AUROC_UNIT = "AUROC - 0.5"
-"""Unit of the effects that the gates return."""
+SCALES = {"AUROC - 0.5": ("AUROC", 0.5), "Spearman's rho": ("rho", 0.0)}
+"""By the unit of an effect what it is called in tables, and what stands there for none."""
 
 REFUSED = SlotStatus.REFUSED.value
 OUTCOMES: tuple[str, ...] = (*(verdict.value for verdict in Verdict), "pending", REFUSED)
@@ -30,9 +30,11 @@ class VerdictLine:
         Full id of the slot, and its last part (``r01.s003``).
     outcome
         One of :data:`OUTCOMES`.
-    auroc, low, high
-        Probability that a member lies above a non-member in the claimed direction, 0.5 by chance, with its 95 %
-        interval; None where nothing was measured.
+    effect, low, high
+        What was measured, with its 95 % interval: of genes the probability that a member lies above a non-member in the
+        claimed direction, 0.5 by chance; of anchors the correlation with a ruler. None where nothing was measured.
+    scale
+        ``AUROC`` or ``rho``.
     p, level
         Evidence against chance and what the error stream asks for, as p-values; None where nothing was spent or the
         evidence is an e-value.
@@ -56,7 +58,7 @@ class VerdictLine:
     family: str
     outcome: str
     tags: tuple[str, ...]
-    auroc: float | None
+    effect: float | None
     low: float | None
     high: float | None
     p: float | None
@@ -67,6 +69,7 @@ class VerdictLine:
     unmet_sentence: str | None
     next_step: str | None
     of_no_effect: bool = False
+    scale: str = "AUROC"
 
 
 def verdict_lines(
@@ -115,7 +118,8 @@ def reused_supports(lines: list[VerdictLine]) -> int:
 def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -> VerdictLine:
     """Return a slot as a line, with its gates and, where it was refused, ``code: reason``."""
     # A test that spent no level was stopped before its observed statistic: its interval says nothing.
-    measured = row.t is not None and row.unit == AUROC_UNIT
+    measured = row.t is not None and row.unit in SCALES
+    scale, chance = SCALES.get(row.unit or "", ("AUROC", 0.5))
     betting = row.evidence == "e"
     outcome = row.verdict.value if row.verdict is not None else REFUSED if refusal is not None else "pending"
     unmet, next_step = row.first_unmet, row.next_step
@@ -139,9 +143,9 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
         family=row.family,
         outcome=outcome,
         tags=row.tags,
-        auroc=_shifted(row.effect) if measured else None,
-        low=_shifted(row.low) if measured else None,
-        high=_shifted(row.high) if measured else None,
+        effect=_shifted(row.effect, chance) if measured else None,
+        low=_shifted(row.low, chance) if measured else None,
+        high=_shifted(row.high, chance) if measured else None,
         p=row.p if measured and not betting else None,
         level=None if betting else _p_level(row),
         e=row.e if measured and betting else None,
@@ -150,6 +154,7 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
         unmet_sentence=sentence,
         next_step=next_step,
         of_no_effect=Relation(row.relation).of_no_effect,
+        scale=scale,
     )
 
 
@@ -160,5 +165,5 @@ def _p_level(row: HypothesisRow) -> float | None:
     return row.alpha / ((row.multiplier or 1.0) * harmonic(row.t))
 
 
-def _shifted(effect: float | None) -> float | None:
-    return None if effect is None else 0.5 + effect
+def _shifted(effect: float | None, chance: float) -> float | None:
+    return None if effect is None else chance + effect

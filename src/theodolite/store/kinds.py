@@ -39,6 +39,7 @@ class EntryKind(StrEnum):
     BUDGET = "budget"
     CONTROL = "control"
     APPROVAL = "approval"
+    FIGURE = "figure"
     TOOL_CHECK = "tool_check"
     ROUND = "round"
     STOP = "stop"
@@ -59,6 +60,7 @@ SLOT_KINDS = frozenset(
         EntryKind.INVALIDATED,
         EntryKind.CONTROL,
         EntryKind.APPROVAL,
+        EntryKind.FIGURE,
     }
 )
 """Kinds whose subject is a slot; that of a stream, a check of a tool or an invalidation is what it is about, of any

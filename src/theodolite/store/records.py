@@ -33,6 +33,7 @@ from theodolite.store.tool_checks import ToolCheckRecord
 __all__ = [
     "CampaignRecord",
     "FailureRecord",
+    "FigureRecord",
     "FitRecord",
     "HypothesisRecord",
     "JudgementRecord",
@@ -296,6 +297,16 @@ class RejudgementRecord(_Record):
         return self
 
 
+class FigureRecord(_Record):
+    """A figure of what was measured, as the artefact of its Vega-Lite specification."""
+
+    prereg_sha256: Sha256
+    title: str
+    view: str
+    measurement: Sha256
+    artefact: Sha256
+
+
 class RoundRecord(_Record):
     """The end of a round: the one bit a claim that agents learn."""
 
@@ -341,6 +352,7 @@ _MODELS: dict[EntryKind, type[BaseModel]] = {
     EntryKind.BUDGET: BudgetRecord,
     EntryKind.CONTROL: ControlRecord,
     EntryKind.APPROVAL: ApprovalRecord,
+    EntryKind.FIGURE: FigureRecord,
     EntryKind.TOOL_CHECK: ToolCheckRecord,
     EntryKind.ROUND: RoundRecord,
     EntryKind.STOP: StopRecord,

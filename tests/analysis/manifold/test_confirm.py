@@ -23,9 +23,9 @@ from theodolite.analysis.manifold import (
     split_by_donor,
     trustworthiness,
 )
-from theodolite.manifolds.fitters import FITTERS
 from theodolite.analysis.manifold.confirm import measure
 from theodolite.data.tree_world import WorldShape
+from theodolite.manifolds.fitters import FITTERS
 
 GATES = ManifoldGates()
 ISOMAP = Candidate("tree", Layer("first"), FitterChoice("isomap", (("dimension", 3), ("neighbours", 15))))

@@ -11,6 +11,7 @@ from theodolite.data import DISCOVERY
 from theodolite.experiments.jobs import JobSpec
 from theodolite.experiments.journal import Event, with_labels
 from theodolite.experiments.looking import Look
+from theodolite.experiments.manifolds.figures import VIEWS, figure_of
 from theodolite.experiments.manifolds.registration import AnchorRegistrar
 from theodolite.experiments.manifolds.setting import ManifoldSetting
 from theodolite.experiments.proposals import block_of_round
@@ -21,7 +22,7 @@ from theodolite.gates.catalogue2.baselines import GAIN
 from theodolite.manifolds.fitters import READS_RULER
 from theodolite.measurements import AnchorLatents, load_measurement
 from theodolite.plans import Plan
-from theodolite.store import EntryKind
+from theodolite.store import EntryKind, entry_id
 from theodolite.tools import Tool, get_tool
 from theodolite.tools.manifold import Follows, follows
 
@@ -234,6 +235,33 @@ class ManifoldRun(CampaignRun):
             name: self._anchor_job(Follows(**cast("Any", params)), block, variant, ruler)
             for name, (variant, params) in plan.readings.items()
         }
+
+    def judge(self, round_number: int) -> None:
+        """Let the gates judge, then draw what was measured, each figure a row."""
+        super().judge(round_number)
+        for slot, plan in self.plans(round_number).items():
+            result = self._entry(EntryKind.RESULT, round_number, slot)
+            if result is None or not self._has(EntryKind.JUDGEMENT, round_number, slot):
+                continue
+            measured = result.payload["measurements"]["main"]
+            for view in VIEWS:
+                name = view.replace(" ", "-")
+                if self.ledger.has(entry_id(self.setting.campaign_id, EntryKind.FIGURE, round_number, slot, name=name)):
+                    continue
+                laid = with_labels(
+                    load_measurement(self.ledger.artefacts.get(measured)),
+                    self.anchored.ruler(plan.hypothesis.claim.reference.name),
+                )
+                assert isinstance(laid, AnchorLatents)
+                payload = {
+                    "prereg_sha256": plan.sha256,
+                    "title": plan.claim_text,
+                    "view": view,
+                    "measurement": measured,
+                    "artefact": self.ledger.artefacts.put(figure_of(laid, view, plan.claim_text)),
+                }
+                subject = self.subject(round_number, slot)
+                self._put(EntryKind.FIGURE, subject, payload, round_number, slot, name=name)
 
     def registrar(self, round_number: int | None = None) -> Registrar:
         """Return the registrar of a round, which knows what the search put first."""

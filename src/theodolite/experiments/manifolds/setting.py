@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Final, Literal
@@ -21,7 +22,7 @@ from theodolite.gates.anchors.permutation import null_branch
 from theodolite.gates.catalogue2.discipline import ANCHOR_BASELINES
 from theodolite.gates.catalogue_manifold import CATALOGUE_VERSION
 from theodolite.plans import EvidenceKind, LevelRule, Params, Places
-from theodolite.tools import Tool, ToolError
+from theodolite.tools import Tool, ToolError, ToolParams
 from theodolite.tools.manifold import Follows
 
 __all__ = ["LEAST_DONORS", "NULL", "PANEL", "ManifoldSetting"]
@@ -184,6 +185,10 @@ class ManifoldSetting(Setting):
         order = sorted(listed, key=lambda params: digest([self.spec.seed, params.model_dump(mode="json")]))
         kept = set(order[: said.candidates])
         return tuple(params for params in listed if params in kept)
+
+    def admitted(self, tool: Tool) -> Iterator[ToolParams]:
+        """Yield the candidates."""
+        return iter(self.candidates())
 
     def variants_for(self, tool: Tool) -> tuple[str, ...]:
         """Return what a claim is measured on."""
