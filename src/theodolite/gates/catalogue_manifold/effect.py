@@ -118,8 +118,9 @@ class Sized:
         """
         sesoi = self.case.plan.sesoi
         bounds = {"over all pairs": self.effect, "within branches": self.within}
-        where = min(bounds, key=lambda name: _upper(bounds[name]))
-        upper = _upper(bounds[where])
+        # Either bound refutes, so each is held at half the risk: the upper ends of the two-sided intervals.
+        where = min(bounds, key=lambda name: bounds[name].high)
+        upper = bounds[where].high
         excluded = upper < sesoi
         sentence = (
             f"With 95 % confidence the correlation {where} is below {upper:.2f}, "
@@ -135,7 +136,3 @@ class Sized:
             passed=excluded and sensitive is True,
             sentence=f"{sentence}.",
         )
-
-
-def _upper(effect: Effect) -> float:
-    return effect.high if effect.upper is None else effect.upper
