@@ -68,7 +68,9 @@ def write_tree_campaign(
     numbers = {"tissues": 1, **(sizes or {})}
     world, none = tree_world(seed, shape=shape, **numbers), tree_world(seed, shape="none", **numbers)
     _write_cells(folder / "cells.h5ad", world, none)
-    (folder / "world.py").write_text(_MODEL.format(seed=seed, shape=shape, sizes=numbers), encoding="utf-8")
+    # Modules of plug-ins have names of their own in a process.
+    plugin = f"planted_{shape}_{seed}.py"
+    (folder / plugin).write_text(_MODEL.format(seed=seed, shape=shape, sizes=numbers), encoding="utf-8")
     branches: dict[str, list[str]] = {}
     for node, branch in world.branch.items():
         branches.setdefault(branch, []).append(node)
@@ -83,7 +85,7 @@ def write_tree_campaign(
     (folder / "tree.yaml").write_text(yaml.safe_dump([graph], sort_keys=False), encoding="utf-8")
     said = {
         "name": f"{shape}-{seed}",
-        "plugins": ["world.py"],
+        "plugins": [plugin],
         "model": f"planted-tree-{shape}-{seed}",
         "cells": {
             "source": "cells.h5ad",
