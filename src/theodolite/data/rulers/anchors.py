@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from theodolite.data.cells import CellSet
 from theodolite.data.counts import CellDataError, CellErrorCode
-from theodolite.data.seeded import derive_seed
+from theodolite.data.seeded import derive_seed, seeded_bits, stable_permutation
 
 __all__ = ["LEAST_CELLS", "AnchorTable", "anchor_table"]
 
@@ -121,7 +118,7 @@ def anchor_table(
     n = len(cells.cells)
     stages = cells.label(stage)
     branches = _branches(cells, stages, branch, branch_of)
-    units = _dealt(stages, replicates, seed) if donor is None else cells.label(donor)
+    units = _dealt(cells.cells, stages, replicates, seed) if donor is None else cells.label(donor)
     tissues = None if tissue is None else cells.label(tissue)
     members: dict[tuple[str, ...], list[int]] = {}
     chosen = range(n) if kept is None else kept
@@ -175,13 +172,12 @@ def _branches(
     return found
 
 
-def _dealt(stages: Sequence[str], replicates: int, seed: int) -> list[str]:
-    """Deal the cells of each stage into groups of equal size, at random."""
+def _dealt(cells: Sequence[str], stages: Sequence[str], replicates: int, seed: int) -> list[str]:
+    """Deal the cells of each stage into groups of equal size, at random; by their names, in whatever order they come."""
     found = [""] * len(stages)
-    names = np.array([f"replicate_{number + 1:02d}" for number in range(replicates)])
     for name in sorted(set(stages)):
-        rows: NDArray[np.intp] = np.flatnonzero(np.asarray(stages, dtype=str) == name)
-        order = np.random.default_rng(derive_seed(seed, "replicates", name)).permutation(len(rows))
-        for place, row in enumerate(rows[order]):
-            found[row] = str(names[place % replicates])
+        rows = sorted((row for row, stage in enumerate(stages) if stage == name), key=lambda row: cells[row])
+        order = stable_permutation(seeded_bits(derive_seed(seed, "replicates", name), 0), len(rows))
+        for place, row in enumerate(order):
+            found[rows[row]] = f"replicate_{place % replicates + 1:02d}"
     return found

@@ -179,7 +179,8 @@ def _numbers(item: RulerItem, cells: CellSet, column: str) -> Floats:
     found = np.empty(len(texts))
     for row, text in enumerate(texts):
         try:
-            found[row] = float(text)
+            # Python reads 2_1 as twenty-one; a name of a cluster is no number.
+            found[row] = float("no number" if "_" in text else text)
         except ValueError:
             raise RulerError(
                 f"ruler {item.id!r}: column {column!r} holds {text!r}, which is no number; name a column of numbers"
@@ -221,12 +222,15 @@ def _by_signals(
     path = folder / str(item.ligand_receptor)
     content = path.read_bytes()
     pairs = _signal_pairs(item, content.decode("utf-8-sig"))
-    known = [pair for pair in pairs if set(pair) <= set(cells.genes)]
+    # A complex is written with its genes between underscores, and is there where all of them are.
+    complexes = [(tuple(ligand.split("_")), tuple(receptor.split("_"))) for ligand, receptor in pairs]
+    measured = set(cells.genes)
+    known = [pair for pair in complexes if measured.issuperset((*pair[0], *pair[1]))]
     if not known:
         raise RulerError(
             f"ruler {item.id!r}: the cells have both genes of none of {len(pairs)} pairs; give their names"
         )
-    genes = sorted({gene for pair in known for gene in pair})
+    genes = sorted({gene for pair in known for end in pair for gene in end})
     place = {gene: column for column, gene in enumerate(genes)}
     values = cells.log1p_cp10k(genes).astype(np.float64)
     nodes = sorted(set(table.stage))
@@ -234,16 +238,24 @@ def _by_signals(
         name: [row for at, own in enumerate(table.rows) if table.stage[at] == name for row in own] for name in nodes
     }
     on = {name: values[rows[name]].mean(axis=0) >= EXPRESSED for name in nodes}
+
+    def has(stage: str, genes: tuple[str, ...]) -> bool:
+        return all(bool(on[stage][place[gene]]) for gene in genes)
+
     edges, lengths = [], []
     for first, one in enumerate(nodes):
         for other in nodes[first + 1 :]:
             shared = sum(
-                bool((on[one][place[a]] and on[other][place[b]]) or (on[other][place[a]] and on[one][place[b]]))
-                for a, b in known
+                (has(one, ligand) and has(other, receptor)) or (has(other, ligand) and has(one, receptor))
+                for ligand, receptor in known
             )
             if shared:
                 edges.append((one, other))
                 lengths.append(1.0 / np.sqrt(shared))
+    if lost := sorted(set(nodes) - {stage for edge in edges for stage in edge}):
+        raise RulerError(
+            f"ruler {item.id!r}: the stage {lost[0]!r} shares no expressed pair with another; leave its cells out"
+        )
     matrix = graph_ruler(edges, weights=lengths).between(nodes)
     return nodes, table.stage, matrix, (cells.source, Source(name=path.name, sha256=sha256_bytes(content)))
 
@@ -262,5 +274,4 @@ def _signal_pairs(item: RulerItem, text: str) -> list[tuple[str, str]]:
             f"ruler {item.id!r}: its table has the columns {', '.join(map(repr, reader.fieldnames or ()))}; it needs "
             f"{_LIGANDS[0]} (or {', '.join(_LIGANDS[1:])}) and {_RECEPTORS[0]} (or {', '.join(_RECEPTORS[1:])})"
         )
-    # A complex is written with all its genes, which have to be there together; single genes are enough here.
     return [(row[ends[0]], row[ends[1]]) for row in reader if row[ends[0]] and row[ends[1]]]

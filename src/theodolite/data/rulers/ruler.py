@@ -90,8 +90,14 @@ class Ruler(Reference):
 
     @classmethod
     def from_document(cls, name: str, document: Mapping[str, Any]) -> Ruler:
-        """Return the ruler of a document of the ledger."""
-        return cls(
+        """Return the ruler of a document of the ledger, without its sources.
+
+        Raises
+        ------
+        ValueError
+            If it is not what its hash names.
+        """
+        found = cls(
             id=name,
             title=str(document["title"]),
             kind="ruler",
@@ -102,6 +108,9 @@ class Ruler(Reference):
             distances=tuple(tuple(map(float, row)) for row in document["distances"]),
             depth=tuple(document["depth"]),
         )
+        if found.sha256 != document["sha256"]:
+            raise ValueError(f"ruler {name!r} is not the one that its hash names")
+        return found
 
     @cached_property
     def _places(self) -> dict[str, int]:
