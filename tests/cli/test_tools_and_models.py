@@ -144,6 +144,8 @@ def test_the_lines_of_a_description_run(cli, small_world, tmp_path):
         file = tmp_path / "c.yaml"
         file.write_text("\n".join(["name: tried", *told["campaign"]]), encoding="utf-8")
         assert load_campaign(file).tools == (tool.name,)
+        if tool.relation.of_cells:
+            continue  # what is shown of anchors is help, and no measurement
         names = {"adata": tl.pbmc()[::50].copy()}
         try:
             exec("\n".join(told["python"]), names)

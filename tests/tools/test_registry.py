@@ -186,7 +186,9 @@ def test_every_shipped_instrument_enumerates_distinct_places_of_its_closed_list(
     shape = ModelShape(n_layers=3, n_heads=4)
     params = list(instrument.params.enumerate(shape))
     places = [item.locus() for item in params]
-    assert len(set(places)) == len(places) > 1
+    # At each place of anchors several fitters are tried.
+    assert len(set(params)) == len(params) > 1
+    assert len(set(places)) == len(places) or instrument.relation.of_cells
     assert all(place.layer is not None and place.layer <= 3 for place in places)
     for item in params:
         assert instrument.check_params(item.model_dump(), shape) == item

@@ -78,10 +78,16 @@ def _example(places: list[ToolParams]) -> ToolParams | None:
 
 def _campaign_lines(tool: Tool, plugins: list[Path]) -> list[str]:
     named = [f"plugins: [{', '.join(map(str, plugins))}]"] if plugins else []
+    if tool.relation.of_cells:
+        rulers = "[{id: order, rank: {early: 0, middle: 1, late: 2}}]"
+        return [*named, f"manifold: {{stage: stage, donor: donor, branch: lineage, rulers: {rulers}}}"]
     return [*named, f"tools: [{tool.name}]", f"references: {_REFERENCES.get(tool.shape.shape, 'programs')}"]
 
 
 def _python_lines(tool: Tool, model: str, example: ToolParams | None) -> list[str]:
+    if tool.relation.of_cells:
+        # Anchors need labels of cells and a ruler, which three lines do not hold.
+        return ["from theodolite.analysis import manifold", "help(manifold.search)", "help(manifold.confirm)"]
     key, where = tool.name.replace(".", "_"), "var"
     fields = {} if example is None else example.model_dump()
     params = "".join(f", {name}={value!r}" for name, value in fields.items())

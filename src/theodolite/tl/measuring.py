@@ -186,6 +186,11 @@ def _instrument(tool: str | Tool) -> Tool:
             found = find_tool(tool)
         except KeyError as error:
             raise MeasureError(f"{error.args[0]}; theodolite.plugins.load_plugin(PATH) loads one of your own") from None
+    if found.relation.of_cells:
+        raise MeasureError(
+            f"{found.name} reads anchors, which have no place in an AnnData; theodolite.analysis.manifold takes arrays, and "
+            " a campaign with `manifold:` runs it"
+        )
     if found.shape.shape not in STORED:
         raise MeasureError(
             f"{found.name} returns {found.shape.shape}, which has no place in an AnnData; these have: "

@@ -19,6 +19,7 @@ READABLE = {
     "features": "features of a sparse autoencoder of a layer, trained on the tokens of discovery genes",
     "attention": "attention from gene to gene, averaged over cells",
     "ablated": "what the model's predictions lose at each gene's token with a component taken out",
+    "anchors": "what the model holds of each cell: mean residual stream, attention that genes receive, mean attention",
     "regulators": "which genes are regulators, by the regulons of the campaign",
 }
 """What of a workbench is read, in words; gene statistics and families every instrument hands on."""
@@ -87,6 +88,8 @@ def what_it_reads(tool: Tool, params: ToolParams, shape: ModelShape) -> tuple[st
     tuple of str or None
         None where it fails on 48 genes of random numbers, so that nothing can be said.
     """
+    if tool.relation.of_cells:
+        return ("anchors",)
     trial = _Trial(shape)
     try:
         tool.measure(trial, params)

@@ -58,6 +58,11 @@ def check_tool(
         If the catalogue judges no claims on its shape, it has no place in the worlds' model, or it could not measure in
         any world.
     """
+    if tool.relation.of_cells:
+        raise ToolError(
+            f"{tool.name} reads anchors, and the small worlds of this check have genes; whole campaigns in planted "
+            "trees measure it (`python evidence/manifold_campaigns.py`)"
+        )
     shape = tool.shape.shape
     if shape not in PANELS:
         raise ToolError(
