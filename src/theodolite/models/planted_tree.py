@@ -106,7 +106,7 @@ class TreeModel:
         if variant.kind is not VariantKind.UNTRAINED:
             return self
         draw = np.random.default_rng([41, variant.seed])
-        table = torch.as_tensor(draw.standard_normal(tuple(self.table.shape)), dtype=self.table.dtype)
+        table = torch.as_tensor(draw.standard_normal(tuple(self.table.shape)), dtype=self.table.dtype, device=self.device)
         return replace(self, table=table)
 
     def placed(self, device: torch.device, dtype: torch.dtype) -> Self:
