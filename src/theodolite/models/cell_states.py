@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from theodolite.data import CellDataError, CellErrorCode, CellSet
 from theodolite.files import write_atomically
 from theodolite.models.activations.errors import ActivationError
-from theodolite.models.capture import CELLS_PER_STEP, known_genes, rows_of
+from theodolite.models.capture import CELLS_PER_READING, CELLS_PER_STEP, known_genes, rows_of
 from theodolite.models.mapped import mapped_arrays
 from theodolite.models.protocol import Batch, FoundationModel
 from theodolite.models.sites import attention, residual
@@ -92,23 +92,25 @@ def cell_states(
         streams = [np.asarray(read[site].float().cpu().numpy()) for site in layers]
         return streams, [np.asarray(read[site].float().mean(dim=1).cpu().numpy()) for site in maps]
 
-    for numbers, batch, (streams, attended) in in_batches(model, model.tokenise(cells), CELLS_PER_STEP, compute, said):
-        ids = batch.genes.cpu().numpy()
-        for place, (cell, tokens) in enumerate(zip(numbers.tolist(), ids, strict=True)):
-            of = np.where(tokens >= 0, rows[tokens], -1)
-            there = np.flatnonzero(of >= 0)
-            if not there.size:
-                raise CellDataError(
-                    CellErrorCode.EMPTY_CELLS,
-                    f"cell {cells.cells[cell]!r} has a token of none of the {len(chosen)} genes; leave it out, or read "
-                    "more genes",
-                )
-            for layer, stream in enumerate(streams):
-                hidden[cell, layer] = stream[place][there].mean(axis=0, dtype=np.float64)
-            static[of[there]] += streams[0][place][there]
-            seen[of[there]] += 1
-            for layer, one in enumerate(attended):
-                received[cell, layer, of[there]] = one[place][np.ix_(there, there)].mean(axis=0, dtype=np.float64)
+    for start in range(0, n_cells, CELLS_PER_READING):
+        tokens = model.tokenise(cells.take_cells(cells.cells[start : start + CELLS_PER_READING]))
+        for numbers, batch, (streams, attended) in in_batches(model, tokens, CELLS_PER_STEP, compute, said):
+            ids = batch.genes.cpu().numpy()
+            for place, (cell, own) in enumerate(zip((start + numbers).tolist(), ids, strict=True)):
+                of = np.where(own >= 0, rows[own], -1)
+                there = np.flatnonzero(of >= 0)
+                if not there.size:
+                    raise CellDataError(
+                        CellErrorCode.EMPTY_CELLS,
+                        f"cell {cells.cells[cell]!r} has a token of none of the {len(chosen)} genes; leave it out, or "
+                        "read more genes",
+                    )
+                for layer, stream in enumerate(streams):
+                    hidden[cell, layer] = stream[place][there].mean(axis=0, dtype=np.float64)
+                static[of[there]] += streams[0][place][there]
+                seen[of[there]] += 1
+                for layer, one in enumerate(attended):
+                    received[cell, layer, of[there]] = one[place][np.ix_(there, there)].mean(axis=0, dtype=np.float64)
     if not (np.isfinite(hidden).all() and np.isfinite(received).all()):
         raise ActivationError(
             f"{model.name} gave residual streams or attention that are not finite; take float32 in place of a shorter "
