@@ -44,7 +44,7 @@ def write_tree_campaign(
     seed: int,
     shape: WorldShape = "tree",
     *,
-    sizes: Mapping[str, int] | None = None,
+    sizes: Mapping[str, Any] | None = None,
     manifold: Mapping[str, Any] | None = None,
     campaign: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -65,7 +65,7 @@ def write_tree_campaign(
         What the file says otherwise under ``manifold:``, and at its top.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = {"tissues": 1, **(sizes or {})}
+    numbers: dict[str, Any] = {"tissues": 1, **(sizes or {})}
     world, none = tree_world(seed, shape=shape, **numbers), tree_world(seed, shape="none", **numbers)
     _write_cells(folder / "cells.h5ad", world, none)
     # Modules of plug-ins have names of their own in a process.

@@ -70,6 +70,7 @@ def tree_world(
     trunk: int = 2,
     cells: int = 5,
     genes: int = 200,
+    counts: float = _COUNTS_PER_GENE,
 ) -> TreeWorld:
     """Generate negative-binomial counts.
 
@@ -91,6 +92,8 @@ def tree_world(
         Cells of each donor, tissue and node.
     genes
         Number of genes.
+    counts
+        Mean count of a gene in a cell. Of few counts, principal components know less than who knows the programs.
 
     Raises
     ------
@@ -99,9 +102,9 @@ def tree_world(
     """
     numbers = {
         "donors": donors, "tissues": tissues, "branches": branches, "stages": stages, "trunk": trunk, "cells": cells,
-        "genes": genes,
+        "genes": genes, "counts": counts,
     }  # fmt: skip
-    if wrong := [f"{name} {number!r}" for name, number in numbers.items() if number < 1]:
+    if wrong := [f"{name} {number!r}" for name, number in numbers.items() if not number > 0]:
         raise ValueError(f"a world cannot have {', '.join(wrong)}; give 1 or more of each")
     if shape not in get_args(WorldShape):
         raise ValueError(f"no shape {shape!r}; there are {', '.join(get_args(WorldShape))}")
@@ -120,7 +123,7 @@ def tree_world(
     log_rate = log_mean + position[node] + donor_shift[donor] + tissue_shift[tissue]
     log_rate += noise.standard_normal((len(node), 1)) * nuisance
     rate = np.exp(log_rate)
-    rate *= noise.lognormal(np.log(_COUNTS_PER_GENE * genes), 0.3, (len(node), 1)) / rate.sum(axis=1, keepdims=True)
+    rate *= noise.lognormal(np.log(counts * genes), 0.3, (len(node), 1)) / rate.sum(axis=1, keepdims=True)
     counts = noise.poisson(rate * noise.gamma(_INVERSE_DISPERSION, 1.0 / _INVERSE_DISPERSION, rate.shape))
     names = np.array(nodes)[node]
     made = CellSet.from_counts(

@@ -179,7 +179,7 @@ def _branches(
 
 
 def _dealt(cells: Sequence[str], stages: Sequence[str], replicates: int, seed: int) -> list[str]:
-    """Deal the cells of each stage into groups of equal size, at random; by their names, whatever their order."""
+    """Deal the cells of each stage into groups of equal size, at random, by their names."""
     found = [""] * len(stages)
     for name in sorted(set(stages)):
         rows = sorted((row for row, stage in enumerate(stages) if stage == name), key=lambda row: cells[row])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.canonical import canonical_json
 from theodolite.gates.anchors.pairs import pair_spearman
 from theodolite.manifolds.distances import latent_distances
 from theodolite.measurements import AnchorLatents
@@ -31,7 +31,7 @@ _COLOURS: Final[dict[str, dict[str, Any]]] = {
 
 
 def figure_of(measured: AnchorLatents, view: str, title: str) -> bytes:
-    """Return a figure of the placement by all that may be read, as the canonical JSON of a Vega-Lite specification.
+    """Return a figure of the placement by all that may be read, as the JSON of a Vega-Lite specification.
 
     Anchors that are judged are drawn full, those that the fit read faint. The third dimension is turned by two sliders.
 
@@ -95,7 +95,8 @@ def figure_of(measured: AnchorLatents, view: str, title: str) -> bytes:
                 "as": "turned y",
             },
         ]
-    return canonical_json(spec).encode()
+    # Plain JSON: in the canonical form of the ledger a number is text, which Vega-Lite would not draw.
+    return json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _points(measured: AnchorLatents) -> list[dict[str, Any]]:
