@@ -57,6 +57,21 @@ def test_shapes_of_a_seed_share_donors_and_a_seed_repeats_itself():
     assert np.corrcoef(shifts)[0, 1] > 0.8
 
 
+def test_shapes_of_a_seed_have_the_same_programs_and_cells_of_a_branch_move_by_its_own():
+    shapes: tuple[WorldShape, ...] = ("tree", "line", "clusters", "none")
+    worlds = [tree_world(6, shape=shape, donors=1, tissues=1, cells=200) for shape in shapes]
+    programs = worlds[0].programs
+    assert programs.shape == (4, 200)
+    for world in worlds:
+        np.testing.assert_array_equal(world.programs, programs)
+    means = node_means("tree", 6)
+    # From a branch's first node to its last: three steps of depth, and three of the branch.
+    for branch in (1, 2, 3):
+        moved = means[f"branch_{branch}_4"] - means[f"branch_{branch}_1"]
+        fits = [float(np.corrcoef(moved, programs[0] + own)[0, 1]) for own in programs[1:]]
+        assert int(np.argmax(fits)) == branch - 1 and max(fits) > 0.7
+
+
 def test_worlds_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="cannot have branches 0, cells -1; give 1 or more"):
         tree_world(0, branches=0, cells=-1)

@@ -250,10 +250,19 @@ def donor_split(cells: CellSet, donors: Sequence[str], seed: int, unit: str) -> 
         Seed of the permutation.
     unit
         ``donor``, or ``cells`` where groups of cells stand in for them.
+
+    Raises
+    ------
+    SplitError
+        If there are not two donors, or the seed is negative.
     """
+    if seed < 0:
+        raise SplitError(f"seed is {seed!r}; seeds are not negative")
+    if len(names := sorted(set(donors))) < 2:
+        raise SplitError(f"the anchors are of {len(names)} donors; halves need two or more")
     of_cells = tuple((cell, unit) for cell in sorted(cells.cells))
     units = UnitTable((), of_cells, "donor" if unit == "donor" else "cell")
-    parts = _partition(sorted(donors), seed, _CELL_STREAM, 1, 0.5)
+    parts = _partition(names, seed, _CELL_STREAM, 1, 0.5)
     return DonorSplit(units, seed, 1, 0.5, ((), ()), parts)
 
 

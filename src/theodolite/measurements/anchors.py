@@ -88,10 +88,20 @@ class AnchorLatents(Measurement):
                 f"AnchorLatents.latent has shape {self.latent.shape}; it has {p} placements of {n} rows, one below the "
                 "other, and one dimension or more"
             )
+        known = (self.read | self.held).ravel()
+        if self.latent[~known].any():
+            raise MeasurementError("AnchorLatents.latent is not 0 in a row that a placement neither read nor held")
+        if (self.ruler is None) is not (self.depth is None):
+            raise MeasurementError("AnchorLatents has a ruler or depths alone; attach both")
         if self.ruler is not None and (
-            self.ruler.shape != (n, n) or not np.array_equal(self.ruler, self.ruler.T) or (self.ruler < 0).any()
+            self.ruler.shape != (n, n)
+            or not np.array_equal(self.ruler, self.ruler.T)
+            or (self.ruler < 0).any()
+            or self.ruler.diagonal().any()
         ):
-            raise MeasurementError(f"AnchorLatents.ruler must be a symmetric {n} x {n} matrix of distances")
+            raise MeasurementError(
+                f"AnchorLatents.ruler must be a symmetric {n} x {n} matrix of distances, 0 on its diagonal"
+            )
 
     def positions(self, placement: int) -> Floats:
         """Return the coordinates (n, d) of a placement, 0 in rows that it does not know."""

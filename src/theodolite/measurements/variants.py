@@ -45,7 +45,7 @@ _OF_THE_MODEL = (VariantKind.MAIN, VariantKind.REFITTED, VariantKind.NULL_BRANCH
 class Variant:
     """One member of a claim's evidence: the measurement itself or one of its controls, with its seed.
 
-    Nothing is drawn for ``main`` and ``counts``, which have no seed.
+    Nothing is drawn for ``main``, ``counts``, ``static_embedding`` and ``panel``, which have no seed.
     """
 
     kind: VariantKind

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from theodolite.canonical import digest
-from theodolite.data import CellSet
+from theodolite.data import CellDataError, CellErrorCode, CellSet
 from theodolite.data.tree_world import TreeWorld
 from theodolite.measurements import Variant, VariantKind
 from theodolite.models.attending import attend
@@ -74,7 +74,19 @@ class TreeModel:
         return Vocabulary(self.genes).places(cells)
 
     def tokenise(self, cells: CellSet) -> Tokens:
-        """Return cells as all genes with their log1p CP10K."""
+        """Return cells as all genes with their log1p CP10K.
+
+        Raises
+        ------
+        CellDataError
+            ``missing_genes`` if the cells lack one.
+        """
+        if lacking := sorted(set(self.genes) - set(cells.genes)):
+            raise CellDataError(
+                CellErrorCode.MISSING_GENES,
+                f"cells {cells.name!r} lack {len(lacking)} genes of {self.name}, such as {lacking[0]!r}; give cells of "
+                "its world",
+            )
         n, g = len(cells.cells), len(self.genes)
         every = np.tile(np.arange(g, dtype=np.int32), n)
         return Tokens(
@@ -106,8 +118,8 @@ class TreeModel:
         if variant.kind is not VariantKind.UNTRAINED:
             return self
         draw = np.random.default_rng([41, variant.seed])
-        table = torch.as_tensor(draw.standard_normal(tuple(self.table.shape)), dtype=self.table.dtype)
-        return replace(self, table=table)
+        table = torch.as_tensor(draw.standard_normal(tuple(self.table.shape)))
+        return replace(self, table=table.to(self.device, self.table.dtype))
 
     def placed(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Return the model elsewhere."""

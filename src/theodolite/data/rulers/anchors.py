@@ -117,11 +117,11 @@ def anchor_table(
     """
     n = len(cells.cells)
     stages = cells.label(stage)
-    branches = _branches(cells, stages, branch, branch_of)
     units = _dealt(cells.cells, stages, replicates, seed) if donor is None else cells.label(donor)
     tissues = None if tissue is None else cells.label(tissue)
     members: dict[tuple[str, ...], list[int]] = {}
-    chosen = range(n) if kept is None else kept
+    chosen = [int(row) for row in (range(n) if kept is None else kept)]
+    branches = _branches(cells, stages, branch, branch_of, chosen)
     for row in chosen:
         key = (units[row], *(() if tissues is None else (tissues[row],)), stages[row])
         if bad := next((text for text in key if _BETWEEN in text), None):
@@ -150,12 +150,16 @@ def anchor_table(
 
 
 def _branches(
-    cells: CellSet, stages: Sequence[str], branch: str | None, branch_of: Mapping[str, str] | None
+    cells: CellSet,
+    stages: Sequence[str],
+    branch: str | None,
+    branch_of: Mapping[str, str] | None,
+    kept: Sequence[int],
 ) -> dict[str, str]:
-    """Return the branch of each stage."""
+    """Return the branch of each stage of the cells that count."""
     if branch is None:
         given = dict(branch_of or {})
-        if missing := sorted(set(stages) - set(given)):
+        if missing := sorted({stages[row] for row in kept} - set(given)):
             raise CellDataError(
                 CellErrorCode.MISSING_LABELS,
                 f"no branch is known of the stages {', '.join(map(repr, missing[:5]))}; name a column of branches, or "
@@ -163,7 +167,9 @@ def _branches(
             )
         return given
     found: dict[str, str] = {}
-    for name, each in zip(stages, cells.label(branch), strict=True):
+    labels = cells.label(branch)
+    for row in kept:
+        name, each = stages[row], labels[row]
         if found.setdefault(name, each) != each:
             raise CellDataError(
                 CellErrorCode.MISSING_LABELS,

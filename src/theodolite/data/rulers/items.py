@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from theodolite.records import Closed
 
@@ -27,7 +27,7 @@ class RulerItem(Closed):
     lengths: Literal["hops", "sqrt_hops"] = Field(
         default="hops", description="of a graph: distances count steps, or square roots of steps"
     )
-    rank: dict[str, float] | None = Field(default=None, description="a number for each stage")
+    rank: dict[str, FiniteFloat] | None = Field(default=None, description="a number for each stage")
     column: str | None = Field(default=None, description="a column of numbers of cells, such as a time or a dose")
     mixture: tuple[str, ...] | None = Field(default=None, description="columns of proportions, which add up to 1")
     spatial: tuple[str, ...] | None = Field(default=None, description="columns of coordinates, of one unit")

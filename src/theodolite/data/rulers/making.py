@@ -72,6 +72,8 @@ def make_ruler(item: RulerItem, table: AnchorTable, cells: CellSet, folder: Path
     ------
     RulerError
         If a stage has no node or number, a column holds no numbers, or all anchors lie at one place.
+    OSError
+        If a table cannot be read.
     """
     places: Sequence[str]
     depth: dict[str, str] = {}
@@ -83,7 +85,8 @@ def make_ruler(item: RulerItem, table: AnchorTable, cells: CellSet, folder: Path
             places = _stages(item, table, item.rank)
             nodes = sorted(set(places), key=lambda name: item.rank[name] if item.rank else 0.0)
             matrix = _apart(np.array([[item.rank[name]] for name in nodes]))
-            depth = {name: f"{item.rank[name]:g}" for name in nodes}
+            # Twelve digits: dates written as numbers differ in their eighth.
+            depth = {name: f"{item.rank[name]:.12g}" for name in nodes}
         elif item.cycle is not None:
             nodes = list(item.cycle)
             places = _stages(item, table, dict.fromkeys(nodes, 0.0))
@@ -94,11 +97,12 @@ def make_ruler(item: RulerItem, table: AnchorTable, cells: CellSet, folder: Path
         else:
             values, origins = _values(item, table, cells)
             nodes, places, matrix, depth = _by_values(item, values)
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         raise RulerError(f"ruler {item.id!r}: {str(error).removeprefix(f'ruler {item.id!r}: ')}") from error
-    if len(set(places)) < 2:
-        raise RulerError(f"ruler {item.id!r}: all anchors lie at one place of it; a ruler needs two places or more")
     rounded = np.round(matrix, DECIMALS)
+    used = [place for place, name in enumerate(nodes) if name in set(places)]
+    if not rounded[np.ix_(used, used)].any():
+        raise RulerError(f"ruler {item.id!r}: all anchors lie at one place of it; a ruler needs two places or more")
     return Ruler(
         id=item.id,
         title=item.title or item.id.replace("_", " "),
@@ -199,11 +203,15 @@ def _by_values(item: RulerItem, values: Floats) -> tuple[list[str], tuple[str, .
     """Return nodes that anchors of equal numbers share."""
     if item.mixture is not None:
         total = values.sum(axis=1, keepdims=True)
-        if (values < 0).any() or (np.abs(total - 1.0) > 0.02).any():
+        if (values < 0).any():
+            raise RulerError(f"ruler {item.id!r}: an anchor has the proportion {float(values.min()):g}; none is "
+                             "negative")  # fmt: skip
+        if (np.abs(total - 1.0) > 0.02).any():
             raise RulerError(f"ruler {item.id!r}: proportions of an anchor add up to "
-                             f"{float(total[np.abs(total - 1.0).argmax(), 0]):g}; they must to 1")  # fmt: skip
+                             f"{float(total[np.abs(total - 1.0).argmax(), 0]):g}; they must to 1: name the columns of "
+                             "all components, and divide them by their sum")  # fmt: skip
         values = values / total
-    values = np.round(values, DECIMALS)
+    values = np.round(values, DECIMALS) + 0.0  # no -0.0, which would be another name for the same place
     distinct, at = np.unique(values, axis=0, return_inverse=True)
     nodes = [", ".join(f"{number:.6g}" for number in row) + f" #{place}" for place, row in enumerate(distinct)]
     places = tuple(nodes[place] for place in np.asarray(at).reshape(-1))
@@ -225,7 +233,9 @@ def _by_signals(
     # A complex is written with its genes between underscores, and is there where all of them are.
     complexes = [(tuple(ligand.split("_")), tuple(receptor.split("_"))) for ligand, receptor in pairs]
     measured = set(cells.genes)
-    known = [pair for pair in complexes if measured.issuperset((*pair[0], *pair[1]))]
+    # Databases list a pair more than once, also the other way round; it counts once.
+    found = {(min(pair), max(pair)) for pair in complexes}
+    known = sorted(pair for pair in found if measured.issuperset((*pair[0], *pair[1])))
     if not known:
         raise RulerError(
             f"ruler {item.id!r}: the cells have both genes of none of {len(pairs)} pairs; give their names"
