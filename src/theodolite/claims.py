@@ -56,6 +56,9 @@ class Relation(StrEnum):
     STABLE_WITH_DEPTH = "stable_with_depth"
     """The standing of the reference's gene pairs rises or falls over a span of layers by no effect of interest."""
 
+    FOLLOWS = "follows"
+    """Distances between anchors, which are centroids of cells, are in the order that the reference's have: a ruler."""
+
     @property
     def of_depth(self) -> bool:
         """Whether it compares layers with one another, so that what has no layers has nothing to say of it."""
@@ -71,9 +74,14 @@ class Relation(StrEnum):
         return self is Relation.STABLE_WITH_DEPTH
 
     @property
+    def of_cells(self) -> bool:
+        """Whether it speaks of cells and donors, where every other relation speaks of genes."""
+        return self is Relation.FOLLOWS
+
+    @property
     def two_sided(self) -> bool:
         """Whether either tail can be claimed: an axis has two ends, and a trend two directions."""
-        return self not in (Relation.RANKS_ABOVE, Relation.STABLE_WITH_DEPTH)
+        return self not in (Relation.RANKS_ABOVE, Relation.STABLE_WITH_DEPTH, Relation.FOLLOWS)
 
 
 class Covariate(StrEnum):
@@ -297,6 +305,8 @@ class Tag(StrEnum):
     THESE_CELLS = "[these cells]"
     ONE_BLOCK = "[one block]"
     UNVERIFIED_MODEL = "[unverified model]"
+    NO_PANEL = "[no expected-fail panel]"
+    """No cells in which the claim must fail were there to show that it does."""
 
 
 ReviewerCap = Literal["none", "inconclusive", "invalid"]

@@ -19,7 +19,10 @@ EvidenceKind = Literal["p", "e"]
 Params = dict[str, int | str | None]
 """Parameters of a tool, as plain data."""
 
-NullName = Literal["family_block_swap", "stratified_labels", "curveball", "coexpression_strata"]
+NullName = Literal[
+    "family_block_swap", "stratified_labels", "curveball", "coexpression_strata", "swap_in_donor", "swap_in_branch",
+    "swap_in_depth",
+]  # fmt: skip
 """The nulls of the catalogues. A verdict needs all of a plan's panel: the hardest one counts."""
 
 
@@ -194,8 +197,8 @@ class Plan(Record):
     round: int = Field(ge=1)
     slot: int = Field(ge=1)
     estimand: str
-    statistic: Literal["auroc"]
-    shape: Literal["GeneScores", "PairScores", "BipartiteScores"]
+    statistic: Literal["auroc", "spearman"]
+    shape: Literal["GeneScores", "PairScores", "BipartiteScores", "AnchorLatents"]
     params: Params
     variants: tuple[str, ...]
     fitted: dict[str, Sha256]

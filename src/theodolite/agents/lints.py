@@ -45,13 +45,17 @@ _Finding = tuple[ObjectionCode, GateId, str]
 
 def plan_lints(plan: Plan) -> tuple[Objection, ...]:
     """Return what is wrong with a plan, before anything was measured."""
+    if plan.shape == "AnchorLatents":
+        return _objections(plan, (*_leaks(plan), *_anchored(plan)))
     return _objections(plan, (*_leaks(plan), *_choices(plan), *_panel(plan), *_units(plan)))
 
 
 def record_lints(plan: Plan, judgement: Judgement, result_prereg: str) -> tuple[Objection, ...]:
     """Return what is wrong with a record, given its plan; where nothing was tested only the hashes are looked at."""
     found = list(_provenance(plan, judgement, result_prereg))
-    if judgement.evidence:
+    if judgement.evidence and plan.shape == "AnchorLatents":
+        found += [*_evidence(plan, judgement), *_signs(judgement)]
+    elif judgement.evidence:
         found += [*_evidence(plan, judgement), *_effects(plan, judgement), *_ties(judgement)]
     return _objections(plan, found)
 
@@ -132,6 +136,38 @@ def _panel(plan: Plan) -> Iterator[_Finding]:
         alpha /= harmonic(level.provisional_t)
     if not resolves(plan.draws, alpha, kind):
         yield "too_few_draws", "G6", f"{plan.draws} draws cannot reach {level.provisional_alpha:.1e}"
+
+
+def _anchored(plan: Plan) -> Iterator[_Finding]:
+    """Defects of a plan about anchors, whose choices, panel and units are others than those of genes."""
+    hypothesis = plan.hypothesis
+    if plan.selected_on != "discovery":
+        yield "double_dipping", "G2", f"the candidate was chosen on {plan.selected_on}"
+    told = [parent for parent in hypothesis.parents if _OF_THE_BLOCK.intersection(parent.split("/"))]
+    if told:
+        yield "double_dipping", "G2", f"it rests on {', '.join(told)}, which knows what the block showed"
+    if hypothesis.author is not Author.PERSON and not hypothesis.parents:
+        yield "cherry_picked_locus", "G2", "no row of a search leads to the place that it claims"
+    if missing := sorted(set(panel_for(plan.shape)) - set(plan.null_panel)):
+        yield "wrong_null", "G3", f"the panel lacks {', '.join(missing)}, which this shape of claim must beat"
+    if lacking := sorted(set(baselines_for(hypothesis.claim.relation)) - set(plan.variants)):
+        yield "wrong_null", "G5", f"{', '.join(lacking)} is not measured beside the trained model"
+    if plan.unit not in ("donor", "cells"):
+        yield (
+            "wrong_unit",
+            "G3",
+            f"the unit of exchangeability is the {plan.unit}; it must be the donor",
+        )
+    if plan.unit == "donor" and plan.shared_cell_units != 0:
+        yield "donor_leakage", "G1", f"{plan.shared_cell_units} donors are in discovery and in confirmation"
+
+
+def _signs(judgement: Judgement) -> Iterator[_Finding]:
+    if judgement.effect.estimate < 0 and judgement.p < 0.05:
+        yield "sign_flip", "G9", "the evidence is small-p but the effect points away from the claim"
+    checked = _gate(judgement, "G1")
+    if checked is None or checked.passed is not True:
+        yield "tie_artefact", "G1", "anchors were tested although their coordinates were not cleared"
 
 
 def _units(plan: Plan) -> Iterator[_Finding]:

@@ -18,7 +18,7 @@ from theodolite.agents.loop import Trials, run_campaign
 from theodolite.agents.team import assemble
 from theodolite.canonical import canonical_json, sha256_bytes
 from theodolite.claims import Author
-from theodolite.experiments import CampaignRun, Event, Runner, Setting
+from theodolite.experiments import Event, Runner, Setting, campaign_run
 from theodolite.experiments.proposals import PERSONS_CONVERSATION
 from theodolite.store import (
     CallStatus,
@@ -206,7 +206,7 @@ def replay_campaign(
         replayed.original, replayed.campaign = original, campaign
         replayed.first, replayed.last = mine[0].seq, mine[-1].seq
         replayed.follow()
-        run = CampaignRun(setting, replayed, runner, notify)
+        run = campaign_run(setting, replayed, runner, notify)
         team = assemble(
             run, settings=_settings(original, setting), wire=wire, time_marks=_TimeMarks(original, replayed)
         )

@@ -15,6 +15,7 @@ __all__ = ["LintReviewer"]
 _CONFOUND = {
     "axis_coordinate": "expression level: the axis may order genes by how much they are expressed",
     "axis_window_proximity": "hub genes: genes near the centre are close to everything",
+    "anchor_manifold": "depth of counts: stages whose cells have more counts lie apart whatever they are",
     "feature_value": "expression level: a feature may be active at the tokens of genes that are expressed alike",
     "attention_weight": "attractive genes: some genes draw attention whatever asks",
     "attention_to_regulator": "well-studied regulators: their targets are many and highly expressed",

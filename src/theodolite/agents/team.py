@@ -106,6 +106,10 @@ def assemble(
     spec = run.setting.spec
     meter = Meter(run, clock=clock, time_marks=time_marks, warn=warn)
     models = {} if spec.agents is None else spec.agents.models
+    if spec.manifold is not None:
+        from theodolite.agents.anchor_planner import AnchorPlanner
+
+        return Team(AnchorPlanner(), LintReviewer(), meter)
     if spec.agents is None or not models:
         return Team(Planner(), LintReviewer(), meter)
     prompts = run.setting.prompts

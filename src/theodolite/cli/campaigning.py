@@ -234,7 +234,7 @@ def run_on_ledger(setting: Setting, ledger: Ledger, halt: Halt, *, workers: int 
     from theodolite.agents.stop_requests import StopRequests
     from theodolite.calibration.plants import seal_round
     from theodolite.calibration.toolcheck import check_tool
-    from theodolite.experiments import CampaignRun, Event, LocalRunner
+    from theodolite.experiments import Event, LocalRunner, campaign_run
 
     with (
         naming_the_disk(),
@@ -247,7 +247,7 @@ def run_on_ledger(setting: Setting, ledger: Ledger, halt: Halt, *, workers: int 
             halt.check()
             progress(event)
 
-        run = CampaignRun(setting, ledger, runner, notify, check=check_tool)
+        run = campaign_run(setting, ledger, runner, notify, check=check_tool)
         stopped = run.stopped()
         if stopped is not None:
             return Finished(setting.campaign_id, stopped, was_complete=True)

@@ -237,7 +237,7 @@ def _run_all(settings: list[Setting], who: str, workers: int | None) -> list[Fin
 def _declare(settings: list[Setting], ledger: Ledger, halt: Halt) -> None:
     """Open every campaign that the ledger does not hold yet."""
     from theodolite.calibration.toolcheck import check_tool
-    from theodolite.experiments import CampaignRun, Event, LocalRunner
+    from theodolite.experiments import Event, LocalRunner, campaign_run
 
     say(f"Opening {len(settings)} campaigns before the first test ...")
     with CampaignProgress() as progress:
@@ -250,4 +250,4 @@ def _declare(settings: list[Setting], ledger: Ledger, halt: Halt) -> None:
             halt.check()
             # Nothing of the model is run here, so that no worker starts.
             with LocalRunner.for_campaign(setting) as runner:
-                CampaignRun(setting, ledger, runner, notify, check=check_tool).declare()
+                campaign_run(setting, ledger, runner, notify, check=check_tool).declare()

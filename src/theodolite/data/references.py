@@ -34,7 +34,7 @@ class Reference:
     id, title, definition
         Short name, name for people, and what makes a gene (or pair, or edge) a member.
     kind
-        ``set``, ``pairs`` or ``regulon``.
+        ``set``, ``pairs`` or ``regulon``; a ``ruler`` is one of anchors (:class:`theodolite.data.rulers.Ruler`).
     members
         Genes; pairs with the two genes in alphabetical order; or edges, each a regulator followed by its target.
         Sorted, unique. The edges A to B and B to A are two edges.
@@ -52,7 +52,7 @@ class Reference:
 
     id: str
     title: str
-    kind: Literal["set", "pairs", "regulon"]
+    kind: Literal["set", "pairs", "regulon", "ruler"]
     members: tuple[str, ...] | tuple[Pair, ...]
     definition: str
     origins: tuple[Source, ...]

@@ -9,7 +9,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["seeded_bits", "stable_permutation"]
+__all__ = ["derive_seed", "seeded_bits", "stable_permutation"]
+
+
+def derive_seed(root: int, *path: str) -> int:
+    """Return a seed below 2**53 (exact in every JSON reader) for the named part of a test, from numpy SeedSequence."""
+    words = [int.from_bytes(name.encode(), "little") for name in path]
+    return int(np.random.SeedSequence([root, *words]).generate_state(1, np.uint64)[0] >> np.uint64(11))
 
 
 def seeded_bits(seed: int, stream: int) -> np.random.PCG64:

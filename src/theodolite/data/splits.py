@@ -17,7 +17,16 @@ from theodolite.data.cells import CellSet, UnitKind
 from theodolite.data.families import GeneFamilies
 from theodolite.data.seeded import seeded_bits, stable_permutation
 
-__all__ = ["CONFIRMATION", "DEFAULT_SPLIT_SEED", "DISCOVERY", "Split", "SplitError", "UnitTable", "make_split"]
+__all__ = [
+    "CONFIRMATION",
+    "DEFAULT_SPLIT_SEED",
+    "DISCOVERY",
+    "Split",
+    "SplitError",
+    "UnitTable",
+    "donor_split",
+    "make_split",
+]
 
 DEFAULT_SPLIT_SEED = 1
 DISCOVERY = "discovery"
@@ -214,6 +223,38 @@ def make_split(
     return Split(
         units, seed, k, confirmation_share, family_parts, cell_parts, table=None if table is None else table.sha256
     )
+
+
+@dataclass(frozen=True)
+class DonorSplit(Split):
+    """A partition of donors alone, for claims that speak of cells; genes are in no part of it."""
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of donors, seed and share, which fix the partition."""
+        donors = sorted({donor for part in self.cell_parts for donor in part})
+        of = {"donors": donors, "cells": self.units.sha256}
+        return digest({**of, "seed": self.seed, "k": self.k, "confirmation_share": self.confirmation_share})
+
+
+def donor_split(cells: CellSet, donors: Sequence[str], seed: int, unit: str) -> DonorSplit:
+    """Divide donors in two halves, one to search by and one block to judge by, by a seeded permutation of their names.
+
+    Parameters
+    ----------
+    cells
+        The cells, which tell equal names of donors of two data sets apart.
+    donors
+        Every donor that has an anchor.
+    seed
+        Seed of the permutation.
+    unit
+        ``donor``, or ``cells`` where groups of cells stand in for them.
+    """
+    of_cells = tuple((cell, unit) for cell in sorted(cells.cells))
+    units = UnitTable((), of_cells, "donor" if unit == "donor" else "cell")
+    parts = _partition(sorted(donors), seed, _CELL_STREAM, 1, 0.5)
+    return DonorSplit(units, seed, 1, 0.5, ((), ()), parts)
 
 
 def _partition(names: Sequence[str], seed: int, stream: int, k: int, share: float) -> tuple[tuple[str, ...], ...]:

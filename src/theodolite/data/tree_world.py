@@ -46,6 +46,9 @@ class TreeWorld:
         Branch of each node, ``trunk`` for those before the fork and the fork.
     shape
         Which of the labels the counts know.
+    programs
+        Shape (1 + branches, genes): what a step in depth adds to the log rate of each gene, and what a step along each
+        branch does. The same in every shape of a seed.
     """
 
     cells: CellSet
@@ -53,6 +56,7 @@ class TreeWorld:
     depth: Mapping[str, int]
     branch: Mapping[str, str]
     shape: WorldShape
+    programs: NDArray[np.float64]
 
 
 def tree_world(
@@ -134,7 +138,7 @@ def tree_world(
         origin=f"generated with seed {seed}",
         donor="donor",
     )
-    return TreeWorld(made, edges, depth, branch, shape)
+    return TreeWorld(made, edges, depth, branch, shape, np.vstack([shared, own]))
 
 
 def _tree(

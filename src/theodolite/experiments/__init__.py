@@ -12,6 +12,7 @@ from theodolite.experiments.registration import Power, Refusal, Registrar
 from theodolite.experiments.rounds import CampaignRun
 from theodolite.experiments.runner import LocalRunner, Runner
 from theodolite.experiments.setting import Setting
+from theodolite.experiments.starting import campaign_run
 from theodolite.experiments.template import TEMPLATE
 from theodolite.experiments.workspace import Workspace
 
@@ -34,6 +35,7 @@ __all__ = [
     "Setting",
     "StepError",
     "Workspace",
+    "campaign_run",
     "load_campaign",
     "prepare",
     "put_check",

@@ -8,6 +8,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from theodolite.experiments.seeds import seed_generators, short_seed
 if TYPE_CHECKING:
     from theodolite.data import CellSet, Reference
     from theodolite.descriptions import Subject
+    from theodolite.experiments.manifolds.rows import Read
     from theodolite.measurements import Variant
     from theodolite.models.ablated import Ablated
     from theodolite.models.capture import Capture
@@ -69,6 +71,7 @@ class Bench:
             If the tool cannot measure.
         """
         from theodolite.descriptions import Description
+        from theodolite.experiments.manifolds.rows import anchor_rows
         from theodolite.experiments.workbench import axes_to_bytes, fit_layer_axes
         from theodolite.plugins import find_instrument
 
@@ -82,7 +85,7 @@ class Bench:
                 raise Mismatch(f"the {what} changed: the job names {wanted[:16]}, this worker has {found[:16]}")
         if job.tool == FIT_FEATURES:
             return self._fit_features(job)
-        bench = self._workbench(job)
+        bench: Any = anchor_rows(self._of_anchors(), job) if "anchors" in self._split else self._workbench(job)
         if job.tool == FIT_AXES:
             return axes_to_bytes(fit_layer_axes(bench))
         instrument = find_instrument(job.tool)
@@ -143,6 +146,14 @@ class Bench:
             )
 
         return _kept(self._benches, (job.variant, job.split, job.fitted), make)
+
+    def _of_anchors(self) -> Read:
+        """Return what anchors are made from."""
+        from theodolite.experiments.manifolds.rows import Read
+
+        of = (self._model_sha256, self._cells.sha256)
+        kept = partial(_kept, self._captures)
+        return Read(self._split, self._cells, self._chosen, of, self._varied, self._cached, self._artefact, kept, _say)
 
     def _capture(self, variant_text: str) -> Any:
         from theodolite.measurements import Variant

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, ValidationInfo, field_validator, model_validator
 
 from theodolite.canonical import digest
 from theodolite.experiments.agents_spec import AgentsSpec
 from theodolite.experiments.descriptions_spec import MEANING as DESCRIBES
 from theodolite.experiments.descriptions_spec import Descriptions
+from theodolite.experiments.manifold_spec import ManifoldSpec
 from theodolite.experiments.reading import CampaignError, Document, read_document
 from theodolite.experiments.references_spec import MEANING, References
 from theodolite.models.protocol import Device, Dtype
@@ -166,7 +167,7 @@ class CampaignSpec(Record):
     """
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"agents", "approve", "workers", "device", "dtype", "genes", "descriptions"}
+        {"agents", "approve", "workers", "device", "dtype", "genes", "descriptions", "manifold"}
     )
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="lower-case letters, digits and hyphens")
@@ -191,6 +192,11 @@ class CampaignSpec(Record):
     )
     genes: GenesSpec | None = Field(
         default=None, description="which genes are surveyed, of a model that reads the expressed genes of a cell"
+    )
+    manifold: ManifoldSpec | None = Field(
+        default=None,
+        description="a campaign about manifolds of cells: anchors, rulers and what is searched, in place of references "
+        "and tools (docs/instruments/manifold.md)",
     )
     tools: tuple[str, ...] = Field(
         default=("geometry.axis_separation", "geometry.pair_proximity", "attention.edges"), min_length=1
@@ -230,14 +236,35 @@ class CampaignSpec(Record):
             load_plugin((info.context or {}).get("folder", Path()) / Path(place).expanduser())
         return places
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_anchors(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("manifold") is None:
+            return given
+        unused = ("references", "families", "descriptions", "sesoi", "agents", "approve")
+        if said := [key for key in unused if key in given]:
+            raise ValueError(
+                f"a campaign about manifolds takes no {', '.join(said)}: rulers stand in place of references, and "
+                "language models have no part in it yet; leave it out"
+            )
+        return {"tools": ("manifold.follows",), **given}
+
     @field_validator("tools")
     @classmethod
     def _known_tools(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         from theodolite.plugins import find_tool
 
+        of_cells = info.data.get("manifold") is not None
         for name in names if "plugins" in info.data else ():
             try:
                 shape = find_tool(name).shape.shape
+                if find_tool(name).relation.of_cells is not of_cells:
+                    raise ValueError(
+                        f"{name} reads {'genes, and this campaign is about anchors' if of_cells else 'anchors'}; "
+                        + ("leave `tools:` out" if of_cells else "say which under `manifold:`, and leave `tools:` out")
+                    )
+                if of_cells:
+                    continue
             except KeyError as error:
                 raise ValueError(error.args[0]) from None
             if shape not in SesoiSpec.model_fields:

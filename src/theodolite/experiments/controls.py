@@ -34,6 +34,8 @@ def inapplicable(plan: Plan) -> str | None:
     """Return why no control can be held against a claim, None where each can."""
     if plan.hypothesis.locus.kind is LocusKind.ANY:
         return "a claim about any place names no place at which a control could be read"
+    if plan.hypothesis.claim.relation.of_cells:
+        return "a claim about anchors is held against every control of its catalogue as it stands"
     if plan.hypothesis.claim.relation.of_no_effect:
         return "a claim of no effect has nothing that it would have to exceed"
     return None

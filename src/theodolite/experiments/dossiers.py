@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from theodolite.claims import Locus
+from theodolite.data.rulers import Ruler
 from theodolite.experiments.journal import Members, labelled
 from theodolite.gates import Dossier
 from theodolite.gates.memo import Memo
@@ -18,9 +19,11 @@ __all__ = ["dossier_of", "members_of"]
 _read: Memo[Measurement] = Memo(64)
 
 
-def members_of(listed: Iterable[Any]) -> Members:
-    """Return the members of a reference, genes or pairs, from the lists of a ledger's document."""
-    return frozenset(tuple(item) if isinstance(item, list) else item for item in listed)
+def members_of(name: str, listed: Mapping[str, Any]) -> Members:
+    """Return the members of a reference, genes or pairs, or a ruler, from what a ledger's document says of it."""
+    if listed["kind"] == "ruler":
+        return Ruler.from_document(name, listed)
+    return frozenset(tuple(item) if isinstance(item, list) else item for item in listed["members"])
 
 
 def dossier_of(

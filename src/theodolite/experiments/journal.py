@@ -9,13 +9,22 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from theodolite.data.rulers import Ruler
 from theodolite.experiments.jobs import JobOutcome, JobSpec, StepError
 from theodolite.experiments.registration import Power
 from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting
 from theodolite.gates import CATALOGUE_VERSION
 from theodolite.gates.memo import Memo
-from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores, Variant, VariantKind
+from theodolite.measurements import (
+    AnchorLatents,
+    BipartiteScores,
+    GeneScores,
+    Measurement,
+    PairScores,
+    Variant,
+    VariantKind,
+)
 from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind, Ledger, entry_id, slot_id
 from theodolite.tools import Tool, get_tool
@@ -27,10 +36,10 @@ _PARSED = 512
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
-Members = frozenset[str] | frozenset[tuple[str, str]]
-"""Genes of a set, or pairs or edges."""
+Members = frozenset[str] | frozenset[tuple[str, str]] | Ruler
+"""Genes of a set, or pairs or edges; or a ruler of anchors."""
 
-Labelled = GeneScores | PairScores | BipartiteScores
+Labelled = GeneScores | PairScores | BipartiteScores | AnchorLatents
 """Shapes that a reference can be attached to."""
 
 
@@ -150,7 +159,7 @@ def judged_shape(measurement: Measurement) -> Labelled:
     StepError
         If it judges no claims on the shape.
     """
-    if not isinstance(measurement, (GeneScores, PairScores, BipartiteScores)):
+    if not isinstance(measurement, (GeneScores, PairScores, BipartiteScores, AnchorLatents)):
         raise StepError(f"catalogue {CATALOGUE_VERSION} judges no claims on {measurement.shape}")
     return measurement
 
@@ -158,6 +167,10 @@ def judged_shape(measurement: Measurement) -> Labelled:
 def with_labels(measurement: Measurement, members: Members) -> Labelled:
     """Attach a reference's members, genes or pairs, to a measurement as its shape wants it."""
     shown = judged_shape(measurement)
+    if isinstance(members, Ruler) or isinstance(shown, AnchorLatents):
+        if not (isinstance(members, Ruler) and isinstance(shown, AnchorLatents)):
+            raise StepError(f"a ruler is laid on anchors, and this is {shown.shape} with {type(members).__name__}")
+        return shown.with_ruler(members.between(shown.anchors), members.depths(shown.anchors))
     # A shape that the reference is not of gets no label, and the gates say so.
     of_genes = isinstance(next(iter(members), None), str)
     listed: Any = members if of_genes == isinstance(shown, GeneScores) else frozenset()
@@ -165,8 +178,12 @@ def with_labels(measurement: Measurement, members: Members) -> Labelled:
 
 
 def labelled(measurements: Mapping[Variant, Measurement], members: Members) -> dict[Variant, Measurement]:
-    """Attach a reference's members to the model's own measurement; baselines are judged against the same labels."""
+    """Attach a reference's members to the model's own measurement; baselines are judged against the same labels.
+
+    A ruler is attached to all: anchors of a panel are others.
+    """
+    every = isinstance(members, Ruler)
     return {
-        variant: with_labels(measurement, members) if variant.kind is VariantKind.MAIN else measurement
+        variant: with_labels(measurement, members) if every or variant.kind is VariantKind.MAIN else measurement
         for variant, measurement in measurements.items()
     }

@@ -21,7 +21,7 @@ from theodolite.experiments.runner import Runner
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.wanted_descriptions import description_conflicts
 from theodolite.experiments.workbench import fit_source_sha256
-from theodolite.gates import BASELINES, CATALOGUE_VERSION, DECISION_VERSION, baselines_for
+from theodolite.gates import BASELINES, DECISION_VERSION, baselines_for
 from theodolite.measurements import Variant, VariantKind
 from theodolite.store import EntryKind, Ledger, entry_id
 from theodolite.tools import Tool, ToolError
@@ -141,7 +141,7 @@ class Opening(Describing):
                     for reference in setting.references.values()
                 ],
                 "artefact": self.ledger.artefacts.put(setting.references_document),
-                "catalogue": CATALOGUE_VERSION,
+                "catalogue": setting.catalogue,
                 "decision": DECISION_VERSION,
                 "seed": spec.seed,
                 **({} if setting.model.verified else {"unverified_model": True}),

@@ -54,6 +54,10 @@ def prepare(
     CampaignError
         If model and cells do not fit together, nothing can be tested, or a name is none that a claim can bear.
     """
+    if spec.manifold is not None:
+        from theodolite.experiments.manifolds.preparing import prepare_manifold
+
+        return prepare_manifold(spec, workspace, cells=cells)
     model = find_facts(spec.place(spec.model))
     if cells is None:
         cells = load_cells(spec.placed_cells)

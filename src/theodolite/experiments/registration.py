@@ -12,7 +12,6 @@ from theodolite.experiments.invalidating import resting_on_bad
 from theodolite.experiments.setting import Setting
 from theodolite.experiments.wording import claim_text
 from theodolite.gates import (
-    CATALOGUE_VERSION,
     DECISION_VERSION,
     Ablation,
     StreamExhausted,
@@ -67,6 +66,10 @@ class Refusal:
 
 def _shared(level: LevelRule, nulls: int) -> LevelRule:
     return level.model_copy(update={"provisional_alpha": level.provisional_alpha / nulls})
+
+
+_OF_PAIRS = ("PairScores", "BipartiteScores")
+"""Shapes for which co-expression is held fixed."""
 
 
 class Power:
@@ -313,11 +316,11 @@ class Registrar:
             campaign=setting.campaign_id,
             round=round_number,
             slot=slot,
-            estimand="AUROC - 0.5 of the adjusted score, reference against the rest, in the confirmation block",
-            statistic="auroc",
+            estimand=setting.estimand,
+            statistic=setting.statistic,
             shape=shape,  # type: ignore[arg-type]
             params=params,
-            variants=setting.variants_for(instrument),
+            variants=setting.measured_on(instrument, params),
             fitted=setting.fitted_for(instrument),
             reference_sha256=reference.sha256,
             families_sha256=setting.families.sha256,
@@ -326,19 +329,19 @@ class Registrar:
             block=Block(id=self._block_id, split_sha256=setting.split.sha256, reused=self.block_reused),
             level=level,
             null_panel=panel,
-            draws=b_max(kind, held),
+            draws=setting.draws(kind, held),
             seed=setting.seed("nulls", reference.id),
             sesoi=setting.sesoi(shape),
             minimum_detectable_effect=round(detectable, 6),
             reference_in_block=testable.in_block,
             families_in_block=testable.families,
-            catalogue=CATALOGUE_VERSION,
+            catalogue=setting.catalogue,
             decision=DECISION_VERSION,
             evidence=kind,
-            unit="homology family",
+            unit=setting.unit,
             selected_on=DISCOVERY,
             loci=loci,
-            coexpression_sha256=None if shape == "GeneScores" else setting.coexpressed[self._block],
+            coexpression_sha256=setting.coexpressed[self._block] if shape in _OF_PAIRS else None,
             sources=self._sources(hypothesis.claim, reference),
             shared_cell_units=setting.shared_cell_units,
             ablation=setting.ablation,

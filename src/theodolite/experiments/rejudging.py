@@ -1,4 +1,4 @@
-"""Judging again: what today's catalogue says of every test that an older one settled. It adds rows, never edits."""
+"""Judging again: what today's catalogue of its kind says of a test that an older one settled. It adds, never edits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from theodolite.experiments.dossiers import dossier_of, members_of
 from theodolite.experiments.journal import Members
-from theodolite.gates import CATALOGUE_VERSION, Place, judge, panel_for, settle, spends
+from theodolite.gates import Place, judge, panel_for, settle, spends, successor
 from theodolite.judgements import Judgement, Settlement
 from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind, Ledger, RejudgementRow, campaign_of, entry_id, rejudgement_rows
@@ -21,9 +21,12 @@ def under_catalogue(plan: Plan) -> Plan:
     What an older plan does not state (baselines at places of their own, co-expression, the part of the split on which
     it was selected) stays unstated, and the gates that need it fail by name: no test gets its controls afterwards.
     """
+    newest = successor(plan)
+    if plan.catalogue == newest:
+        return plan
     return plan.model_copy(
         update={
-            "catalogue": CATALOGUE_VERSION,
+            "catalogue": newest,
             "evidence": plan.evidence or "p",
             "unit": plan.unit or "homology family",
             "null_panel": panel_for(plan.shape, plan.ablation),
@@ -51,7 +54,7 @@ def settled_again(plan: Plan, judgement: Judgement, verdict: Entry) -> Settlemen
     new = settle(under_catalogue(plan), judgement, place, cap=old.cap, block_reused=plan.block.reused)
     if spends(judgement):
         return new
-    step = f"Register it anew under catalogue {CATALOGUE_VERSION}, whose controls this test never had."
+    step = f"Register it anew under catalogue {new.catalogue}, whose controls this test never had."
     return new.model_copy(update={"next_step": step})
 
 
@@ -66,9 +69,9 @@ def rejudge(ledger: Ledger) -> Iterator[RejudgementRow]:
         One for each test of an older catalogue, in the order of their verdicts.
     """
     plans = {
-        entry.subject: Plan.model_validate(entry.payload["plan"])
+        entry.subject: locked
         for entry in ledger.entries(kind=EntryKind.REGISTRATION)
-        if entry.payload["plan"]["catalogue"] != CATALOGUE_VERSION
+        if (locked := Plan.model_validate(entry.payload["plan"])).catalogue != successor(locked)
     }
     references = {
         entry.subject: json.loads(ledger.artefacts.get(str(entry.payload["artefact"])))
@@ -79,15 +82,17 @@ def rejudge(ledger: Ledger) -> Iterator[RejudgementRow]:
         plan, result = plans.get(verdict.subject), results.get(verdict.subject)
         if plan is None or result is None:
             continue
+        newest = successor(plan)
         identifier = entry_id(
             campaign_of(verdict.subject),
             EntryKind.REJUDGEMENT,
             plan.round,
             plan.slot,
-            name=f"catalogue-{CATALOGUE_VERSION}",
+            name=f"catalogue-{newest}",
         )
         if not ledger.has(identifier):
-            members = members_of(references[plan.campaign][plan.hypothesis.claim.reference.name]["members"])
+            named = plan.hypothesis.claim.reference.name
+            members = members_of(named, references[plan.campaign][named])
             judgement = judged_again(ledger, plan, result, members)
             settlement = settled_again(plan, judgement, verdict)
             ledger.append(
@@ -97,9 +102,9 @@ def rejudge(ledger: Ledger) -> Iterator[RejudgementRow]:
                 {
                     "prereg_sha256": plan.sha256,
                     "hypothesis_id": plan.hypothesis.id,
-                    "catalogue": CATALOGUE_VERSION,
+                    "catalogue": newest,
                     "judgement": judgement.model_dump(mode="json"),
                     "settlement": settlement.model_dump(mode="json"),
                 },
             )
-        yield next(row for row in rejudgement_rows(ledger, verdict.subject) if row.catalogue == CATALOGUE_VERSION)
+        yield next(row for row in rejudgement_rows(ledger, verdict.subject) if row.catalogue == newest)

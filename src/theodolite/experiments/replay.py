@@ -24,7 +24,6 @@ from theodolite.experiments.rejudging import judged_again, settled_again
 from theodolite.experiments.results import unsound
 from theodolite.experiments.standing import cap_of, is_advisory
 from theodolite.gates import (
-    CATALOGUE_VERSION,
     CATALOGUES,
     DECISION_VERSION,
     Place,
@@ -32,6 +31,7 @@ from theodolite.gates import (
     settle,
     settle_failure,
     spends,
+    successor,
 )
 from theodolite.judgements import Judgement, Review, Settlement
 from theodolite.measurements import MeasurementError
@@ -112,7 +112,7 @@ class _References:
         """Return the members of the reference that a plan names."""
         name = plan.hypothesis.claim.reference.name
         if name not in self._members:
-            self._members[name] = members_of(self._listed[name]["members"])
+            self._members[name] = members_of(name, self._listed[name])
         return self._members[name]
 
 
@@ -325,8 +325,12 @@ def _judged_again(
     if slot.verdict is None or slot.result is None:
         yield "judges again what was never settled"
         return
-    if entry.payload["catalogue"] != CATALOGUE_VERSION:
-        yield f"judged again under catalogue {entry.payload['catalogue']}; this version judges by {CATALOGUE_VERSION}"
+    if slot.plan.catalogue not in CATALOGUES:
+        yield f"judged again, but locked under catalogue {slot.plan.catalogue}, which this version does not hold"
+        return
+    newest = successor(slot.plan)
+    if entry.payload["catalogue"] != newest:
+        yield f"judged again under catalogue {entry.payload['catalogue']}; this version judges by {newest}"
         return
     if entry.payload["prereg_sha256"] != slot.plan.sha256:
         yield "names another plan than the one that was locked"

@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import Any
 
 from theodolite.claims import Hypothesis, ReviewerCap
+from theodolite.data.rulers import Ruler
 from theodolite.experiments.approvals import approval_caps
 from theodolite.experiments.controls import Controls, control_cap
 from theodolite.experiments.dossiers import dossier_of
@@ -183,7 +184,8 @@ class CampaignRun(Controls):
             result = self._entry(EntryKind.RESULT, round_number, slot)
             if result is None or self._has(EntryKind.JUDGEMENT, round_number, slot):
                 continue
-            members = self.setting.references[plan.hypothesis.claim.reference.name].member_set
+            reference = self.setting.references[plan.hypothesis.claim.reference.name]
+            members = reference if isinstance(reference, Ruler) else reference.member_set
             same = result.payload["prereg_sha256"] == plan.sha256
             judgement = judge(
                 plan, dossier_of(self.ledger, plan, result.payload["measurements"], members, provenance_ok=same)

@@ -29,6 +29,7 @@ from theodolite.experiments.jobs import FITS, Materials
 from theodolite.experiments.labels import label_places
 from theodolite.experiments.machine import resolved_device
 from theodolite.experiments.seeds import derived_seed
+from theodolite.experiments.terms import Terms
 from theodolite.experiments.workbench import COVARIATES
 from theodolite.experiments.workspace import Workspace
 from theodolite.files import write_atomically
@@ -53,7 +54,7 @@ from theodolite.tools.places import places_by_words
 
 __all__ = ["REFERENCE_KIND", "BaselineLoci", "Setting", "adjustment_of"]
 
-REFERENCE_KIND = {"GeneScores": "set", "PairScores": "pairs", "BipartiteScores": "regulon"}
+REFERENCE_KIND = {"GeneScores": "set", "PairScores": "pairs", "BipartiteScores": "regulon", "AnchorLatents": "ruler"}
 """Kind of the references that a measurement shape can be held against."""
 
 
@@ -64,7 +65,7 @@ def adjustment_of(shape: str) -> tuple[Covariate, ...]:
 
 
 @dataclass(frozen=True)
-class Setting:
+class Setting(Terms):
     """A campaign with its inputs resolved.
 
     Attributes

@@ -27,6 +27,8 @@ def claim_text(claim: Claim, locus: Locus, direction: Direction, title: str) -> 
         The reference in words (``mitochondrial proteins``).
     """
     name = f"\u201c{title}\u201d"
+    if claim.relation.of_cells:
+        return f"{name}: distances between groups of cells follow it, in what {_held(locus)}"
     if claim.relation.of_depth:
         return f"{name}: {_over_depth(claim, locus, direction)}"
     if locus.kind is LocusKind.ANY:
@@ -73,6 +75,13 @@ def _over_depth(claim: Claim, locus: Locus, direction: Direction) -> str:
         doing += "" if claim.relation is Relation.CHANGES_WITH_DEPTH else (" earlier" if greater else " later")
         return f"{what} {doing} {beyond}, {place(locus)}"
     return f"{what} {doing} {where} {beyond}"
+
+
+def _held(locus: Locus) -> str:
+    """Return where in the model cells are read, as a clause."""
+    if locus.kind is LocusKind.SPAN:
+        return f"changes from layer {locus.layer} to {locus.index[0]}"
+    return f"the model holds of them {place(locus)}"
 
 
 def _anywhere(claim: Claim, direction: Direction) -> str:

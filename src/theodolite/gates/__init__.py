@@ -22,6 +22,7 @@ from theodolite.gates.catalogues import (
     preflight,
     settle,
     settle_failure,
+    successor,
 )
 from theodolite.gates.decision import DECISION_VERSION, HARD_GATES, Decision, capped, decide
 from theodolite.gates.dossier import Dossier
@@ -89,4 +90,5 @@ __all__ = [
     "settle_failure",
     "settle_level",
     "spends",
+    "successor",
 ]

@@ -8,6 +8,7 @@ plan attaches the reference (:meth:`GeneScores.with_members`, :meth:`PairScores.
 
 from __future__ import annotations
 
+from theodolite.measurements.anchors import AnchorLatents
 from theodolite.measurements.base import Measurement, MeasurementError
 from theodolite.measurements.bipartite import BipartiteScores
 from theodolite.measurements.coexpression import Coexpression
@@ -25,6 +26,7 @@ from theodolite.measurements.variants import Variant, VariantKind
 
 __all__ = [
     "SHAPES",
+    "AnchorLatents",
     "BipartiteScores",
     "CellScores",
     "Coexpression",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from theodolite.measurements.anchors import AnchorLatents
 from theodolite.measurements.base import Measurement, MeasurementError
 from theodolite.measurements.bipartite import BipartiteScores
 from theodolite.measurements.coexpression import Coexpression
@@ -34,6 +35,7 @@ SHAPES: Mapping[str, type[Measurement]] = {
         GraphEdges,
         CurveFit,
         Coexpression,
+        AnchorLatents,
     )
 }
 

@@ -24,10 +24,21 @@ class VariantKind(StrEnum):
     COUNTS = "counts"
     """The cells' counts in place of a model."""
     REFITTED = "refitted"
-    """The model itself, with what was fitted on discovery genes fitted anew from another seed."""
+    """The model itself, with what was fitted on discovery units fitted anew from another seed."""
+    RANDOM_PROJECTION = "random_projection"
+    """A random projection of the cells' expression in place of a model, of as many dimensions."""
+    STATIC_EMBEDDING = "static_embedding"
+    """The model's vectors of genes, weighted by expression, without the model."""
+    RANDOM_OPERATOR = "random_operator"
+    """The trained model with the entries of its operator permuted over the same support."""
+    NULL_BRANCH = "null_branch"
+    """The trained model against a ruler on which stages changed places within their branch and donor."""
+    PANEL = "panel"
+    """The trained model on cells in which a claim must fail."""
 
 
-_SEEDLESS = (VariantKind.MAIN, VariantKind.COUNTS)
+_SEEDLESS = (VariantKind.MAIN, VariantKind.COUNTS, VariantKind.STATIC_EMBEDDING, VariantKind.PANEL)
+_OF_THE_MODEL = (VariantKind.MAIN, VariantKind.REFITTED, VariantKind.NULL_BRANCH, VariantKind.PANEL)
 
 
 @dataclass(frozen=True, order=True)
@@ -43,7 +54,7 @@ class Variant:
     @property
     def baseline(self) -> bool:
         """Whether a claim is held against it; what is fitted anew of the model itself is none."""
-        return self.kind not in (VariantKind.MAIN, VariantKind.REFITTED)
+        return self.kind not in _OF_THE_MODEL
 
     @property
     def of_model(self) -> Variant:

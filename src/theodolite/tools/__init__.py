@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from theodolite.tools import ablation, attention, depth, geometry, saes, stability
+from theodolite.tools import ablation, attention, depth, geometry, manifold, saes, stability
+from theodolite.tools.anchor_bench import AnchorBench
 from theodolite.tools.places import closed_list, closed_list_defect
 from theodolite.tools.registry import (
     NothingMovedError,
@@ -18,6 +19,7 @@ from theodolite.tools.workbench import N_FEATURES, Axes, BenchSize, ModelShape, 
 
 __all__ = [
     "N_FEATURES",
+    "AnchorBench",
     "Axes",
     "BenchSize",
     "ModelShape",
@@ -35,6 +37,7 @@ __all__ = [
     "fit_axes",
     "geometry",
     "get_tool",
+    "manifold",
     "saes",
     "stability",
     "tool",

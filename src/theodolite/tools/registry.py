@@ -54,7 +54,7 @@ class ToolParams(BaseModel):
 
 
 class _Measure(Protocol):
-    def __call__(self, bench: Workbench, params: Any) -> Measurement: ...
+    def __call__(self, bench: Any, params: Any) -> Measurement: ...
 
 
 _Memory = Callable[[BenchSize, Any], int]
@@ -121,8 +121,11 @@ class Tool:
 
     @property
     def anywhere(self) -> bool:
-        """Whether its claims may leave the place open; another seed's features are matched one by one to named ones."""
-        return not (self.relation.of_no_effect or self.seeded)
+        """Whether its claims may leave the place open.
+
+        Another seed's features are matched one by one to named ones, and of anchors a search names the place.
+        """
+        return not (self.relation.of_no_effect or self.relation.of_cells or self.seeded)
 
     @property
     def summary(self) -> str:

@@ -23,7 +23,7 @@ from theodolite.analysis.manifold import (
     split_by_donor,
     trustworthiness,
 )
-from theodolite.analysis.manifold.candidates import FITTERS
+from theodolite.manifolds.fitters import FITTERS
 from theodolite.analysis.manifold.confirm import measure
 from theodolite.data.tree_world import WorldShape
 

@@ -24,7 +24,7 @@ from theodolite.analysis.manifold import (
     trustworthiness,
     unsupervised,
 )
-from theodolite.analysis.manifold.candidates import FITTERS
+from theodolite.manifolds.fitters import FITTERS
 
 GATES = ManifoldGates()
 WHOLE = planted_panel("tree", 0)

@@ -17,7 +17,6 @@ from theodolite.analysis.geometry.compartments import (
 )
 from theodolite.analysis.geometry.convergence import Convergence, GeneNull, centroid_ranks, lineage_convergence
 from theodolite.analysis.geometry.depth import DepthTrend, depth_trend, directions
-from theodolite.analysis.geometry.dimension import IntrinsicDimension, two_nn
 from theodolite.analysis.geometry.edges import (
     EdgeRecovery,
     SignedRecovery,
@@ -42,6 +41,7 @@ from theodolite.analysis.geometry.residuals import (
     similarity_residuals,
 )
 from theodolite.analysis.geometry.spectrum import LayerSpectra, SpectrumShape, layer_spectra, spectrum_shape
+from theodolite.manifolds.two_nn import IntrinsicDimension, two_nn
 
 __all__ = [
     "ClassProfile",

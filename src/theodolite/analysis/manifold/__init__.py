@@ -6,33 +6,16 @@ Every function takes arrays. None of them is a claim: no level is spent here, an
 from __future__ import annotations
 
 from theodolite.analysis.manifold.anchors import Anchors, anchors
-from theodolite.analysis.manifold.baselines import (
-    LinearMap,
-    principal_components,
-    random_projection,
-    static_features,
-)
-from theodolite.analysis.manifold.candidates import Candidate, Drift, FitterChoice, Layer, Mixture, candidates
+from theodolite.analysis.manifold.candidates import Candidate, Drift, Layer, Mixture, candidates
 from theodolite.analysis.manifold.confirm import Confirmation, confirm
-from theodolite.analysis.manifold.diffusion import DiffusionMap, diffusion_map
-from theodolite.analysis.manifold.dimension import DonorDimension, donor_dimension
-from theodolite.analysis.manifold.embedding import Embedding, Fitter, unsupervised
 from theodolite.analysis.manifold.gates import CandidateEvidence, Gate, ManifoldGates, ManifoldVerdict, judge
-from theodolite.analysis.manifold.graph import NeighbourGraph, neighbour_graph
-from theodolite.analysis.manifold.holdouts import (
-    HeldOut,
-    Holdout,
-    HoldoutKind,
-    held_out,
-    label_holdouts,
-    random_holdouts,
-)
-from theodolite.analysis.manifold.isomap import Isomap, LandmarkIsomap, isomap, landmark_isomap
-from theodolite.analysis.manifold.let import LET, let
-from theodolite.analysis.manifold.margin import Margin, margins
-from theodolite.analysis.manifold.pairs import latent_distances, pair_spearman, same_label
+from theodolite.analysis.manifold.holdouts import HeldOut, held_out
 from theodolite.analysis.manifold.panel import Panel, PanelSplit, panel, split_by_donor
-from theodolite.analysis.manifold.permutation import (
+from theodolite.analysis.manifold.search import ManifoldSearch, SearchRow, search
+from theodolite.data.rulers.distances import GraphRuler, graph_ruler, mixture_ruler, rank_ruler
+from theodolite.gates.anchors.margin import Margin, margins
+from theodolite.gates.anchors.pairs import pair_spearman
+from theodolite.gates.anchors.permutation import (
     BranchStructure,
     PermutationNull,
     StageShuffle,
@@ -42,10 +25,23 @@ from theodolite.analysis.manifold.permutation import (
     refitted_permutation,
     stage_shuffle,
 )
-from theodolite.analysis.manifold.rulers import GraphRuler, graph_ruler, mixture_ruler, rank_ruler
-from theodolite.analysis.manifold.scaling import GeodesicMDS, geodesic_mds
-from theodolite.analysis.manifold.search import ManifoldSearch, SearchRow, search
-from theodolite.analysis.manifold.trust import trustworthiness
+from theodolite.manifolds.baselines import (
+    LinearMap,
+    principal_components,
+    random_projection,
+    static_features,
+)
+from theodolite.manifolds.diffusion import DiffusionMap, diffusion_map
+from theodolite.manifolds.dimension import DonorDimension, donor_dimension
+from theodolite.manifolds.distances import latent_distances, same_label
+from theodolite.manifolds.embedding import Embedding, Fitter, unsupervised
+from theodolite.manifolds.fitters import FitterChoice
+from theodolite.manifolds.graph import NeighbourGraph, neighbour_graph
+from theodolite.manifolds.holdouts import Holdout, HoldoutKind, label_holdouts, random_holdouts
+from theodolite.manifolds.isomap import Isomap, LandmarkIsomap, isomap, landmark_isomap
+from theodolite.manifolds.let import LET, let
+from theodolite.manifolds.scaling import GeodesicMDS, geodesic_mds
+from theodolite.manifolds.trust import trustworthiness
 
 __all__ = [
     "LET",

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import pairwise, product
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.analysis.manifold.diffusion import diffusion_map
-from theodolite.analysis.manifold.embedding import Embedding, Fitter, unsupervised
-from theodolite.analysis.manifold.isomap import isomap, landmark_isomap
-from theodolite.analysis.manifold.let import let
 from theodolite.analysis.manifold.panel import Panel
-from theodolite.analysis.manifold.scaling import geodesic_mds
 from theodolite.canonical import digest
+from theodolite.manifolds.fitters import FITTERS, FitterChoice
 
-__all__ = ["FITTERS", "Candidate", "Drift", "FitterChoice", "Layer", "Mixture", "candidates"]
+__all__ = ["Candidate", "Drift", "Layer", "Mixture", "candidates"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-FITTERS: Final[Mapping[str, Callable[..., Embedding]]] = {
-    "isomap": isomap,
-    "landmark_isomap": landmark_isomap,
-    "geodesic_mds": geodesic_mds,
-    "diffusion_map": diffusion_map,
-    "let": let,
-}
-"""Every fitter that a search tries. Principal components and random projections are what must be beaten."""
-READS_RULER: Final = frozenset({"let"})
 
 
 @dataclass(frozen=True)
@@ -96,46 +82,6 @@ class Mixture:
 
 
 Features: TypeAlias = Layer | Drift | Mixture
-
-
-@dataclass(frozen=True)
-class FitterChoice:
-    """A fitter of the list with its settings.
-
-    Attributes
-    ----------
-    name
-        One of :data:`FITTERS`.
-    settings
-        Pairs of a setting's name and value, in alphabetical order; ``dimension`` is one.
-
-    Raises
-    ------
-    ValueError
-        If the fitter is not in the list, settings are out of order, or the dimension is missing.
-    """
-
-    name: str
-    settings: tuple[tuple[str, float | int], ...]
-
-    def __post_init__(self) -> None:
-        if self.name not in FITTERS:
-            raise ValueError(f"no fitter {self.name!r}; there are {', '.join(FITTERS)}")
-        names = [name for name, _ in self.settings]
-        if names != sorted(set(names)) or "dimension" not in names:
-            raise ValueError(f"settings {names!r} of {self.name} must be in order, each once, with a dimension")
-
-    @property
-    def dimension(self) -> int:
-        """Latent dimensions."""
-        return int(dict(self.settings)["dimension"])
-
-    def fitter(self) -> Fitter:
-        """Return the fitter; only one that reads the ruler is given it."""
-        settings: dict[str, Any] = dict(self.settings)
-        if self.name in READS_RULER:
-            return partial(FITTERS[self.name], **settings)
-        return unsupervised(FITTERS[self.name], **settings)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.analysis.manifold.baselines import baseline_fitters
 from theodolite.analysis.manifold.candidates import Candidate
-from theodolite.analysis.manifold.embedding import Embedding, Fitter
 from theodolite.analysis.manifold.gates import (
     SWAPS,
     CandidateEvidence,
@@ -18,14 +16,17 @@ from theodolite.analysis.manifold.gates import (
     ManifoldVerdict,
     judge,
 )
-from theodolite.analysis.manifold.holdouts import HeldOut, Holdout, HoldoutKind, held_out, kind_means, random_holdouts
-from theodolite.analysis.manifold.margin import margins
-from theodolite.analysis.manifold.pairs import latent_distances
+from theodolite.analysis.manifold.holdouts import HeldOut, held_out, kind_means
 from theodolite.analysis.manifold.panel import PanelSplit
-from theodolite.analysis.manifold.permutation import blocked_permutation, null_branch
 from theodolite.analysis.manifold.search import ManifoldSearch
-from theodolite.analysis.manifold.trust import trustworthiness
+from theodolite.gates.anchors.margin import margins
+from theodolite.gates.anchors.permutation import blocked_permutation, null_branch
 from theodolite.gates.kernels import derive_seed
+from theodolite.manifolds.baselines import baseline_fitters
+from theodolite.manifolds.distances import latent_distances
+from theodolite.manifolds.embedding import Embedding, Fitter
+from theodolite.manifolds.holdouts import Holdout, HoldoutKind, random_holdouts
+from theodolite.manifolds.trust import trustworthiness
 
 __all__ = ["Confirmation", "confirm", "measure"]
 

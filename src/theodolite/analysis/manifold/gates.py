@@ -12,10 +12,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Final, get_args
 
-from theodolite.analysis.manifold.baselines import BASELINES
-from theodolite.analysis.manifold.holdouts import HoldoutKind
 from theodolite.canonical import digest
 from theodolite.gates.stream.merging import merged_p_mean
+from theodolite.manifolds.baselines import BASELINES
+from theodolite.manifolds.holdouts import HoldoutKind
 
 __all__ = ["CandidateEvidence", "Gate", "ManifoldGates", "ManifoldVerdict", "judge"]
 

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from theodolite.analysis.manifold.margin import LEAST_DONORS
-from theodolite.analysis.manifold.pairs import checked_distances
 from theodolite.canonical import digest, sha256_bytes
 from theodolite.gates.kernels import derive_seed
+from theodolite.manifolds.dimension import LEAST_DONORS
+from theodolite.manifolds.distances import checked_distances
 
 __all__ = ["Panel", "PanelSplit", "panel", "split_by_donor"]
 
@@ -163,7 +163,7 @@ class PanelSplit:
     Raises
     ------
     ValueError
-        If a side has fewer than :data:`~theodolite.analysis.manifold.margin.LEAST_DONORS` donors, a donor is on both,
+        If a side has fewer than :data:`~theodolite.gates.anchors.margin.LEAST_DONORS` donors, a donor is on both,
         or a branch that is to be held out is missing from one.
     """
 

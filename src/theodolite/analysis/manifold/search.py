@@ -13,14 +13,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from theodolite.analysis.manifold.baselines import baseline_fitters
 from theodolite.analysis.manifold.candidates import Candidate
 from theodolite.analysis.manifold.gates import ManifoldGates
-from theodolite.analysis.manifold.holdouts import held_out, kind_means, label_holdouts, random_holdouts
+from theodolite.analysis.manifold.holdouts import held_out, kind_means
 from theodolite.analysis.manifold.journal import append_line, read_lines
 from theodolite.analysis.manifold.panel import Panel
-from theodolite.analysis.manifold.trust import trustworthiness
 from theodolite.canonical import digest
+from theodolite.manifolds.baselines import baseline_fitters
+from theodolite.manifolds.holdouts import label_holdouts, random_holdouts
+from theodolite.manifolds.trust import trustworthiness
 
 __all__ = ["ManifoldSearch", "SearchRow", "search"]
 

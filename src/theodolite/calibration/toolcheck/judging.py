@@ -14,7 +14,7 @@ from theodolite.gates import CATALOGUE_VERSION, DECISION_VERSION, level_rule, pa
 from theodolite.gates.catalogue2.panel import quick_p
 from theodolite.gates.catalogue2.views import view
 from theodolite.gates.exploration import shown
-from theodolite.measurements import GeneScores
+from theodolite.measurements import AnchorLatents, GeneScores
 from theodolite.plans import Block, Plan
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams
 
@@ -85,6 +85,7 @@ def _best(tool: Tool, places: Sequence[ToolParams], part: Part) -> tuple[ToolPar
             failure = error
             continue
         measured += 1
+        assert not isinstance(labelled, AnchorLatents)
         labels = labelled.members if isinstance(labelled, GeneScores) else labelled.edges
         assert labels is not None
         try:

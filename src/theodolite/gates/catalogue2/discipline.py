@@ -13,6 +13,7 @@ from theodolite.measurements import Variant, VariantKind
 from theodolite.plans import NullName, Plan
 
 __all__ = [
+    "ANCHOR_BASELINES",
     "BASELINES",
     "LEAST_UNTRAINED",
     "PANELS",
@@ -29,11 +30,16 @@ PANELS: Final[Mapping[str, tuple[NullName, ...]]] = {
     "GeneScores": ("family_block_swap", "stratified_labels"),
     "PairScores": ("family_block_swap", "stratified_labels", "coexpression_strata"),
     "BipartiteScores": ("family_block_swap", "curveball", "stratified_labels", "coexpression_strata"),
+    "AnchorLatents": ("swap_in_donor", "swap_in_branch", "swap_in_depth"),
 }
-"""Nulls that a claim must beat, all of them, by shape. The first of each moves whole homology families."""
+"""Nulls that a claim must beat, all of them, by shape. The first of each moves whole homology families; of anchors all
+move stages within donors."""
 
 BASELINES: Final = ("untrained(0)", "untrained(1)", "untrained(2)", "random_embedding(0)", "counts")
 """Variants measured beside every claim: the same for all campaigns, so that none can choose them."""
+
+ANCHOR_BASELINES: Final = (*BASELINES[:3], "counts", "random_projection(0)", "static_embedding")
+"""Variants measured beside a claim about anchors: untrained models, and what needs no model (methods, F17)."""
 
 REFITS: Final = ("refitted(1)", "refitted(2)", "refitted(3)", "refitted(4)")
 """What is fitted from a seed is fitted from four more: G15 asks whether an effect holds in all five."""
@@ -67,6 +73,8 @@ def baselines_for(relation: Relation) -> tuple[str, ...]:
     """
     if relation.of_no_effect:
         return ()
+    if relation.of_cells:
+        return ANCHOR_BASELINES
     return tuple(name for name in BASELINES if not (relation.of_depth and name == "counts"))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from theodolite.claims import ReviewerCap, Tag, Verdict
 from theodolite.gates.catalogue2.words import GATE_ORDER, next_step, null_words
@@ -11,7 +13,7 @@ from theodolite.gates.stream import Level, e_lond_level, grid_calibrated_e, hist
 from theodolite.judgements import GateId, GateResult, Judgement, Settlement
 from theodolite.plans import Plan
 
-__all__ = ["CATALOGUE_VERSION", "Place", "settle", "settle_failure", "spends"]
+__all__ = ["CATALOGUE_VERSION", "OWN_RULES", "Place", "Rules", "settle", "settle_failure", "spends"]
 
 CATALOGUE_VERSION = "2"
 
@@ -36,6 +38,37 @@ class Place:
     block_supports: int = 0
 
 
+def _no_tags(plan: Plan) -> tuple[Tag, ...]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a catalogue brings to a settlement: levels, verdict and tags are reckoned alike in all that share this.
+
+    Attributes
+    ----------
+    version
+        Version of the catalogue.
+    order
+        Its gates in the order in which ``first_unmet`` follows them.
+    null_words, next_step
+        What a null does, and what a person could do next, in words.
+    support_tags
+        Further tags that a support of a plan carries.
+    """
+
+    version: str
+    order: tuple[GateId, ...]
+    null_words: Callable[[str], str]
+    next_step: Callable[[Plan, Judgement, Verdict, GateId | None], str]
+    support_tags: Callable[[Plan], tuple[Tag, ...]] = _no_tags
+
+
+OWN_RULES: Final = Rules(CATALOGUE_VERSION, GATE_ORDER, null_words, next_step)
+"""Those of catalogue 2."""
+
+
 def spends(judgement: Judgement) -> bool:
     """Return whether the observed statistic was computed, so that the test takes an index of its error stream."""
     return bool(judgement.evidence)
@@ -46,19 +79,21 @@ def _multiplier(plan: Plan, place: Place) -> float | None:
     return None if cap is None else float(history_multiplier(place.block_tests, place.block_supports, cap))
 
 
-def _panel(judgement: Judgement, e_value: float, required: float, p_level: float) -> GateResult:
+def _panel(judgement: Judgement, e_value: float, required: float, p_level: float, rules: Rules) -> GateResult:
     if judgement.e is None:
         hardest = max(judgement.evidence, key=lambda item: item.p)
+        what = rules.null_words(hardest.null)
         return GateResult(
             gate="G3",
             title="null panel",
             number=judgement.p,
             threshold=p_level,
             passed=judgement.p <= p_level,
-            sentence=f"The hardest of {len(judgement.evidence)} nulls, with {null_words(hardest.null)}, did as well as "
+            sentence=f"The hardest of {len(judgement.evidence)} nulls, with {what}, did as well as "
             f"the real labels in {hardest.exceedances:,} of {hardest.draws:,} draws (p = {judgement.p:.2g}).",
         )
     hardest = min(judgement.evidence, key=lambda item: (item.e or 0.0, -item.p))
+    what = rules.null_words(hardest.null)
     won = "gave up" if hardest.stopped == "futility" else f"turned 1 into {e_value:.3g}"
     return GateResult(
         gate="G3",
@@ -66,7 +101,7 @@ def _panel(judgement: Judgement, e_value: float, required: float, p_level: float
         number=e_value,
         threshold=required,
         passed=e_value >= required,
-        sentence=f"A bettor against the hardest of {len(judgement.evidence)} nulls, with {null_words(hardest.null)}, "
+        sentence=f"A bettor against the hardest of {len(judgement.evidence)} nulls, with {what}, "
         f"{won}; that null did as well as the real labels in {hardest.exceedances:,} of {hardest.draws:,} draws.",
     )
 
@@ -123,6 +158,7 @@ def settle(
     block_reused: bool,
     advisory: bool = False,
     tags: tuple[Tag, ...] = (),
+    rules: Rules = OWN_RULES,
 ) -> Settlement:
     """Settle a judged test at record.
 
@@ -141,6 +177,8 @@ def settle(
         both independent halves of the block (G10).
     tags
         Further tags that the caller knows of.
+    rules
+        Those of the plan's catalogue.
 
     Raises
     ------
@@ -169,10 +207,10 @@ def settle(
         e_value = judgement.e if judgement.e is not None else grid_calibrated_e(judgement.p, place.t, own, n_max)
         p_level = 1.0 / (required * level.harmonic)
         gates += [
-            _panel(judgement, e_value, required, p_level),
+            _panel(judgement, e_value, required, p_level, rules),
             _error_stream(plan, place.t, e_value, required),
         ]
-    gates.sort(key=lambda item: GATE_ORDER.index(item.gate))
+    gates.sort(key=lambda item: rules.order.index(item.gate))
     passed: dict[GateId, bool | None] = {item.gate: item.passed for item in gates}
     decision = decide(passed, cap=binding)
     verdict = decision.final
@@ -184,6 +222,7 @@ def settle(
             *(() if passed.get("G10") else (Tag.ONE_BLOCK,)),
             *((Tag.THESE_CELLS,) if plan.shared_cell_units else ()),
             *((Tag.REUSED_HOLD_OUT,) if block_reused else ()),
+            *rules.support_tags(plan),
         )
     tags = (*_of_the_model(plan), *tags)
     # a refutation follows from what could be seen and was not: unmet gates of support are then no shortcoming
@@ -205,8 +244,8 @@ def settle(
         verdict=verdict,
         tags=tuple(dict.fromkeys(tags)),
         first_unmet=unmet,
-        next_step=next_step(plan, judgement, verdict, unmet),
-        catalogue=CATALOGUE_VERSION,
+        next_step=rules.next_step(plan, judgement, verdict, unmet),
+        catalogue=rules.version,
         decision=DECISION_VERSION,
         e=e_value,
         multiplier=multiplier,
@@ -214,7 +253,9 @@ def settle(
     )
 
 
-def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none", unsound: bool = False) -> Settlement:
+def settle_failure(
+    plan: Plan, place: Place, *, cap: ReviewerCap = "none", unsound: bool = False, rules: Rules = OWN_RULES
+) -> Settlement:
     """Settle a run that crashed: it has an index if it had computed its observed statistic, which spends.
 
     Where it came to nothing because an intervention failed the checks that it runs on itself (``unsound``), the test is
@@ -248,6 +289,6 @@ def settle_failure(plan: Plan, place: Place, *, cap: ReviewerCap = "none", unsou
             else "It came to no result: read why, and register it again once that is mended; "
         )
         + ("nothing was spent." if place.t is None else "its level is spent."),
-        catalogue=CATALOGUE_VERSION,
+        catalogue=rules.version,
         decision=DECISION_VERSION,
     )

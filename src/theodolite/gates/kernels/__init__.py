@@ -6,6 +6,7 @@ seed, k) alone, so it is the same whatever the number of draws and whatever is t
 
 from __future__ import annotations
 
+from theodolite.data.seeded import derive_seed
 from theodolite.gates.kernels.bootstrap import family_weights, weighted_aurocs
 from theodolite.gates.kernels.differences import differences_within
 from theodolite.gates.kernels.edges import edge_statistics, strata_statistics
@@ -17,7 +18,6 @@ from theodolite.gates.kernels.permuted import (
     set_statistics,
     unit_costs,
 )
-from theodolite.gates.kernels.streams import derive_seed
 
 __all__ = [
     "UnitCosts",

@@ -6,16 +6,10 @@ import numpy as np
 
 from theodolite.compiling import compiled
 
-__all__ = ["STEP", "derive_seed", "mix", "stream", "uniform_below"]
+__all__ = ["STEP", "mix", "stream", "uniform_below"]
 
 STEP = np.uint64(0x9E3779B97F4A7C15)
 """What a stream's counter grows by from one number to the next."""
-
-
-def derive_seed(root: int, *path: str) -> int:
-    """Return a seed below 2**53 (exact in every JSON reader) for the named part of a test, from numpy SeedSequence."""
-    words = [int.from_bytes(name.encode(), "little") for name in path]
-    return int(np.random.SeedSequence([root, *words]).generate_state(1, np.uint64)[0] >> np.uint64(11))
 
 
 @compiled

@@ -1,0 +1,122 @@
+"""From a campaign file about manifolds to its setting: cells grouped, rulers laid, donors divided."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from theodolite.data import CellSet
+from theodolite.data.rulers import AnchorTable, RulerError, anchor_table, make_ruler, stage_graph_of
+from theodolite.data.splits import donor_split
+from theodolite.experiments.campaign import CampaignSpec
+from theodolite.experiments.finding_references import families_of
+from theodolite.experiments.inputs import load_cells
+from theodolite.experiments.manifold_spec import ManifoldSpec
+from theodolite.experiments.manifolds.setting import LEAST_DONORS, ManifoldSetting
+from theodolite.experiments.reading import CampaignError
+from theodolite.experiments.surveying import surveyed
+from theodolite.experiments.workspace import Workspace
+from theodolite.plugins import find_facts
+
+__all__ = ["prepare_manifold"]
+
+
+def prepare_manifold(spec: CampaignSpec, workspace: Workspace, *, cells: CellSet | None = None) -> ManifoldSetting:
+    """Resolve the inputs of a campaign about manifolds.
+
+    Raises
+    ------
+    CampaignError
+        If cells, model and rulers do not fit together, or donors are too few.
+    """
+    said = spec.manifold
+    assert said is not None
+    model = find_facts(spec.place(spec.model))
+    if cells is None:
+        cells = load_cells(spec.placed_cells)
+    families = families_of(spec)
+    model = surveyed(model, cells, families, spec.genes)
+    table, panel = _tables(spec, said, cells)
+    graph = next((item for item in said.rulers if item.graph is not None), None)
+    root = None if graph is None or said.branch is not None else stage_graph_of(graph, spec.folder)
+    known = sorted(set(table.branch))
+    trunk = None if root is None else root.branch[root.root]
+    tips = said.tips or tuple(name for name in known if name != trunk)
+    if lost := [name for name in tips if name not in known]:
+        raise CampaignError(f"manifold.tips names {lost[0]!r}; the anchors have the branches {', '.join(known)}")
+    if len(known) < 2 or not tips:
+        raise CampaignError(f"the anchors have the branches {', '.join(known)}; a search leaves one out of two or more")
+    if len(table.donors) < 2 * LEAST_DONORS:
+        raise CampaignError(
+            f"cells of {len(table.donors)} donors make anchors, and a search needs {LEAST_DONORS} to choose by and "
+            f"{LEAST_DONORS} others to judge by; give cells of more donors, or leave `donor` out, and verdicts "
+            "speak of these cells only"
+        )
+    whole = table if panel is None else _both(table, panel)
+    try:
+        rulers = {item.id: make_ruler(item, whole, cells, spec.folder) for item in said.rulers}
+    except (RulerError, OSError) as error:
+        raise CampaignError(f"manifold.rulers: {error}") from error
+    return ManifoldSetting(
+        spec,
+        workspace,
+        model,
+        cells,
+        families,
+        dict(rulers),
+        donor_split(cells, table.donors, spec.split.seed, table.unit),
+        table=table,
+        panel=panel,
+        tips=tips,
+    )
+
+
+def _tables(spec: CampaignSpec, said: ManifoldSpec, cells: CellSet) -> tuple[AnchorTable, AnchorTable | None]:
+    n = len(cells.cells)
+    fails = np.zeros(n, dtype=bool)
+    if said.expected_fail is not None:
+        labels = np.asarray(cells.label(said.expected_fail.column), dtype=str)
+        fails = np.isin(labels, said.expected_fail.values)
+        if not fails.any() or fails.all():
+            raise CampaignError(
+                f"manifold.expected_fail: {int(fails.sum())} of {n} cells have {said.expected_fail.column} "
+                f"{', '.join(said.expected_fail.values)}; name values of some cells, and not of all"
+            )
+    branch_of = None
+    if said.branch is None:
+        item = next(item for item in said.rulers if item.graph is not None)
+        graph = stage_graph_of(item, spec.folder)
+        assert graph is not None
+        stages = set(cells.label(said.stage))
+        nodes = {stage: item.stages.get(stage, stage) for stage in stages}
+        branch_of = {stage: graph.branch[node] for stage, node in nodes.items() if node in graph.branch}
+
+    def group(kept: np.ndarray) -> AnchorTable:
+        return anchor_table(
+            cells,
+            stage=said.stage,
+            donor=said.donor,
+            tissue=said.tissue,
+            branch=said.branch,
+            branch_of=branch_of,
+            kept=np.flatnonzero(kept).tolist(),
+            least_cells=said.least_cells,
+            replicates=said.replicates,
+            seed=spec.seed,
+        )
+
+    table = group(~fails)
+    if said.expected_fail is None:
+        return table, None
+    return table, _marked(group(fails))
+
+
+def _marked(panel: AnchorTable) -> AnchorTable:
+    """Return anchors of a panel under names of their own: a donor may have cells on both sides."""
+    fields = panel.document
+    return AnchorTable.from_document({**fields, "anchors": [f"expected fail|{name}" for name in panel.anchors]})
+
+
+def _both(table: AnchorTable, panel: AnchorTable) -> AnchorTable:
+    first, second = table.document, panel.document
+    parts = ("anchors", "donor", "block", "stage", "branch", "rows")
+    return AnchorTable.from_document({**first, **{name: [*first[name], *second[name]] for name in parts}})
