@@ -35,8 +35,8 @@ from theodolite.analysis.manifold import (
     static_features,
     unsupervised,
 )
-from theodolite.analysis.manifold.candidates import READS_RULER
 from theodolite.analysis.manifold.confirm import measure
+from theodolite.manifolds.fitters import READS_RULER
 
 __all__ = [
     "BRANCH",

@@ -134,7 +134,7 @@ def trained(name: str, cells: CellSet, genes: Sequence[str], settings: TrainSett
 
 def layer_rows(model: FoundationModel, cells: CellSet) -> tuple[dict[str, Floats], Floats]:
     """Return mean hidden states (cells, width) by layer, and the table of gene vectors (genes, width)."""
-    states = cell_states(model, cells)
+    states = cell_states(model, cells, with_attention=False)
     layers = {f"layer {layer}": states.hidden[:, layer].astype(np.float64) for layer in range(states.hidden.shape[1])}
     return layers, np.asarray(states.static, dtype=np.float64)
 
