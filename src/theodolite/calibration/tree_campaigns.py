@@ -64,9 +64,10 @@ def write_tree_campaign(
     empty = tree_world(seed, shape="none", tissues=1, **numbers)
     folder.mkdir(parents=True, exist_ok=True)
     _write_cells(folder / "cells.h5ad", {"marrow": planted.cells, "lung": empty.cells})
-    (folder / "world.py").write_text(_PLUGIN.format(seed=seed, shape=shape, world=numbers), encoding="utf-8")
+    plugin = f"tree_{seed}_{shape}.py"
+    (folder / plugin).write_text(_PLUGIN.format(seed=seed, shape=shape, world=numbers), encoding="utf-8")
     (folder / "tree.yaml").write_text(yaml.safe_dump([_graph(planted)]), encoding="utf-8")
-    content = _joined(_campaign(seed, planted), overrides)
+    content = _joined(_campaign(seed, planted, plugin), overrides)
     file = folder / "campaign.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return file
@@ -102,11 +103,11 @@ def _graph(planted: TreeWorld) -> dict[str, Any]:
     }
 
 
-def _campaign(seed: int, planted: TreeWorld) -> dict[str, Any]:
+def _campaign(seed: int, planted: TreeWorld, plugin: str) -> dict[str, Any]:
     trunk = planted.branch[planted.edges[0][0]]
     return {
         "name": f"tree-{seed}",
-        "plugins": ["world.py"],
+        "plugins": [plugin],
         "model": f"planted-tree-{seed}",
         "cells": {
             "source": "cells.h5ad",

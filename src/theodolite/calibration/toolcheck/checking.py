@@ -55,10 +55,15 @@ def check_tool(
     Raises
     ------
     ToolError
-        If the catalogue judges no claims on its shape, it has no place in the worlds' model, or it could not measure in
-        any world.
+        If it reads anchors of cells, the catalogue judges no claims on its shape, it has no place in the worlds' model,
+        or it could not measure in any world.
     """
     shape = tool.shape.shape
+    if tool.relation.of_cells:
+        raise ToolError(
+            f"{tool.name} reads anchors of cells, and the check's worlds have genes only; what measures its power and "
+            "error is `python evidence/manifold_campaigns.py`"
+        )
     if shape not in PANELS:
         raise ToolError(
             f"{tool.name} returns {shape}, on which catalogue {CATALOGUE_VERSION} judges no claims; "

@@ -24,7 +24,7 @@ from theodolite.plans import EvidenceKind, LevelRule, Params, Places
 from theodolite.tools import Tool, ToolError
 from theodolite.tools.manifold import Follows
 
-__all__ = ["LEAST_DONORS", "NULL", "PANEL", "ManifoldSetting"]
+__all__ = ["LEAST_ANCHORS", "LEAST_DONORS", "NULL", "PANEL", "ManifoldSetting"]
 
 SESOI: Final = 0.20
 """Least correlation of interest, as the frozen gates have it (arXiv 2603.10261)."""
@@ -203,7 +203,7 @@ class ManifoldSetting(Setting):
             If it tried nothing there that could be fitted.
         """
         if (reference, str(locus)) not in self.chosen:
-            raise ToolError(f"the search has no candidate at {locus} for {reference!r}; see `theodolite ledger rows`")
+            raise ToolError(f"the search has no candidate at {locus} for {reference!r}; choose one of the places that it tried")
         return self.chosen[reference, str(locus)]
 
     def places(self, tool: Tool) -> Places:
