@@ -26,7 +26,7 @@ FIRST = {"id": "tree", "graph": "tree.yaml"}
         ({"manifold": {"rulers": [{"id": "tree", "raph": "oak"}]}}, "raph", "graph"),
         ({"manifold": {"rulers": [{"id": "time", "column": "hours"}]}}, "'hours'", "node"),
         ({"manifold": {"rulers": [FIRST, FIRST]}}, "'tree'", "names of claims"),
-        ({"manifold": {"rulers": [{"id": "p", "program": ["NO1"]}]}}, "'NO1'", "give genes of theirs"),
+        ({"manifold": {"rulers": [{"id": "p", "program": ["NO1", "NO2"]}]}}, "'NO1'", "give genes of theirs"),
         ({"manifold": {"tips": ["branch_9"]}}, "'branch_9'", "branch_1, branch_2, branch_3"),
         ({"manifold": {"expected_fail": {"column": "tissue", "values": ["liver"]}}}, "liver", "name values of some"),
         ({"manifold": {"expected_fail": {"column": "node", "values": ["trunk_1"]}}}, "6 anchors of 6", "leave it out"),
@@ -58,11 +58,6 @@ def test_sizes_that_are_not_on_the_list_leave_nothing_to_search(trees: Any, tmp_
         trees.setting(trees.file("sizes", manifold={"sizes": [7]}), tmp_path)
 
 
-def test_features_that_the_model_is_too_shallow_for_leave_nothing_to_search(trees: Any, tmp_path: Path) -> None:
-    file = trees.file("sizes-2", manifold={"features": ["attention_drift"], "fitters": ["let"], "sizes": [10]})
-    assert trees.setting(file, tmp_path).candidates()
-
-
 def test_a_ruler_of_counts_is_searched_by_and_never_claimed(trees: Any, tmp_path: Path) -> None:
     genes = [f"G{number:04d}" for number in range(1, 11)]
     file = trees.file("program", manifold={"rulers": [{"id": "state", "program": genes}]})
@@ -79,8 +74,7 @@ def test_without_donors_a_verdict_speaks_of_these_cells_only(trees: Any, tmp_pat
     file = trees.file("cells", manifold={"donor": None})
     trees.run(file, tmp_path / "cells")
     with Ledger.open(tmp_path / "cells" / "ledger.sqlite", read_only=True) as ledger:
-        rows = hypothesis_rows(ledger)
-        supported = [row for row in rows if row.verdict == "supported"]
+        supported = [row for row in hypothesis_rows(ledger) if row.verdict == "supported"]
         assert supported
         assert all(Tag.THESE_CELLS in row.tags for row in supported)
 

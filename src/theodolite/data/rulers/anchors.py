@@ -121,10 +121,10 @@ def anchor_table(
     n = len(cells.cells)
     stages = cells.label(stage)
     branches = _branches(cells, stages, branch, branch_of)
-    units = _dealt(stages, replicates, seed) if donor is None else cells.label(donor)
+    chosen = range(n) if kept is None else kept
+    units = _dealt(stages, chosen, replicates, seed) if donor is None else cells.label(donor)
     tissues = None if tissue is None else cells.label(tissue)
     members: dict[tuple[str, ...], list[int]] = {}
-    chosen = range(n) if kept is None else kept
     for row in chosen:
         key = (units[row], *(() if tissues is None else (tissues[row],)), stages[row])
         if bad := next((text for text in key if _BETWEEN in text), None):
@@ -175,12 +175,14 @@ def _branches(
     return found
 
 
-def _dealt(stages: Sequence[str], replicates: int, seed: int) -> list[str]:
-    """Deal the cells of each stage into groups of equal size, at random."""
+def _dealt(stages: Sequence[str], chosen: Sequence[int], replicates: int, seed: int) -> list[str]:
+    """Deal the chosen cells of each stage into groups of equal size, at random."""
     found = [""] * len(stages)
+    at = np.asarray(chosen, dtype=np.intp)
+    labels = np.asarray(stages, dtype=str)[at]
     names = np.array([f"replicate_{number + 1:02d}" for number in range(replicates)])
-    for name in sorted(set(stages)):
-        rows: NDArray[np.intp] = np.flatnonzero(np.asarray(stages, dtype=str) == name)
+    for name in sorted(set(labels.tolist())):
+        rows: NDArray[np.intp] = at[labels == name]
         order = np.random.default_rng(derive_seed(seed, "replicates", name)).permutation(len(rows))
         for place, row in enumerate(rows[order]):
             found[row] = str(names[place % replicates])
