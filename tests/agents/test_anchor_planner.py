@@ -118,7 +118,7 @@ def test_nothing_is_wrong_with_a_campaigns_own_plan_and_record(plan: Plan, judge
         (lambda plan: {"unit": "homology family"}, "wrong_unit", "G3"),
         (lambda plan: {"shared_cell_units": 2}, "donor_leakage", "G1"),
         (lambda plan: {"shared_cell_units": None}, "donor_leakage", "G1"),
-        (lambda plan: {"sources": {"reference": ("reference:tree",), "score": ("reference:tree",)}}, "label_leak", "G2"),
+        (lambda plan: {"sources": {"score": ("reference:tree",)}}, "label_leak", "G2"),
     ],
 )  # fmt: skip
 def test_a_defect_of_a_plan_about_anchors_is_found(plan: Plan, changes: Any, code: str, gate: str) -> None:

@@ -26,9 +26,7 @@ def undisturbed(campaign_file: Path, tmp_path_factory: pytest.TempPathFactory) -
     return folder
 
 
-@pytest.mark.parametrize(
-    ("kind", "number"), [(EntryKind.LOOK, 1), (EntryKind.LOOK, 2), (EntryKind.REGISTRATION, 1)]
-)
+@pytest.mark.parametrize(("kind", "number"), [(EntryKind.LOOK, 1), (EntryKind.LOOK, 2), (EntryKind.REGISTRATION, 1)])
 def test_the_same_command_again_loses_nothing(
     campaign_file: Path, undisturbed: Path, tmp_path: Path, kind: EntryKind, number: int
 ) -> None:

@@ -70,7 +70,7 @@ class Bench:
     def ruler(self) -> np.ndarray | None:
         if not self.known:
             return None
-        step = self._places()[:, 0]
+        step = self._places()[:, 0] - self._places()[:, 1]
         both = np.outer(self.readable, self.readable)
         return np.where(both, np.abs(step[:, None] - step[None]), 0.0)
 
@@ -128,12 +128,26 @@ def test_parameters_that_name_no_place_are_refused(wrong: dict[str, Any]) -> Non
         {"features": "operator"},
     ],
 )
-def test_anchors_are_placed_for_every_way_of_holding_some_out(chosen: dict[str, Any]) -> None:
+def test_anchors_are_placed_with_and_without_each_branch(chosen: dict[str, Any]) -> None:
     found = measure(Bench(), **chosen)
-    assert {name.split(" ")[0] for name in found.placements} >= {"branch", "donor"}
+    assert found.placements == ("fit", "branch left", "branch right")
     assert not (found.read & ~Bench().readable).any()
     assert found.trust[0] > 0.8
     assert np.isfinite(found.latent).all()
+
+
+class Search(Bench):
+    """Anchors of a search, in which those that are read are those that count."""
+
+    @property
+    def judged(self) -> np.ndarray:
+        return self.readable
+
+
+def test_in_a_search_each_donor_is_left_out_once_too() -> None:
+    found = measure(Search())
+    assert {name.split(" ")[0] for name in found.placements} == {"fit", "branch", "donor", "random"}
+    assert not (found.read & found.held).any()
 
 
 def test_what_is_held_out_is_never_read() -> None:

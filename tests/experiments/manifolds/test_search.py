@@ -12,12 +12,14 @@ from trees import rows_of
 
 from theodolite.data import DISCOVERY
 from theodolite.experiments.manifolds.setting import NULL, PANEL, RANDOM_OPERATOR
+from theodolite.experiments.replay import verify_decisions
 from theodolite.gates.anchors.permutation import null_branch
 from theodolite.measurements import AnchorLatents, load_measurement
 from theodolite.plans import Plan
 from theodolite.store import EntryKind, Ledger
 
-LINE = {"id": "depth", "rank": {"trunk_1": 0, "trunk_2": 1, **{f"branch_{b}_{s}": 1 + s for b in (1, 2, 3) for s in (1, 2, 3)}}}  # fmt: skip
+BRANCHES = {f"branch_{branch}_{step}": 1 + step for branch in (1, 2, 3) for step in (1, 2, 3)}
+LINE = {"id": "depth", "rank": {"trunk_1": 0, "trunk_2": 1, **BRANCHES}}
 
 
 def test_every_candidate_is_a_row_with_its_scores(trees: Any) -> None:
@@ -28,7 +30,9 @@ def test_every_candidate_is_a_row_with_its_scores(trees: Any) -> None:
         scores = look.payload["scores"]["tree"]
         assert look.payload["split"] == DISCOVERY
         assert set(scores["both"]) == set(scores["within"]) == {"random", "donor", "branch"}
-        assert float(scores["score"]) == min(float(value) for kind in ("both", "within") for value in scores[kind].values())
+        assert float(scores["score"]) == min(
+            float(value) for kind in ("both", "within") for value in scores[kind].values()
+        )
 
 
 def test_a_fit_that_is_refused_is_a_row_with_the_reason(trees: Any, tmp_path: Path) -> None:
@@ -42,7 +46,11 @@ def test_a_fit_that_is_refused_is_a_row_with_the_reason(trees: Any, tmp_path: Pa
                 for job in jobs:
                     (outcome,) = inside.submit([job])
                     bad = job.params["layer"] == 1 and job.variant == "main"
-                    yield outcome.model_copy(update={"status": "tool_error", "reason": "in two parts"}) if bad else outcome
+                    yield (
+                        outcome.model_copy(update={"status": "tool_error", "reason": "in two parts"})
+                        if bad
+                        else outcome
+                    )
 
         run._runner = Refusing()
         run.open()
@@ -124,11 +132,12 @@ def test_two_rulers_are_searched_by_a_fitter_that_reads_them(trees: Any, tmp_pat
     trees.run(file, tmp_path / "two")
     looks = rows_of(tmp_path / "two", EntryKind.LOOK)
     assert sorted(tuple(look.payload["scores"]) for look in looks) == [("depth",)] * 3 + [("tree",)] * 3
-    claimed = [row.payload["hypothesis"]["claim"]["reference"]["name"] for row in rows_of(tmp_path / "two", EntryKind.HYPOTHESIS)]
+    claimed = [
+        row.payload["hypothesis"]["claim"]["reference"]["name"]
+        for row in rows_of(tmp_path / "two", EntryKind.HYPOTHESIS)
+    ]
     assert set(claimed) == {"tree", "depth"}
     with Ledger.open(tmp_path / "two" / "ledger.sqlite", read_only=True) as ledger:
-        from theodolite.experiments.replay import verify_decisions
-
         assert verify_decisions(ledger, deep=True) == []
 
 
@@ -136,9 +145,13 @@ def test_two_rulers_are_searched_by_a_fitter_that_reads_them(trees: Any, tmp_pat
 def test_operators_are_held_against_a_random_one(trees: Any, tmp_path: Path) -> None:
     file = trees.file("operators", manifold={"features": ["operator", "attention_drift"]}, budget={"experiments": 1})
     trees.run(file, tmp_path / "operators")
-    tried = {look.payload["params"]["features"]: look.payload for look in rows_of(tmp_path / "operators", EntryKind.LOOK)}
+    tried = {
+        look.payload["params"]["features"]: look.payload for look in rows_of(tmp_path / "operators", EntryKind.LOOK)
+    }
     assert {said["status"] for said in tried.values()} == {"done"}
     assert set(tried) == {"operator", "attention_drift"}
-    plans = [Plan.model_validate(row.payload["plan"]) for row in rows_of(tmp_path / "operators", EntryKind.REGISTRATION)]
+    plans = [
+        Plan.model_validate(row.payload["plan"]) for row in rows_of(tmp_path / "operators", EntryKind.REGISTRATION)
+    ]
     for plan in plans:
         assert (RANDOM_OPERATOR in plan.variants) is (plan.params["features"] == "operator")

@@ -203,7 +203,9 @@ class ManifoldSetting(Setting):
             If it tried nothing there that could be fitted.
         """
         if (reference, str(locus)) not in self.chosen:
-            raise ToolError(f"the search has no candidate at {locus} for {reference!r}; choose one of the places that it tried")
+            raise ToolError(
+                f"the search has no candidate at {locus} for {reference!r}; choose one of the places that it tried"
+            )
         return self.chosen[reference, str(locus)]
 
     def places(self, tool: Tool) -> Places:
