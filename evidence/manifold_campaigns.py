@@ -52,7 +52,7 @@ _BRANCH = re.compile(r"(-?\d\.\d+) with a branch left out")
 
 def run(folder: Path, seed: int, shape: WorldShape, sizes: Mapping[str, Any]) -> dict[str, Any]:
     """Run the campaign of a world, and return how its claims ended."""
-    file = write_tree_campaign(folder, seed, shape, sizes=sizes)
+    file = write_tree_campaign(folder, seed, shape, world=sizes)
     spec = load_campaign(file)
     workspace = Workspace.at(folder / "ledger")
     setting = prepare(spec, workspace)

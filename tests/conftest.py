@@ -59,6 +59,15 @@ def other_world(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return _worlds().make_small_world(tmp_path_factory.mktemp("other-world"), prefix="X")
 
 
+@pytest.fixture(scope="session")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the ``TreeWorlds`` of ``trees.py``: planted trees of cells, and worlds that lack them, for campaigns."""
+    _worlds()
+    from trees import TreeWorlds
+
+    return TreeWorlds(tmp_path_factory.mktemp("trees"))
+
+
 def _worlds() -> Any:
     # Loaded on demand: most tests need neither torch nor a campaign.
     name = "theodolite_test_worlds"

@@ -1,4 +1,4 @@
-"""Campaigns about planted trees of cells, as files that anybody could have written."""
+"""Campaigns about planted trees of cells, written as the files that a person would give."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import yaml
-from scipy import sparse
-
+from theodolite.data import CellSet
 from theodolite.data.tree_world import TreeWorld, WorldShape, tree_world
 
 __all__ = ["write_tree_campaign"]
 
-_MODEL = '''"""The model of a planted world."""
+_PLUGIN = '''"""The model of a planted world, which knows the programs of its tree."""
 
 from theodolite.data.tree_world import tree_world
 from theodolite.models.offered import offer_model
 
 
 def _world():
-    return tree_world({seed}, shape={shape!r}, **{sizes!r})
+    return tree_world({seed}, shape={shape!r}, tissues=1, **{world!r})
 
 
 def _facts():
@@ -30,7 +27,7 @@ def _facts():
     return tree_facts(_world(), {seed})
 
 
-@offer_model("planted-tree-{shape}-{seed}", _facts)
+@offer_model("planted-tree-{seed}", _facts)
 def load():
     """Know the programs of the world."""
     from theodolite.models.planted_tree import tree_model
@@ -40,87 +37,107 @@ def load():
 
 
 def write_tree_campaign(
-    folder: Path,
-    seed: int,
-    shape: WorldShape = "tree",
-    *,
-    sizes: Mapping[str, Any] | None = None,
-    manifold: Mapping[str, Any] | None = None,
-    campaign: Mapping[str, Any] | None = None,
+    folder: Path, seed: int, shape: WorldShape = "tree", *, world: Mapping[str, Any] | None = None, **overrides: Any
 ) -> Path:
-    """Write a campaign about a planted world, and return its file.
+    """Write cells, a model, a stage graph and a campaign about them to a folder, and return the campaign file.
 
-    Cells of a tissue that goes through no stages are among them: there every claim must fail. Their labels are dealt as
-    in the other tissue.
+    Cells of a world are of the tissue ``marrow``; those of ``lung``, in which every claim must fail, have the same
+    labels and no structure.
 
     Parameters
     ----------
     folder
-        Where; made if absent.
-    seed, shape
-        Of the world. Programs of one seed are the same in every shape, and the model knows them.
-    sizes
-        Numbers of the world other than the usual (:func:`theodolite.data.tree_world.tree_world`).
-    manifold, campaign
-        What the file says otherwise under ``manifold:``, and at its top.
+        Where to; made if it is not there.
+    seed
+        Of the world and of what the model knows of it.
+    shape
+        Which labels the counts know.
+    world
+        Numbers of :func:`theodolite.data.tree_world.tree_world` that differ from its own, such as ``genes``.
+    overrides
+        Keys of the campaign file; nested keys join those that are there, and what is None is left out.
     """
+    import yaml
+
+    numbers = dict(world or {})
+    planted = tree_world(seed, shape=shape, tissues=1, **numbers)
+    empty = tree_world(seed, shape="none", tissues=1, **numbers)
     folder.mkdir(parents=True, exist_ok=True)
-    numbers: dict[str, Any] = {"tissues": 1, **(sizes or {})}
-    world, none = tree_world(seed, shape=shape, **numbers), tree_world(seed, shape="none", **numbers)
-    _write_cells(folder / "cells.h5ad", world, none)
-    # Modules of plug-ins have names of their own in a process.
-    plugin = f"planted_{shape}_{seed}.py"
-    (folder / plugin).write_text(_MODEL.format(seed=seed, shape=shape, sizes=numbers), encoding="utf-8")
+    _write_cells(folder / "cells.h5ad", {"marrow": planted.cells, "lung": empty.cells})
+    plugin = f"tree_{seed}_{shape}.py"
+    (folder / plugin).write_text(_PLUGIN.format(seed=seed, shape=shape, world=numbers), encoding="utf-8")
+    (folder / "tree.yaml").write_text(yaml.safe_dump([_graph(planted)]), encoding="utf-8")
+    content = _joined(_campaign(seed, planted, plugin), overrides)
+    file = folder / "campaign.yaml"
+    file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return file
+
+
+def _write_cells(path: Path, tissues: Mapping[str, CellSet]) -> None:
+    import anndata
+    import numpy as np
+    import pandas as pd
+    from scipy.sparse import vstack
+
+    labels = []
+    for tissue, cells in tissues.items():
+        frame = pd.DataFrame({name: list(cells.label(name)) for name in ("donor", "branch", "node")})
+        labels.append(frame.assign(tissue=tissue))
+    obs = pd.concat(labels).astype(str)
+    obs.index = pd.Index([f"cell_{row + 1:05d}" for row in range(len(obs))])
+    genes = next(iter(tissues.values())).genes
+    counts = vstack([cells.counts for cells in tissues.values()]).tocsr().astype(np.int32)
+    anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=list(genes))).write_h5ad(path)
+
+
+def _graph(planted: TreeWorld) -> dict[str, Any]:
     branches: dict[str, list[str]] = {}
-    for node, branch in world.branch.items():
+    for node, branch in planted.branch.items():
         branches.setdefault(branch, []).append(node)
-    steps = [list(edge) for edge in world.edges]
-    graph = {
+    return {
         "id": "tree",
         "title": "the planted tree",
-        "root": "trunk_1",
+        "root": planted.edges[0][0],
         "branches": branches,
-        "edges": [{"source": "planted", "steps": steps}],
+        "edges": [{"source": "planted", "steps": [list(step) for step in planted.edges]}],
     }
-    (folder / "tree.yaml").write_text(yaml.safe_dump([graph], sort_keys=False), encoding="utf-8")
-    said = {
-        "name": f"{shape}-{seed}",
+
+
+def _campaign(seed: int, planted: TreeWorld, plugin: str) -> dict[str, Any]:
+    trunk = planted.branch[planted.edges[0][0]]
+    return {
+        "name": f"tree-{seed}",
         "plugins": [plugin],
-        "model": f"planted-tree-{shape}-{seed}",
+        "model": f"planted-tree-{seed}",
         "cells": {
             "source": "cells.h5ad",
             "species": "planted",
-            "donor": "donor",
             "labels": ["donor", "branch", "node", "tissue"],
+            "donor": "donor",
         },
         "manifold": {
             "stage": "node",
             "donor": "donor",
+            "branch": "branch",
+            "tips": sorted(set(planted.branch.values()) - {trunk}),
             "rulers": [{"id": "tree", "graph": "tree.yaml"}],
-            "expected_fail": {"column": "tissue", "values": ["unstructured"]},
+            "expected_fail": {"column": "tissue", "values": ["lung"]},
             "fitters": ["landmark_isomap", "diffusion_map"],
             "sizes": [15],
-            **(manifold or {}),
         },
         "budget": {"experiments": 2},
         "threads": 1,
         "workers": 1,
-        **(campaign or {}),
     }
-    file = folder / "campaign.yaml"
-    file.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
-    return file
 
 
-def _write_cells(file: Path, world: TreeWorld, none: TreeWorld) -> None:
-    import anndata
-    import pandas
-
-    parts = []
-    for cells, tissue in ((world.cells, "structured"), (none.cells, "unstructured")):
-        columns = {name: list(cells.labels[name]) for name in ("donor", "branch", "node")}
-        parts.append(pandas.DataFrame({**columns, "tissue": [tissue] * len(cells.cells)}))
-    obs = pandas.concat(parts)
-    obs.index = [f"cell_{row + 1:05d}" for row in range(len(obs))]
-    counts = sparse.vstack([world.cells.counts, none.cells.counts]).tocsr().astype(np.int32)
-    anndata.AnnData(counts, obs=obs, var=pandas.DataFrame(index=list(world.cells.genes))).write_h5ad(file)
+def _joined(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(content)
+    for key, value in overrides.items():
+        if isinstance(value, dict) and isinstance(found.get(key), dict):
+            found[key] = _joined(found[key], value)
+        elif value is None:
+            found.pop(key, None)
+        else:
+            found[key] = value
+    return found

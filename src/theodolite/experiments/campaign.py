@@ -255,7 +255,8 @@ class CampaignSpec(Record):
         from theodolite.plugins import find_tool
 
         of_cells = info.data.get("manifold") is not None
-        for name in names if "plugins" in info.data else ():
+        # What is wrong with plug-ins or anchors is said of them, and not of the tools that need them.
+        for name in names if {"plugins", "manifold"} <= set(info.data) else ():
             try:
                 shape = find_tool(name).shape.shape
                 if find_tool(name).relation.of_cells is not of_cells:

@@ -232,6 +232,12 @@ class Opening(Describing):
                 cut = f"seed: {entry.payload['seed']}" + ("" if over is None else f", over: {over}")
                 if (spec.over, spec.seed) == (over, entry.payload["seed"]):
                     cut += f", blocks: {blocks}"
+                if self.setting.spec.manifold is not None:
+                    raise StepError(
+                        f"this ledger's donors were split with seed {entry.payload['seed']} for {entry.subject}, and "
+                        f"{len(shared)} of them would change sides; use the same cells and `split: {{{cut}}}`, or "
+                        "another workspace"
+                    )
                 raise StepError(
                     f"this ledger's genes were split with seed {entry.payload['seed']} for {entry.subject}, and "
                     f"{len(shared)} of them would change sides; use {same} and `split: {{{cut}}}`, or another "

@@ -20,7 +20,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     def write(seed: int, shape: Any = "tree", **manifold: Any) -> Path:
         folder = tmp_path_factory.mktemp(f"{shape}-{seed}")
-        return write_tree_campaign(folder, seed, shape, sizes=SIZES, manifold={**SMALL, **manifold})
+        return write_tree_campaign(folder, seed, shape, world=SIZES, manifold={**SMALL, **manifold})
 
     return write
 

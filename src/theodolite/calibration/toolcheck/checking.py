@@ -55,15 +55,15 @@ def check_tool(
     Raises
     ------
     ToolError
-        If the catalogue judges no claims on its shape, it has no place in the worlds' model, or it could not measure in
-        any world.
+        If it reads anchors of cells, the catalogue judges no claims on its shape, it has no place in the worlds' model,
+        or it could not measure in any world.
     """
+    shape = tool.shape.shape
     if tool.relation.of_cells:
         raise ToolError(
-            f"{tool.name} reads anchors, and the small worlds of this check have genes; whole campaigns in planted "
-            "trees measure it (`python evidence/manifold_campaigns.py`)"
+            f"{tool.name} reads anchors of cells, and the check's worlds have genes only; what measures its power and "
+            "error is `python evidence/manifold_campaigns.py`"
         )
-    shape = tool.shape.shape
     if shape not in PANELS:
         raise ToolError(
             f"{tool.name} returns {shape}, on which catalogue {CATALOGUE_VERSION} judges no claims; "

@@ -117,10 +117,10 @@ def anchor_table(
     """
     n = len(cells.cells)
     stages = cells.label(stage)
-    units = _dealt(cells.cells, stages, replicates, seed) if donor is None else cells.label(donor)
+    chosen = [int(row) for row in (range(n) if kept is None else kept)]
+    units = _dealt(cells.cells, stages, chosen, replicates, seed) if donor is None else cells.label(donor)
     tissues = None if tissue is None else cells.label(tissue)
     members: dict[tuple[str, ...], list[int]] = {}
-    chosen = [int(row) for row in (range(n) if kept is None else kept)]
     branches = _branches(cells, stages, branch, branch_of, chosen)
     for row in chosen:
         key = (units[row], *(() if tissues is None else (tissues[row],)), stages[row])
@@ -178,11 +178,11 @@ def _branches(
     return found
 
 
-def _dealt(cells: Sequence[str], stages: Sequence[str], replicates: int, seed: int) -> list[str]:
-    """Deal the cells of each stage into groups of equal size, at random, by their names."""
+def _dealt(cells: Sequence[str], stages: Sequence[str], chosen: Sequence[int], replicates: int, seed: int) -> list[str]:
+    """Deal the chosen cells of each stage into groups of equal size, at random, by their names."""
     found = [""] * len(stages)
-    for name in sorted(set(stages)):
-        rows = sorted((row for row, stage in enumerate(stages) if stage == name), key=lambda row: cells[row])
+    for name in sorted({stages[row] for row in chosen}):
+        rows = sorted((row for row in chosen if stages[row] == name), key=lambda row: cells[row])
         order = stable_permutation(seeded_bits(derive_seed(seed, "replicates", name), 0), len(rows))
         for place, row in enumerate(order):
             found[rows[row]] = f"replicate_{place % replicates + 1:02d}"

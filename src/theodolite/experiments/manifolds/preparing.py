@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from theodolite.data import CellSet
+from theodolite.data import DISCOVERY, CellSet
 from theodolite.data.rulers import AnchorTable, RulerError, anchor_table, make_ruler, stage_graph_of
-from theodolite.data.splits import donor_split
+from theodolite.data.splits import DonorSplit, donor_split
+from theodolite.data.stage_graphs import StageGraph, StageGraphError
 from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.finding_references import families_of
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.manifold_spec import ManifoldSpec
-from theodolite.experiments.manifolds.setting import LEAST_DONORS, ManifoldSetting
+from theodolite.experiments.manifolds.setting import LEAST_ANCHORS, LEAST_DONORS, ManifoldSetting
 from theodolite.experiments.reading import CampaignError
 from theodolite.experiments.surveying import surveyed
 from theodolite.experiments.workspace import Workspace
@@ -35,9 +36,12 @@ def prepare_manifold(spec: CampaignSpec, workspace: Workspace, *, cells: CellSet
         cells = load_cells(spec.placed_cells)
     families = families_of(spec)
     model = surveyed(model, cells, families, spec.genes)
-    table, panel = _tables(spec, said, cells)
     graph = next((item for item in said.rulers if item.graph is not None), None)
-    root = None if graph is None or said.branch is not None else stage_graph_of(graph, spec.folder)
+    try:
+        root = None if graph is None or said.branch is not None else stage_graph_of(graph, spec.folder)
+    except (RulerError, StageGraphError, OSError) as error:
+        raise CampaignError(f"manifold.rulers: {error}") from error
+    table, panel = _tables(spec, said, cells, root)
     known = sorted(set(table.branch))
     trunk = None if root is None else root.branch[root.root]
     tips = said.tips or tuple(name for name in known if name != trunk)
@@ -51,26 +55,50 @@ def prepare_manifold(spec: CampaignSpec, workspace: Workspace, *, cells: CellSet
             f"{LEAST_DONORS} others to judge by; give cells of more donors, or leave `donor` out, and verdicts "
             "speak of these cells only"
         )
+    split = donor_split(cells, table.donors, spec.split.seed, table.unit)
+    if panel is not None:
+        _require_panel(panel, split)
     whole = table if panel is None else _both(table, panel)
     try:
         rulers = {item.id: make_ruler(item, whole, cells, spec.folder) for item in said.rulers}
-    except (RulerError, OSError) as error:
+    except (RulerError, StageGraphError, OSError) as error:
         raise CampaignError(f"manifold.rulers: {error}") from error
-    return ManifoldSetting(
+    setting = ManifoldSetting(
         spec,
         workspace,
         model,
         cells,
         families,
         dict(rulers),
-        donor_split(cells, table.donors, spec.split.seed, table.unit),
+        split,
         table=table,
         panel=panel,
         tips=tips,
     )
+    if not setting.candidates():
+        raise CampaignError(
+            f"nothing is left to search: {model.name} has {model.n_layers} layers, and of the closed list nothing has "
+            f"features {', '.join(said.features)}, fitters {', '.join(said.fitters)} and sizes "
+            f"{', '.join(map(str, said.sizes))}; leave one of them out (`theodolite tools describe manifold.follows`)"
+        )
+    return setting
 
 
-def _tables(spec: CampaignSpec, said: ManifoldSpec, cells: CellSet) -> tuple[AnchorTable, AnchorTable | None]:
+def _require_panel(panel: AnchorTable, split: DonorSplit) -> None:
+    """Refuse cells in which every claim must fail that are too few for a failure to say anything."""
+    for part in (DISCOVERY, *split.blocks):
+        own = panel.of_donors(split.cell_units(part))
+        if len(own.anchors) < LEAST_ANCHORS or len(own.donors) < LEAST_DONORS:
+            raise CampaignError(
+                f"manifold.expected_fail: its cells make {len(own.anchors)} anchors of {len(own.donors)} of the donors "
+                f"in {part}, and {LEAST_ANCHORS} of {LEAST_DONORS} are needed for a failure to say anything; name more "
+                "cells of the same donors, or leave it out"
+            )
+
+
+def _tables(
+    spec: CampaignSpec, said: ManifoldSpec, cells: CellSet, graph: StageGraph | None
+) -> tuple[AnchorTable, AnchorTable | None]:
     n = len(cells.cells)
     fails = np.zeros(n, dtype=bool)
     if said.expected_fail is not None:
@@ -82,10 +110,8 @@ def _tables(spec: CampaignSpec, said: ManifoldSpec, cells: CellSet) -> tuple[Anc
                 f"{', '.join(said.expected_fail.values)}; name values of some cells, and not of all"
             )
     branch_of = None
-    if said.branch is None:
+    if graph is not None:
         item = next(item for item in said.rulers if item.graph is not None)
-        graph = stage_graph_of(item, spec.folder)
-        assert graph is not None
         stages = set(cells.label(said.stage))
         nodes = {stage: item.stages.get(stage, stage) for stage in stages}
         branch_of = {stage: graph.branch[node] for stage, node in nodes.items() if node in graph.branch}
@@ -101,7 +127,8 @@ def _tables(spec: CampaignSpec, said: ManifoldSpec, cells: CellSet) -> tuple[Anc
             kept=np.flatnonzero(kept).tolist(),
             least_cells=said.least_cells,
             replicates=said.replicates,
-            seed=spec.seed,
+            # With the seed of the split: another campaign with the same split finds the same cells on the same side.
+            seed=spec.split.seed,
         )
 
     table = group(~fails)

@@ -175,7 +175,7 @@ class ManifoldRun(CampaignRun):
     def _scores(self, measured: AnchorLatents, ruler: str) -> AnchorScores:
         laid = with_labels(measured, self.anchored.ruler(ruler))
         assert isinstance(laid, AnchorLatents)
-        return anchor_scores(laid, self.anchored.null_seed)
+        return anchor_scores(laid, self.anchored.null_seed(ruler))
 
     def _beside_jobs(self, ruler: str) -> list[JobSpec]:
         first = self.anchored.candidates()[0]

@@ -25,7 +25,7 @@ from theodolite.plans import EvidenceKind, LevelRule, Params, Places
 from theodolite.tools import Tool, ToolError, ToolParams
 from theodolite.tools.manifold import Follows
 
-__all__ = ["LEAST_DONORS", "NULL", "PANEL", "ManifoldSetting"]
+__all__ = ["LEAST_ANCHORS", "LEAST_DONORS", "NULL", "PANEL", "ManifoldSetting"]
 
 SESOI: Final = 0.20
 """Least correlation of interest, as the frozen gates have it (arXiv 2603.10261)."""
@@ -208,22 +208,23 @@ class ManifoldSetting(Setting):
             If it tried nothing there that could be fitted.
         """
         if (reference, str(locus)) not in self.chosen:
-            raise ToolError(f"the search has no candidate at {locus} for {reference!r}; see `theodolite ledger rows`")
+            raise ToolError(
+                f"the search has no candidate at {locus} for {reference!r}; choose one of the places that it tried"
+            )
         return self.chosen[reference, str(locus)]
 
     def places(self, tool: Tool) -> Places:
         """Refuse: a search names its place."""
         raise ToolError(f"{tool.name} makes no claim about any place: the search names one")
 
-    def null_image(self, split: str) -> list[int]:
-        """Return the permutation of a part's anchors that makes the paired null branch."""
+    def null_image(self, name: str, split: str) -> list[int]:
+        """Return the permutation of a part's anchors that makes a ruler's paired null branch."""
         own = self.anchors(split)
-        return [int(place) for place in null_branch(own.branch, donors=own.donor, seed=self.null_seed)]
+        return [int(place) for place in null_branch(own.branch, donors=own.donor, seed=self.null_seed(name))]
 
-    @property
-    def null_seed(self) -> int:
-        """Seed of the null branch and of every draw, that of the plans."""
-        return self.seed("nulls", "anchors")
+    def null_seed(self, name: str) -> int:
+        """Return the seed of a ruler's null branch and of every draw: that of the plans about it."""
+        return self.seed("nulls", name)
 
     def read_ruler(self, name: str, split: str, variant: str) -> bytes:
         """Return the distances that a fitter may read: of rows of discovery donors, and of no other.
@@ -233,7 +234,7 @@ class ManifoldSetting(Setting):
         table = self.anchors(split, self.panel if variant == PANEL else None)
         distance = self.ruler(name).between(table.anchors)
         if variant == NULL:
-            image = self.null_image(split)
+            image = self.null_image(name, split)
             distance = distance[np.ix_(image, image)]
         known = np.isin(np.asarray(table.donor), self.split.cell_units(DISCOVERY))
         rows = [anchor for anchor, kept in zip(table.anchors, known, strict=True) if kept]
