@@ -98,10 +98,13 @@ class TrainedModel:
         Ready to run.
     record
         Settings, and the share of variance that it explains on cells it was not trained on, beside baselines.
+    folder
+        Of its checkpoint.
     """
 
     model: CompactModel
     record: dict[str, Any]
+    folder: Path
 
 
 def trained(name: str, cells: CellSet, genes: Sequence[str], settings: TrainSettings, folder: Path) -> TrainedModel:
@@ -129,6 +132,7 @@ def trained(name: str, cells: CellSet, genes: Sequence[str], settings: TrainSett
             **{key: report[key] for key in kept_numbers},
             "n_held_out_cells": len(report["held_out_cells"]),
         },
+        folder=out,
     )
 
 
