@@ -18,7 +18,7 @@ DECISION_VERSION = "1"
 
 INVALIDATING: Final[tuple[GateId, ...]] = ("G0", "G1", "G2", "G7+", "G7-")
 """A failure says that the result says nothing."""
-SUPPORTING: Final[tuple[GateId, ...]] = ("G3", "G4", "G5", "G8", "G9", "G14", "G15", "M1", "M2", "M3", "M4", "M5")
+SUPPORTING: Final[tuple[GateId, ...]] = ("G3", "G4", "G5", "G8", "G9", "G14", "G15", "M1", "M2", "M3", "M4", "M5", "M7")
 """All that apply must pass."""
 INDISPENSABLE: Final[tuple[GateId, ...]] = ("G3", "G8", "G9")
 """These apply to every claim: without a null, a level and an effect nothing is supported."""

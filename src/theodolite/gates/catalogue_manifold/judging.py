@@ -7,6 +7,7 @@ included. The null branch and the panel are looked at before: neither is the cla
 from __future__ import annotations
 
 from theodolite.gates.ablation import Ablation
+from theodolite.gates.anchors.arrangement import arrangement_test
 from theodolite.gates.anchors.panel import ANCHOR_NULLS, anchor_null
 from theodolite.gates.anchors.permutation import PermutationNull
 from theodolite.gates.anchors.scores import anchor_scores
@@ -18,7 +19,7 @@ from theodolite.gates.catalogue_manifold.controls import planted_negative, plant
 from theodolite.gates.catalogue_manifold.discipline import minimum_counts, selection_discipline
 from theodolite.gates.catalogue_manifold.effect import UNKNOWN, Sized
 from theodolite.gates.catalogue_manifold.settling import CATALOGUE_VERSION
-from theodolite.gates.catalogue_manifold.shape import dimension_gate, shape_gates
+from theodolite.gates.catalogue_manifold.shape import arrangement_gate, dimension_gate, shape_gates
 from theodolite.gates.dossier import Dossier
 from theodolite.gates.kernels import derive_seed
 from theodolite.judgements import GateResult, Judgement, NullEvidence
@@ -140,6 +141,7 @@ def _tested(case: AnchorCase, gates: list[GateResult]) -> Judgement:
     gates = [
         *gates,
         *shape_gates(anchor_scores(case.main, plan.seed), nulls, all(case.rows.depth)),
+        arrangement_gate(arrangement_test(distance, case.rows.ruler, plan.seed), plan.params.get("fitter")),
         sized.size(),
         sized.margin(),
         sized.stability(),

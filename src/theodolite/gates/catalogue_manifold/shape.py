@@ -1,22 +1,27 @@
-"""M1 to M6: neighbours, held-out rows, order within branches, donors, branches beyond depth, and dimension."""
+"""M1 to M7: neighbours, held-out rows, order within branches, donors, branches, dimension and arrangement."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
+from theodolite.gates.anchors.arrangement import Arrangement
 from theodolite.gates.anchors.permutation import PermutationNull
 from theodolite.gates.anchors.scores import AnchorScores
 from theodolite.judgements import GateResult
+from theodolite.manifolds.fitters import READS_RULER
 from theodolite.measurements import AnchorLatents
 from theodolite.plans import NullName
 
-__all__ = ["LEAST_RHO", "LEAST_TRUST", "MOST_P", "dimension_gate", "shape_gates"]
+__all__ = ["LEAST_RHO", "LEAST_TRUST", "MOST_P", "arrangement_gate", "dimension_gate", "shape_gates"]
 
 LEAST_TRUST: Final = 0.80
 LEAST_RHO: Final = 0.20
 MOST_P: Final = 0.001
 """Of arXiv 2603.10261; what they leave open, clusters without stages and lines, M3 and M5 ask."""
+
+MOST_ARRANGED: Final = 0.05
+"""Share of arrangements of the stages that may do as well as the ruler's."""
 
 _KIND_WORDS: Final[Mapping[str, str]] = {"random": "a fifth of the anchors", "donor": "a donor", "branch": "a branch"}
 
@@ -92,6 +97,32 @@ def _beyond_depth(null: PermutationNull | None, depth_known: bool) -> GateResult
         number=excess,
         threshold=0.0,
         passed=excess is not None and excess > 0.0,
+        sentence=sentence,
+    )
+
+
+def arrangement_gate(found: Arrangement, fitter: object) -> GateResult:
+    """Return M7: the ruler's arrangement of stages against others, which a fit that was given it cannot answer."""
+    given = fitter in READS_RULER
+    passed = not given and found.rho is not None and found.p <= MOST_ARRANGED
+    if given:
+        sentence = (
+            f"The fitter {fitter} was given this arrangement of {found.places} stages and would follow another one "
+            "too, so that nothing tells which is right."
+        )
+    elif found.rho is None:
+        sentence = f"{found.places} places of the ruler cannot be arranged otherwise; it takes three or more."
+    else:
+        sentence = (
+            f"Of arrangements of the {found.places} places of the ruler {100 * found.p:.2g} % are followed as well as "
+            f"its own (correlation {found.rho:.2f} of mean distances); {100 * MOST_ARRANGED:g} % may be."
+        )
+    return GateResult(
+        gate="M7",
+        title="arrangement of stages",
+        number=None if given else found.p,
+        threshold=MOST_ARRANGED,
+        passed=passed,
         sentence=sentence,
     )
 

@@ -14,8 +14,8 @@ from theodolite.plans import Plan
 __all__ = ["GATE_ORDER", "next_step", "null_words"]
 
 GATE_ORDER: Final[tuple[GateId, ...]] = (
-    "G0", "G1", "G2", "G17", "G6", "G12b", "G7-", "G7+", "G3", "G8", "M1", "M2", "M3", "M4", "M5", "G9", "G5", "G15",
-    "G12", "M6", "G10", "G11", "G16", "G13",
+    "G0", "G1", "G2", "G17", "G6", "G12b", "G7-", "G7+", "G3", "G8", "M1", "M2", "M3", "M4", "M5", "M7", "G9", "G5",
+    "G15", "G12", "M6", "G10", "G11", "G16", "G13",
 )  # fmt: skip
 """What must hold before a test, then what it showed, then what qualifies it. ``first_unmet`` follows this order."""
 
@@ -37,6 +37,7 @@ _STEPS: Final[Mapping[GateId, str]] = {
     "M3": "Within a branch the order is lost: claim that branches are told apart, or a ruler with more stages in each.",
     "M4": "Anchors of a donor could be exchanged at too little cost: replicate it on more donors.",
     "M5": "Depth alone may explain it: claim the order along depth, or take a ruler and donors with several branches.",
+    "M7": "Other arrangements of these stages do as well: ask with a fitter that reads no ruler, or with more stages.",
     "G9": "The order is beyond chance but weak or uncertain: only more donors could show more.",
     "G5": "Expression, or a model that learned nothing, shows nearly as much: ask where training makes the difference.",
     "G15": "Anchors of other cells do not show it alike: use more cells an anchor, or leave it.",
