@@ -59,11 +59,11 @@ class Candidate:
     trust: float
 
     @property
-    def rank(self) -> tuple[bool, bool, float, str]:
-        """What sorts candidates, best first."""
+    def rank(self) -> tuple[bool, bool, bool, float, str]:
+        """What sorts candidates, best first; a fit that reads the ruler cannot tell its arrangement from another."""
         margin = None if self.score is None else min(self.score, (self.gain or 0.0) - GAIN)
         fit = self.trust >= LEAST_TRUST and (self.gain or 0.0) > GAIN
-        return self.score is None, not fit, -(margin or 0.0), self.id
+        return self.score is None, self.params.fitter in READS_RULER, not fit, -(margin or 0.0), self.id
 
 
 class ManifoldRun(CampaignRun):
