@@ -92,27 +92,8 @@ def test_every_gate_has_its_place_in_the_order():
     settled = verdict_of(anchor_plan(), judge(anchor_plan(), tree(0)))
     names = [gate.gate for gate in settled.gates]
     assert names == sorted(names, key=GATE_ORDER.index) and len(set(GATE_ORDER)) == len(GATE_ORDER)
-    wanted = {
-        "G0",
-        "G1",
-        "G2",
-        "G6",
-        "G12b",
-        "G7-",
-        "G7+",
-        "G3",
-        "G8",
-        "M1",
-        "M2",
-        "M3",
-        "M4",
-        "M5",
-        "M6",
-        "M7",
-        "G9",
-        "G5",
-    }
-    assert wanted | {"G15", "G12", "G16", "G13"} == set(names)
+    of_any = {"G0", "G1", "G2", "G6", "G12b", "G7-", "G7+", "G3", "G8", "G9", "G5", "G15", "G12", "G16", "G13"}
+    assert of_any | {f"M{number}" for number in range(1, 8)} == set(names)
     assert all(gate.sentence.endswith(".") for gate in settled.gates)
 
 
