@@ -161,9 +161,13 @@ def built_in() -> list[Tool]:
     """Return the instruments of the table: all whose claims are of an effect, which a sham reference does not have.
 
     Those of features, which would train nine dictionaries a world and block, are checked in R1 and on permuted gene
-    names (``feature_claims.py``).
+    names (``feature_claims.py``); that of anchors is measured in whole campaigns (``manifold_campaigns.py``).
     """
-    return [tool for tool in tools() if tool.built_in and not (tool.relation.of_no_effect or tool.seeded)]
+    return [
+        tool
+        for tool in tools()
+        if tool.built_in and not (tool.relation.of_no_effect or tool.relation.of_cells or tool.seeded)
+    ]
 
 
 def world_setting(seed: int, folder: Path, trained: Trained) -> tuple[Setting, dict[str, Any]]:

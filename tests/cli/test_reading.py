@@ -51,7 +51,15 @@ def test_status_of_the_only_workspace_here(cli, finished, monkeypatch):
 
 def test_list_prints_and_filters(cli, finished):
     everything = json.loads(cli("ledger", "list", "-w", finished, "--json").stdout)
-    assert len(everything) == 6 and set(everything[0]) >= {"claim", "auroc", "p", "level", "first_unmet", "next_step"}
+    assert len(everything) == 6 and set(everything[0]) >= {
+        "claim",
+        "effect",
+        "scale",
+        "p",
+        "level",
+        "first_unmet",
+        "next_step",
+    }
     supported = cli("ledger", "list", "-w", finished, "--verdict", "supported", "--campaign", "finished")
     assert "inconclusive" not in supported.stdout and "5 supported" in supported.stdout
     one = json.loads(

@@ -480,6 +480,9 @@ class Story:
         self.add(EntryKind.CONTROL, round, slot, control, name="shuffled_input")
         approval = {"prereg_sha256": prereg, "of": "registration", "approved": True, "person": "Ada", "reason": ""}
         self.add(EntryKind.APPROVAL, round, slot, approval, name="registration")
+        drawn = self.ledger.artefacts.put(b"{}")
+        figure = {"prereg_sha256": prereg, "title": "a figure", "view": "two dimensions", "measurement": drawn}
+        self.add(EntryKind.FIGURE, round, slot, {**figure, "artefact": drawn}, name="two-dimensions")
 
     def check(self, name: str = "own.first-1", **changes) -> None:
         self.ledger.append(

@@ -46,6 +46,7 @@ ROW_WORDS = {
     "budget": "mark of a budget passed",
     "control": "control of the reviewer",
     "approval": "word of a person",
+    "figure": "figure drawn",
     "tool_check": "tool checked",
     "invalidation": "a node invalidated",
     "invalidated": "verdict turned invalid",

@@ -30,7 +30,7 @@ def test_an_honest_instrument_finds_what_is_planted_and_is_at_its_level() -> Non
     assert steps[0] == (0, 240) and steps[-1] == (240, 240)
 
 
-@pytest.mark.parametrize("name", [tool.name for tool in tools() if tool.built_in])
+@pytest.mark.parametrize("name", [tool.name for tool in tools() if tool.built_in and not tool.relation.of_cells])
 def test_every_instrument_that_is_built_in_has_power_in_the_worlds(name: str) -> None:
     found = check_tool(get_tool(name), planted=12, empty=12)
     assert found.found >= 10 and found.fit
@@ -38,7 +38,8 @@ def test_every_instrument_that_is_built_in_has_power_in_the_worlds(name: str) ->
 
 # Trends, peaks and stability share their scores: one of each here, and all of them in `evidence/instruments.py`.
 OF_DEPTH = ("depth.attention_trend", "depth.regulator_peak", "depth.proximity_stability")
-WHOLE = [tool.name for tool in tools() if tool.built_in and (tool.family != "depth" or tool.name in OF_DEPTH)]
+OF_GENES = [tool for tool in tools() if tool.built_in and not tool.relation.of_cells]
+WHOLE = [tool.name for tool in OF_GENES if tool.family != "depth" or tool.name in OF_DEPTH]
 
 
 @pytest.mark.slow
