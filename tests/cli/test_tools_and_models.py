@@ -160,6 +160,7 @@ def test_an_unknown_instrument_is_answered_with_those_there_are(cli):
     assert "'geometry.nope'" in found.stderr and "attention.edges" in found.stderr
 
 
+@pytest.mark.usefixtures("fresh_plugins")
 def test_the_packaged_model_is_listed(cli):
     from theodolite.models.registry import model_facts
 
@@ -168,6 +169,7 @@ def test_the_packaged_model_is_listed(cli):
     assert "compact-pbmc" in cli("models", "list").stdout
 
 
+@pytest.mark.usefixtures("fresh_plugins")
 def test_a_damaged_model_is_listed_as_such_beside_the_others(cli, tmp_path, monkeypatch):
     monkeypatch.setenv("THEODOLITE_MODELS", str(tmp_path))
     for name, files in (("broken", {"config.json": '{"model_type": "bert"}'}), ("empty", {})):
