@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
@@ -12,7 +13,7 @@ from theodolite.tools import ModelShape, Tool, ToolParams
 __all__ = ["Terms"]
 
 
-class Terms:
+class Terms(ABC):
     """Terms of claims about genes.
 
     Attributes
@@ -34,18 +35,18 @@ class Terms:
         """Return the variants that a claim with some parameters is measured on."""
         return self.variants_for(tool)
 
+    @abstractmethod
     def variants_for(self, tool: Tool) -> tuple[str, ...]:
         """Return the variants that an instrument's claims are measured on."""
-        raise NotImplementedError
 
     def admitted(self, tool: Tool) -> Iterator[ToolParams]:
         """Yield the places of an instrument's closed list that the campaign looks at: all of the model's."""
         return tool.params.enumerate(self.model_shape)
 
     @property
+    @abstractmethod
     def model_shape(self) -> ModelShape:
         """Size of the model."""
-        raise NotImplementedError
 
     def draws(self, kind: EvidenceKind, level: LevelRule) -> int:
         """Return how many draws of each null are made at most."""
