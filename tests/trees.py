@@ -13,7 +13,7 @@ from worlds import InProcessRunner
 
 from theodolite.agents import LintReviewer, run_campaign
 from theodolite.agents.anchor_planner import AnchorPlanner
-from theodolite.calibration.tree_campaigns import write_tree_campaign
+from theodolite.calibration.tree_campaigns import joined, write_tree_campaign
 from theodolite.experiments import Workspace, campaign_run, prepare
 from theodolite.experiments.campaign import load_campaign
 from theodolite.experiments.manifolds.run import ManifoldRun
@@ -40,7 +40,7 @@ class TreeWorlds:
             write_tree_campaign(folder, SEEDS[shape], shape, world={"genes": 120, "stages": 3}, manifold=said)
         content = yaml.safe_load((folder / "campaign.yaml").read_text(encoding="utf-8"))
         file = folder / f"{name}.yaml"
-        file.write_text(yaml.safe_dump(changed({**content, "name": name}, overrides)), encoding="utf-8")
+        file.write_text(yaml.safe_dump(joined({**content, "name": name}, overrides)), encoding="utf-8")
         return file
 
     def setting(self, file: Path, folder: Path) -> ManifoldSetting:
@@ -73,19 +73,6 @@ class TreeWorlds:
     def finished_file(self, shape: str = "tree") -> Path:
         """Return the campaign file of :meth:`finished`."""
         return self.file(f"finished-{shape}", shape)
-
-
-def changed(content: Any, overrides: Any) -> Any:
-    """Return a file's content with other keys; nested keys join those that are there, and None takes a key away."""
-    found = dict(content)
-    for key, value in overrides.items():
-        if isinstance(value, dict) and isinstance(found.get(key), dict):
-            found[key] = changed(found[key], value)
-        elif value is None:
-            found.pop(key, None)
-        else:
-            found[key] = value
-    return found
 
 
 def rows_of(folder: Path, kind: EntryKind) -> list[Entry]:

@@ -101,6 +101,19 @@ def with_parents(plan: Plan, *parents: str) -> dict[str, Any]:
     return {"hypothesis": plan.hypothesis.model_copy(update={"parents": parents})}
 
 
+def test_a_null_that_a_ruler_without_depth_cannot_have_is_no_defect(plan: Plan, judgement: Judgement) -> None:
+    """Nothing is supported then (M5), and the record need not be called wrong for it."""
+    gates = tuple(
+        gate.model_copy(update={"passed": False, "number": None}) if gate.gate == "M5" else gate
+        for gate in judgement.gates
+    )
+    rest = tuple(item for item in judgement.evidence if item.null != "swap_in_depth")
+    without = judgement.model_copy(update={"gates": gates, "evidence": rest})
+    assert record_lints(plan, without, plan.sha256) == ()
+    kept = judgement.model_copy(update={"evidence": rest})
+    assert [item.code for item in record_lints(plan, kept, plan.sha256)] == ["wrong_null"]
+
+
 def test_nothing_is_wrong_with_a_campaigns_own_plan_and_record(plan: Plan, judgement: Judgement) -> None:
     assert LintReviewer().review_plan(plan).objections == ()
     assert record_lints(plan, judgement, plan.sha256) == ()

@@ -16,7 +16,10 @@ __all__ = ["AnchorPlanner"]
 
 
 class AnchorPlanner(Planner):
-    """Proposes, from the rows of the search alone, what is fit for the gates; deterministic given the ledger."""
+    """Proposes what the search put first, from its rows alone; deterministic given the ledger.
+
+    What is not fit for the gates is claimed too where nothing better is left: a refutation is a result.
+    """
 
     name = "offline planner of manifolds 1"
 

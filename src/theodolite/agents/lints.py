@@ -202,7 +202,8 @@ def _provenance(plan: Plan, judgement: Judgement, result_prereg: str) -> Iterato
 
 def _evidence(plan: Plan, judgement: Judgement) -> Iterator[_Finding]:
     judged = [evidence.null for evidence in judgement.evidence]
-    if sorted(judged) != sorted(plan.null_panel):
+    drawable = [null for null in plan.null_panel if null != "swap_in_depth" or not _without_depth(judgement)]
+    if sorted(judged) != sorted(drawable):
         yield "wrong_null", "G3", f"nulls on record {sorted(judged)}, in the plan {sorted(plan.null_panel)}"
     # Once a bettor has given up against one null, the others are drawn to show how they stand, and no further.
     given_up = any(evidence.stopped == "futility" for evidence in judgement.evidence)
@@ -222,6 +223,12 @@ def _evidence(plan: Plan, judgement: Judgement) -> Iterator[_Finding]:
     least = min(evidence.e or 0.0 for evidence in judgement.evidence) / plan.explanations
     if judgement.e is not None and judgement.e > least:
         yield "metric_switch", "G3", "the e on record is larger than the smallest of the panel"
+
+
+def _without_depth(judgement: Judgement) -> bool:
+    """Return whether a gate says that nothing can be exchanged at equal depth, which supports nothing."""
+    branches = _gate(judgement, "M5")
+    return branches is not None and branches.passed is False and branches.number is None
 
 
 def _least_p(evidence: NullEvidence) -> float:

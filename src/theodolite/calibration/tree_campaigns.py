@@ -9,7 +9,7 @@ from typing import Any
 from theodolite.data import CellSet
 from theodolite.data.tree_world import TreeWorld, WorldShape, tree_world
 
-__all__ = ["write_tree_campaign"]
+__all__ = ["joined", "write_tree_campaign"]
 
 _PLUGIN = '''"""The model of a planted world, which knows the programs of its tree."""
 
@@ -67,7 +67,7 @@ def write_tree_campaign(
     plugin = f"tree_{seed}_{shape}.py"
     (folder / plugin).write_text(_PLUGIN.format(seed=seed, shape=shape, world=numbers), encoding="utf-8")
     (folder / "tree.yaml").write_text(yaml.safe_dump([_graph(planted)]), encoding="utf-8")
-    content = _joined(_campaign(seed, planted, plugin), overrides)
+    content = joined(_campaign(seed, planted, plugin), overrides)
     file = folder / "campaign.yaml"
     file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return file
@@ -131,11 +131,12 @@ def _campaign(seed: int, planted: TreeWorld, plugin: str) -> dict[str, Any]:
     }
 
 
-def _joined(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def joined(content: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a file's content with other keys; nested keys join those that are there, and None takes a key away."""
     found = dict(content)
     for key, value in overrides.items():
         if isinstance(value, dict) and isinstance(found.get(key), dict):
-            found[key] = _joined(found[key], value)
+            found[key] = joined(found[key], value)
         elif value is None:
             found.pop(key, None)
         else:

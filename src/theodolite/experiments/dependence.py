@@ -15,7 +15,7 @@ from typing import Any
 
 from theodolite.claims import Verdict
 from theodolite.experiments.jobs import FIT_VERSION, FITS
-from theodolite.experiments.planned_jobs import planned_jobs
+from theodolite.experiments.planned_jobs import GIVEN, planned_jobs
 from theodolite.gates import REFITS
 from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind, Ledger, NodeKind
@@ -201,6 +201,11 @@ class Dependence:
         what = campaign.fitted(plan)
         fitting = Node("tool", f"{FITS[what]}@{FIT_VERSION}", None, f"the fit of {what} on discovery genes")
         for name, artefact in plan.fitted.items():
+            if name.startswith(GIVEN):
+                found = Node("fit", "", artefact, f"distances on the ruler, {name}")
+                test.named.append(found)
+                test.made_of[found] = [reference, split]
+                continue
             chosen = name.startswith(_LOCI)
             title = f"best places on discovery, {name.removeprefix(_LOCI)}" if chosen else f"{what}, {name}"
             fit = Node("fit", "", artefact, title)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from theodolite.experiments.controls import VARIANT_OF
-from theodolite.experiments.jobs import FITS, JobSpec
+from theodolite.experiments.jobs import FITS
 from theodolite.experiments.planned_jobs import planned_job, planned_jobs
-from theodolite.manifolds.fitters import READS_RULER
 from theodolite.plans import Plan
 from theodolite.store import Entry, EntryKind
 from theodolite.tools import tools
@@ -71,8 +70,7 @@ class LockedTools:
         differ = sorted(
             reading
             for reading in planned.keys() | jobs.keys()
-            if reading not in planned
-            or (planned[reading].sha256 != jobs.get(reading) and not _unstated(planned[reading], jobs.get(reading)))
+            if reading not in planned or planned[reading].sha256 != jobs.get(reading)
         )
         if differ:
             yield (
@@ -92,12 +90,3 @@ class LockedTools:
         planned = planned_job(plan, variant, plan.params, name=name, seed=seed, fitted=fitted)
         if planned is not None and planned.sha256 != job:
             yield f"the job of the control is not one of the locked source {str(plan.tool_sha256)[:12]}"
-
-
-def _unstated(planned: JobSpec, job: object) -> bool:
-    """Return whether a job reads something that its plan does not state: the rows of a ruler that a fitter learns from.
-
-    Which these are follows from split, ruler and seed, but their artefact is named by no row.
-    """
-    model_free = planned.variant in ("counts", "random_projection(0)", "static_embedding")
-    return job is not None and planned.params.get("fitter") in READS_RULER and not model_free

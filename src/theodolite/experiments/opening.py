@@ -330,7 +330,8 @@ class Opening(Describing):
     def _place_baselines(self) -> dict[tuple[str, str], BaselineLoci]:
         """Find where each baseline does best for each reference on discovery genes; a fit like another."""
         tools = self.setting.tools
-        wanted = [(variant, tool) for variant in BASELINES for tool in tools if variant in baselines_for(tool.relation)]
+        every = dict.fromkeys((*BASELINES, *(name for tool in tools for name in baselines_for(tool.relation))))
+        wanted = [(variant, tool) for variant in every for tool in tools if variant in baselines_for(tool.relation)]
         found: dict[tuple[str, str], BaselineLoci] = {}
         for done, (variant, tool) in enumerate(wanted):
             name = f"{variant}-loci-{tool.name}"

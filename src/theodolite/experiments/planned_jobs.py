@@ -6,7 +6,16 @@ from theodolite.experiments.jobs import JobSpec
 from theodolite.experiments.seeds import derived_seed
 from theodolite.plans import Params, Plan
 
-__all__ = ["planned_job", "planned_jobs"]
+__all__ = ["GIVEN", "given_name", "planned_job", "planned_jobs"]
+
+
+GIVEN = "given to "
+"""How names of what jobs are given of a reference begin, in a plan."""
+
+
+def given_name(variant: str) -> str:
+    """Return under which name a plan keeps what the job of a variant is given of its reference."""
+    return f"{GIVEN}{variant}"
 
 
 def planned_job(
@@ -40,6 +49,7 @@ def planned_job(
         variant=variant,
         seed=derived_seed(seed, name, "job", tool),
         fitted=fitted or plan.fitted.get(variant),
+        references=plan.fitted.get(given_name(variant)),
         runs_on=plan.runs_on,
     )
 

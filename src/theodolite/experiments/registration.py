@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -321,7 +322,7 @@ class Registrar:
             shape=shape,  # type: ignore[arg-type]
             params=params,
             variants=setting.measured_on(instrument, params),
-            fitted=setting.fitted_for(instrument),
+            fitted=self._fitted(instrument, reference.id, params, loci),
             reference_sha256=reference.sha256,
             families_sha256=setting.families.sha256,
             cells_sha256=setting.cells.sha256,
@@ -360,6 +361,12 @@ class Registrar:
             )
         failed = next((gate for gate in preflight(plan) if gate.passed is False), None)
         return plan if failed is None else Refusal(_REFUSED_BY[failed.gate], failed.sentence)
+
+    def _fitted(
+        self, instrument: Tool, reference: str, params: Params, loci: Mapping[str, Params] | None
+    ) -> dict[str, str]:
+        """Return the artefacts that a plan names, by what they are of."""
+        return self._setting.fitted_for(instrument)
 
     def _where(
         self, instrument: Tool, hypothesis: Hypothesis

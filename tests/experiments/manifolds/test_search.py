@@ -11,9 +11,11 @@ import pytest
 from trees import rows_of
 
 from theodolite.data import DISCOVERY
-from theodolite.experiments.manifolds.setting import NULL, PANEL, RANDOM_OPERATOR
+from theodolite.experiments.planned_jobs import planned_jobs
 from theodolite.experiments.replay import verify_decisions
 from theodolite.gates.anchors.permutation import null_branch
+from theodolite.gates.catalogue2.discipline import ANCHOR_BASELINES
+from theodolite.gates.catalogue_manifold.discipline import NULL_BRANCH, PANEL, RANDOM_OPERATOR
 from theodolite.measurements import AnchorLatents, load_measurement
 from theodolite.plans import Plan
 from theodolite.store import EntryKind, Ledger
@@ -86,7 +88,7 @@ def test_fits_of_a_claim_read_discovery_donors_and_count_the_others(trees: Any, 
     searchers = set(setting.genes(DISCOVERY))
     with Ledger.open(trees.finished() / "ledger.sqlite", read_only=True) as ledger:
         (result,) = ledger.entries(kind=EntryKind.RESULT)
-        for name in ("main", "counts", NULL, PANEL):
+        for name in ("main", "counts", NULL_BRANCH, PANEL):
             measured = load_measurement(ledger.artefacts.get(str(result.payload["measurements"][name])))
             assert isinstance(measured, AnchorLatents)
             donors = np.asarray(measured.donor)
@@ -99,7 +101,7 @@ def let_setting(trees: Any, tmp_path: Path) -> Any:
     return trees.setting(trees.file("let", manifold={"fitters": ["let"]}), tmp_path)
 
 
-@pytest.mark.parametrize("variant", ["main", NULL, PANEL])
+@pytest.mark.parametrize("variant", ["main", NULL_BRANCH, PANEL])
 def test_a_fitter_is_given_no_ruler_row_of_a_confirmation_donor(let_setting: Any, variant: str) -> None:
     given = json.loads(let_setting.read_ruler("tree", "block-1", variant))
     donors = {name.removeprefix("expected fail|").split("|")[0] for name in given["anchors"]}
@@ -114,7 +116,7 @@ def test_the_null_branch_that_a_fitter_reads_is_the_one_that_the_gates_permute(t
     own = let_setting.anchors("block-1")
     assert let_setting.null_seed("tree") == other
     assert let_setting.null_image("tree", "block-1") == null_branch(own.branch, donors=own.donor, seed=other).tolist()
-    read, null = (json.loads(let_setting.read_ruler("tree", "block-1", name)) for name in ("main", NULL))
+    read, null = (json.loads(let_setting.read_ruler("tree", "block-1", name)) for name in ("main", NULL_BRANCH))
     assert read["anchors"] == null["anchors"]
     assert read["distances"] != null["distances"]
 
@@ -139,6 +141,25 @@ def test_two_rulers_are_searched_by_a_fitter_that_reads_them(trees: Any, tmp_pat
     assert set(claimed) == {"tree", "depth"}
     with Ledger.open(tmp_path / "two" / "ledger.sqlite", read_only=True) as ledger:
         assert verify_decisions(ledger, deep=True) == []
+    # What LET was given is locked with the plan, so that a job that was given something else is another job.
+    plan = Plan.model_validate(rows_of(tmp_path / "two", EntryKind.REGISTRATION)[0].payload["plan"])
+    assert {"given to main", "given to untrained(0)", "given to null_branch(0)"} <= set(plan.fitted)
+    assert (
+        "given to counts" not in plan.fitted and plan.fitted["given to main"] != plan.fitted["given to null_branch(0)"]
+    )
+    name, seed = "two-rulers", 1
+    exchanged = plan.model_copy(
+        update={"fitted": {**plan.fitted, "given to main": plan.fitted["given to null_branch(0)"]}}
+    )
+    own, other = (planned_jobs(each, name=name, seed=seed)["main"].sha256 for each in (plan, exchanged))
+    (first, *_) = rows_of(tmp_path / "two", EntryKind.RESULT)
+    assert first.payload["jobs"]["main"] == own != other
+
+
+def test_every_baseline_has_a_place_on_record(trees: Any) -> None:
+    """What has no features of its own counts among the best baselines of the search too."""
+    fits = {row.payload["variant"] for row in rows_of(trees.finished(), EntryKind.FIT)}
+    assert fits == set(ANCHOR_BASELINES)
 
 
 @pytest.mark.slow

@@ -58,12 +58,13 @@ def test_two_places_cannot_be_arranged() -> None:
     distance, _, _ = donors_alike(4, 2)
     found = arrangement_test(distance, laid(np.array([[0.0, 1.0], [1.0, 0.0]])), 0)
     assert (found.rho, found.p) == (None, 1.0)
-    assert arrangement_gate(found, "isomap").passed is False
+    assert arrangement_gate(found, "isomap", 0.05).passed is False
 
 
 def test_a_fitter_that_was_given_the_arrangement_answers_nothing() -> None:
     distance, _, points = donors_alike(0)
     found = arrangement_test(distance, laid(latent_distances(points).round(6)), 1)
-    assert arrangement_gate(found, "isomap").passed is True
-    gate = arrangement_gate(found, "let")
+    assert arrangement_gate(found, "isomap", 0.05).passed is True
+    assert arrangement_gate(found, "isomap", 1e-5).passed is False, "the stream asks for less"
+    gate = arrangement_gate(found, "let", 0.05)
     assert gate.passed is False and "would follow another one too" in gate.sentence

@@ -12,10 +12,11 @@ from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.finding_references import families_of
 from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.manifold_spec import ManifoldSpec
-from theodolite.experiments.manifolds.setting import LEAST_ANCHORS, LEAST_DONORS, ManifoldSetting
+from theodolite.experiments.manifolds.setting import ManifoldSetting
 from theodolite.experiments.reading import CampaignError
 from theodolite.experiments.surveying import surveyed
 from theodolite.experiments.workspace import Workspace
+from theodolite.gates.catalogue_manifold.discipline import LEAST_ANCHORS, LEAST_UNITS
 from theodolite.plugins import find_facts
 
 __all__ = ["prepare_manifold"]
@@ -49,10 +50,10 @@ def prepare_manifold(spec: CampaignSpec, workspace: Workspace, *, cells: CellSet
         raise CampaignError(f"manifold.tips names {lost[0]!r}; the anchors have the branches {', '.join(known)}")
     if len(known) < 2 or not tips:
         raise CampaignError(f"the anchors have the branches {', '.join(known)}; a search leaves one out of two or more")
-    if len(table.donors) < 2 * LEAST_DONORS:
+    if len(table.donors) < 2 * LEAST_UNITS:
         raise CampaignError(
-            f"cells of {len(table.donors)} donors make anchors, and a search needs {LEAST_DONORS} to choose by and "
-            f"{LEAST_DONORS} others to judge by; give cells of more donors, or leave `donor` out, and verdicts "
+            f"cells of {len(table.donors)} donors make anchors, and a search needs {LEAST_UNITS} to choose by and "
+            f"{LEAST_UNITS} others to judge by; give cells of more donors, or leave `donor` out, and verdicts "
             "speak of these cells only"
         )
     split = donor_split(cells, table.donors, spec.split.seed, table.unit)
@@ -88,10 +89,10 @@ def _require_panel(panel: AnchorTable, split: DonorSplit) -> None:
     """Refuse cells in which every claim must fail that are too few for a failure to say anything."""
     for part in (DISCOVERY, *split.blocks):
         own = panel.of_donors(split.cell_units(part))
-        if len(own.anchors) < LEAST_ANCHORS or len(own.donors) < LEAST_DONORS:
+        if len(own.anchors) < LEAST_ANCHORS or len(own.donors) < LEAST_UNITS:
             raise CampaignError(
                 f"manifold.expected_fail: its cells make {len(own.anchors)} anchors of {len(own.donors)} of the donors "
-                f"in {part}, and {LEAST_ANCHORS} of {LEAST_DONORS} are needed for a failure to say anything; name more "
+                f"in {part}, and {LEAST_ANCHORS} of {LEAST_UNITS} are needed for a failure to say anything; name more "
                 "cells of the same donors, or leave it out"
             )
 

@@ -12,13 +12,14 @@ from theodolite.experiments.jobs import JobSpec
 from theodolite.experiments.journal import Event, with_labels
 from theodolite.experiments.looking import Look
 from theodolite.experiments.manifolds.figures import VIEWS, figure_of
-from theodolite.experiments.manifolds.registration import AnchorRegistrar
+from theodolite.experiments.manifolds.registration import AnchorRegistrar, reads_ruler
 from theodolite.experiments.manifolds.setting import ManifoldSetting
 from theodolite.experiments.proposals import block_of_round
 from theodolite.experiments.registration import Registrar
 from theodolite.experiments.rounds import CampaignRun
 from theodolite.gates.anchors.scores import AnchorScores, anchor_scores
 from theodolite.gates.catalogue2.baselines import GAIN
+from theodolite.gates.catalogue_manifold.shape import LEAST_TRUST
 from theodolite.manifolds.fitters import READS_RULER
 from theodolite.measurements import AnchorLatents, load_measurement
 from theodolite.plans import Plan
@@ -28,8 +29,6 @@ from theodolite.tools.manifold import Follows, follows
 
 __all__ = ["Candidate", "ManifoldRun"]
 
-LEAST_TRUST = 0.80
-"""Of the frozen gates; a candidate below it comes after all others."""
 _DECIMALS = 9
 
 
@@ -132,7 +131,7 @@ class ManifoldRun(CampaignRun):
         return found
 
     def _anchor_job(self, params: Follows, part: str, variant: str, ruler: str) -> JobSpec:
-        reads = params.fitter in READS_RULER and variant not in ("counts", "random_projection(0)", "static_embedding")
+        reads = reads_ruler(params.fitter, variant)
         given = self.ledger.artefacts.put(self.anchored.read_ruler(ruler, part, variant)) if reads else None
         plain = params.model_dump(mode="json")
         return self._job(follows.name, follows.version, follows.source_sha256, plain, part, variant, references=given)

@@ -16,25 +16,25 @@ from theodolite.data.rulers import AnchorTable, Ruler
 from theodolite.data.seeded import derive_seed
 from theodolite.experiments.manifold_spec import ManifoldSpec
 from theodolite.experiments.setting import Setting
-from theodolite.gates import REFITS
 from theodolite.gates.anchors.panel import blinded_anchor_spread
 from theodolite.gates.anchors.permutation import null_branch
-from theodolite.gates.catalogue2.discipline import ANCHOR_BASELINES
 from theodolite.gates.catalogue_manifold import CATALOGUE_VERSION
+from theodolite.gates.catalogue_manifold.discipline import (
+    LEAST_ANCHORS,
+    LEAST_UNITS,
+    NULL_BRANCH,
+    PANEL,
+    RANDOM_OPERATOR,
+    REQUIRED,
+)
+from theodolite.gates.catalogue_manifold.shape import LEAST_RHO
 from theodolite.plans import EvidenceKind, LevelRule, Params, Places
 from theodolite.tools import Tool, ToolError, ToolParams
 from theodolite.tools.manifold import Follows
 
-__all__ = ["LEAST_ANCHORS", "LEAST_DONORS", "NULL", "PANEL", "ManifoldSetting"]
+__all__ = ["ManifoldSetting"]
 
-SESOI: Final = 0.20
-"""Least correlation of interest, as the frozen gates have it (arXiv 2603.10261)."""
 DRAWS: Final = 9_999
-LEAST_ANCHORS: Final = 12
-LEAST_DONORS: Final = 6
-NULL: Final = "null_branch(0)"
-PANEL: Final = "panel"
-RANDOM_OPERATOR: Final = "random_operator(0)"
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class ManifoldSetting(Setting):
     def _testable(self, name: str, block: str, own: AnchorTable) -> Testability:
         places = len({node for anchor, node in self.ruler(name).member_set if anchor in set(own.anchors)})
         few = [
-            (len(own.donors), LEAST_DONORS, "donors", "give cells of more donors, or leave `donor` out"),
+            (len(own.donors), LEAST_UNITS, "donors", "give cells of more donors, or leave `donor` out"),
             (len(own.anchors), LEAST_ANCHORS, "anchors", "give more cells, or a smaller least_cells"),
             (places, 3, "places of the ruler", "give a ruler that tells more stages apart"),
         ]
@@ -132,7 +132,7 @@ class ManifoldSetting(Setting):
 
     def sesoi(self, shape: str) -> float:
         """Return the smallest correlation of interest."""
-        return SESOI
+        return LEAST_RHO
 
     def blinded_spread(self, shape: str, reference: str, block: str) -> float:
         """Return the null spread of correlations with a ruler in a block, from random latent spaces."""
@@ -192,7 +192,7 @@ class ManifoldSetting(Setting):
 
     def variants_for(self, tool: Tool) -> tuple[str, ...]:
         """Return what a claim is measured on."""
-        return ("main", *ANCHOR_BASELINES, *REFITS, NULL, *(() if self.panel is None else (PANEL,)))
+        return (*REQUIRED, *(() if self.panel is None else (PANEL,)))
 
     def measured_on(self, tool: Tool, params: Params) -> tuple[str, ...]:
         """Return the variants of a claim; an operator is held against a random one too (methods, F17)."""
@@ -233,7 +233,7 @@ class ManifoldSetting(Setting):
         """
         table = self.anchors(split, self.panel if variant == PANEL else None)
         distance = self.ruler(name).between(table.anchors)
-        if variant == NULL:
+        if variant == NULL_BRANCH:
             image = self.null_image(name, split)
             distance = distance[np.ix_(image, image)]
         known = np.isin(np.asarray(table.donor), self.split.cell_units(DISCOVERY))

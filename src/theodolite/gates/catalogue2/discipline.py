@@ -7,6 +7,7 @@ from typing import Final
 
 from theodolite.claims import LocusKind, Relation
 from theodolite.gates.ablation import Ablation
+from theodolite.gates.anchors.panel import ANCHOR_NULLS
 from theodolite.gates.catalogue1.judging import POWER_MARGIN
 from theodolite.judgements import GateResult
 from theodolite.measurements import Variant, VariantKind
@@ -18,6 +19,7 @@ __all__ = [
     "LEAST_UNTRAINED",
     "PANELS",
     "REFITS",
+    "WITHOUT_FEATURES",
     "baselines_for",
     "identity_gate",
     "margin_for",
@@ -30,7 +32,7 @@ PANELS: Final[Mapping[str, tuple[NullName, ...]]] = {
     "GeneScores": ("family_block_swap", "stratified_labels"),
     "PairScores": ("family_block_swap", "stratified_labels", "coexpression_strata"),
     "BipartiteScores": ("family_block_swap", "curveball", "stratified_labels", "coexpression_strata"),
-    "AnchorLatents": ("swap_in_donor", "swap_in_branch", "swap_in_depth"),
+    "AnchorLatents": ANCHOR_NULLS,
 }
 """Nulls that a claim must beat, all of them, by shape. The first of each moves whole homology families; of anchors all
 move stages within donors."""
@@ -38,7 +40,10 @@ move stages within donors."""
 BASELINES: Final = ("untrained(0)", "untrained(1)", "untrained(2)", "random_embedding(0)", "counts")
 """Variants measured beside every claim: the same for all campaigns, so that none can choose them."""
 
-ANCHOR_BASELINES: Final = (*BASELINES[:3], "counts", "random_projection(0)", "static_embedding")
+WITHOUT_FEATURES: Final = ("counts", "random_projection(0)", "static_embedding")
+"""What stands in the place of a model and has no layers to read: its rows and its fitter are always the same."""
+
+ANCHOR_BASELINES: Final = (*BASELINES[:3], *WITHOUT_FEATURES)
 """Variants measured beside a claim about anchors: untrained models, and what needs no model (methods, F17)."""
 
 REFITS: Final = ("refitted(1)", "refitted(2)", "refitted(3)", "refitted(4)")

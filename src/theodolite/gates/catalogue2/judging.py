@@ -27,7 +27,7 @@ from theodolite.judgements import Effect, GateResult, Judgement
 from theodolite.measurements import Variant
 from theodolite.plans import Plan
 
-__all__ = ["PROMISING", "judge", "preflight"]
+__all__ = ["PROMISING", "judge", "preflight", "provenance_gate"]
 
 PROMISING: Final = 0.05
 """Confounds, baselines and halves are worked out for a p up to this one, and for whatever a level could let through."""
@@ -66,7 +66,8 @@ def _power(plan: Plan) -> GateResult:
     return power_gate(plan.minimum_detectable_effect, plan.sesoi, margin_for(plan.hypothesis.claim.relation))
 
 
-def _provenance(provenance_ok: bool) -> GateResult:
+def provenance_gate(provenance_ok: bool) -> GateResult:
+    """Return G0 from whether every hash that the result names is the plan's."""
     return GateResult(
         gate="G0",
         title="lock and provenance",
@@ -146,7 +147,7 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
         defects = stuck(case.reach, case.margins)
         arrangements = min(far.log10_arrangements for far in case.reach.values())
     gates = [
-        _provenance(dossier.provenance_ok),
+        provenance_gate(dossier.provenance_ok),
         _input(defects, case),
         selection_discipline(plan),
         resolution(plan, arrangements),

@@ -6,14 +6,17 @@ from typing import Final
 
 from theodolite.claims import Direction, Relation
 from theodolite.gates.anchors.panel import ANCHOR_NULLS
+from theodolite.gates.catalogue2.discipline import ANCHOR_BASELINES, BASELINES, LEAST_UNTRAINED, REFITS
 from theodolite.judgements import GateResult
 from theodolite.plans import Plan
 
 __all__ = [
     "LEAST_ANCHORS",
     "LEAST_UNITS",
+    "NULL_BRANCH",
     "OPTIONAL",
-    "REFITS",
+    "PANEL",
+    "RANDOM_OPERATOR",
     "REQUIRED",
     "UNITS",
     "minimum_counts",
@@ -25,14 +28,13 @@ LEAST_UNITS: Final = 6
 """Donors (or cells) of the block; of fewer nothing that is said holds of donors."""
 UNITS: Final = ("donor", "cells")
 
-REFITS: Final = ("refitted(1)", "refitted(2)", "refitted(3)", "refitted(4)")
-"""Anchors from cells drawn anew, four times: G15 asks whether the order holds in all five."""
-UNTRAINED: Final = ("untrained(0)", "untrained(1)", "untrained(2)")
-REQUIRED: Final = (
-    "main", *UNTRAINED, "counts", "random_projection(0)", "static_embedding", *REFITS, "null_branch(0)",
-)  # fmt: skip
-"""Variants measured beside every claim: the same for all campaigns, so that none can choose them."""
-OPTIONAL: Final = ("random_operator(0)", "panel")
+NULL_BRANCH: Final = "null_branch(0)"
+PANEL: Final = "panel"
+RANDOM_OPERATOR: Final = "random_operator(0)"
+REQUIRED: Final = ("main", *ANCHOR_BASELINES, *REFITS, NULL_BRANCH)
+"""Variants measured beside every claim: the same for all campaigns, so that none can choose them. Those that are fitted
+anew are anchors of cells drawn anew."""
+OPTIONAL: Final = (RANDOM_OPERATOR, PANEL)
 """Where the object is an operator, and where there are cells in which the claim must fail."""
 
 
@@ -87,7 +89,7 @@ def _defects(plan: Plan) -> list[str]:
     elif not plan.params:
         defects.append("it names no parameters of the place, the fitter and the ruler")
     own = plan.loci or {}
-    if any(not own.get(name) for name in UNTRAINED) or any(name not in plan.variants for name in own):
+    if any(not own.get(name) for name in BASELINES[:LEAST_UNTRAINED]) or any(name not in plan.variants for name in own):
         defects.append("each untrained model needs its own best place, chosen on discovery donors")
     return defects
 

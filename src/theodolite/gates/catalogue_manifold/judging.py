@@ -13,7 +13,8 @@ from theodolite.gates.anchors.permutation import PermutationNull
 from theodolite.gates.anchors.scores import anchor_scores
 from theodolite.gates.catalogue1.judging import power_gate
 from theodolite.gates.catalogue2.discipline import margin_for
-from theodolite.gates.catalogue2.panel import resolution
+from theodolite.gates.catalogue2.judging import provenance_gate
+from theodolite.gates.catalogue2.panel import p_level, resolution
 from theodolite.gates.catalogue_manifold.case import MAIN, AnchorCase, input_defects
 from theodolite.gates.catalogue_manifold.controls import planted_negative, planted_positive
 from theodolite.gates.catalogue_manifold.discipline import minimum_counts, selection_discipline
@@ -55,19 +56,6 @@ def _power(plan: Plan) -> GateResult:
         "for."
     )
     return gate.model_copy(update={"sentence": sentence})
-
-
-def _provenance(provenance_ok: bool) -> GateResult:
-    return GateResult(
-        gate="G0",
-        title="lock and provenance",
-        number=0.0 if provenance_ok else 1.0,
-        threshold=0.0,
-        passed=provenance_ok,
-        sentence="The plan was locked before the result, and every hash that the result names matches."
-        if provenance_ok
-        else "A hash that the result names differs from the locked plan: the result is of something else.",
-    )
 
 
 def _input(defects: list[str], case: AnchorCase | None) -> GateResult:
@@ -115,7 +103,7 @@ def judge(plan: Plan, dossier: Dossier) -> Judgement:
     case = None if defects else AnchorCase(plan, measured)
     arrangements = None if case is None else min(case.nulls.values())
     gates = [
-        _provenance(dossier.provenance_ok),
+        provenance_gate(dossier.provenance_ok),
         _input(defects, case),
         selection_discipline(plan),
         resolution(plan, arrangements),
@@ -141,7 +129,11 @@ def _tested(case: AnchorCase, gates: list[GateResult]) -> Judgement:
     gates = [
         *gates,
         *shape_gates(anchor_scores(case.main, plan.seed), nulls, all(case.rows.depth)),
-        arrangement_gate(arrangement_test(distance, case.rows.ruler, plan.seed), plan.params.get("fitter")),
+        arrangement_gate(
+            arrangement_test(distance, case.rows.ruler, plan.seed),
+            plan.params.get("fitter"),
+            p_level("p", plan.level, plan.draws),
+        ),
         sized.size(),
         sized.margin(),
         sized.stability(),
