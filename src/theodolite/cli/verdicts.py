@@ -34,11 +34,15 @@ STYLES = {
     "refused": "dim",
 }
 
-LEGEND = (
+GENES = (
     "AUROC: chance that a member of the reference lies beyond a non-member in the claimed direction, with its 95 % "
-    "interval; 0.5 is coin-flipping. p: share of the reshuffled draws that did as well, in the hardest null; e: what "
-    "a bettor against that null won from 1. level: what the error stream asks: a smaller p, or a larger e. Supported "
-    "means that the model encodes this beyond the named controls; it does not say that biology does it."
+    "interval; 0.5 is coin-flipping."
+)
+"""What is measured of claims about genes."""
+LEGEND = (
+    "p: share of the reshuffled draws that did as well, in the hardest null; e: what a bettor against that null won "
+    "from 1. level: what the error stream asks: a smaller p, or a larger e. Supported means that the model encodes "
+    "this beyond the named controls; it does not say that biology does it."
 )
 STABLE = (
     "A claim that something is stable is supported where its AUROC lies near 0.5: a change that would count is ruled "
@@ -102,9 +106,9 @@ def print_verdicts(lines: Sequence[VerdictLine]) -> None:
         if len(campaigns) > 1:
             console.print(f"\nCampaign {campaign}", style="bold", soft_wrap=True)
         console.print(_table([line for line in lines if line.campaign == campaign]))
-    console.print(LEGEND, style="dim")
-    if any(line.scale == "rho" for line in lines):
-        console.print(ANCHORS, style="dim")
+    scales = {line.scale for line in lines}
+    measured = [words for scale, words in (("AUROC", GENES), ("rho", ANCHORS)) if scale in scales]
+    console.print(" ".join([*measured, LEGEND]), style="dim")
     if any(line.of_no_effect for line in lines):
         console.print(STABLE, style="dim")
     if any(Tag.UNVERIFIED_MODEL.value in line.tags for line in lines):

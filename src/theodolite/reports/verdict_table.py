@@ -119,7 +119,7 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
     """Return a slot as a line, with its gates and, where it was refused, ``code: reason``."""
     # A test that spent no level was stopped before its observed statistic: its interval says nothing.
     measured = row.t is not None and row.unit in SCALES
-    scale, chance = SCALES.get(row.unit or "", ("AUROC", 0.5))
+    scale, chance = SCALES.get(row.unit or "", ("rho", 0.0) if Relation(row.relation).of_cells else ("AUROC", 0.5))
     betting = row.evidence == "e"
     outcome = row.verdict.value if row.verdict is not None else REFUSED if refusal is not None else "pending"
     unmet, next_step = row.first_unmet, row.next_step

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +203,29 @@ def test_only_what_is_computed_from_counts_names_the_cells_among_its_origins(tmp
 def test_what_a_file_may_not_say_is_refused(item: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         RulerItem.model_validate({"id": "known", **item})
+
+
+_ITEMS: tuple[dict[str, Any], ...] = (
+    {"rank": {"a": 0, "b": 1, "c": 1, "d": 1, "e": 2}},
+    {"cycle": ["a", "b", "c", "d", "e"]},
+    {"column": "when"},
+)
+_HASHES = """
+import json, runpy, sys
+known = runpy.run_path(sys.argv[1])
+stages = list("abcde")
+rulers = [known["ruled"](item, stages, when=list("33211"))[0] for item in known["_ITEMS"]]
+print(json.dumps([ruler.sha256 for ruler in rulers]))
+"""
+
+
+def test_a_ruler_is_the_same_in_every_process() -> None:
+    """Sets of names have another order in each process; the hash of a ruler is part of a campaign's identity."""
+    printed = set()
+    for seed in ("1", "2", "3"):
+        words = [sys.executable, "-c", _HASHES, __file__]
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=True, env={**os.environ, "PYTHONHASHSEED": seed}
+        )
+        printed.add(done.stdout)
+    assert len(printed) == 1

@@ -83,7 +83,8 @@ def make_ruler(item: RulerItem, table: AnchorTable, cells: CellSet, folder: Path
             nodes, places, matrix, depth, origins = _on_graph(item, table, folder)
         elif item.rank is not None:
             places = _stages(item, table, item.rank)
-            nodes = sorted(set(places), key=lambda name: item.rank[name] if item.rank else 0.0)
+            # By name where ranks are equal: the order of a set changes from one process to the next.
+            nodes = sorted(set(places), key=lambda name: ((item.rank or {})[name], name))
             matrix = _apart(np.array([[item.rank[name]] for name in nodes]))
             # Twelve digits: dates written as numbers differ in their eighth.
             depth = {name: f"{item.rank[name]:.12g}" for name in nodes}
