@@ -383,8 +383,8 @@ class Setting(Terms):
         split_file = self.workspace.folder / "splits" / f"{digest(self.split_document.decode())[:16]}.json"
         if not split_file.is_file():
             write_atomically(split_file, self.split_document)
-        # What a job measures depends on regulators and surveyed genes too, which neither its hash nor a split names.
-        apart = self._regulating or self.model.tokenise is not None or self.spec.descriptions
+        # What a job measures depends on regulators, surveyed genes and anchors too, and its hash names none of them.
+        apart = self._regulating or self.model.tokenise is not None or self.spec.descriptions or self.spec.manifold
         results = self.workspace.results / split_file.stem if apart else self.workspace.results
         return Materials(
             model=self.spec.place(self.spec.model),

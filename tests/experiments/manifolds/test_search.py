@@ -156,6 +156,15 @@ def test_two_rulers_are_searched_by_a_fitter_that_reads_them(trees: Any, tmp_pat
     assert first.payload["jobs"]["main"] == own != other
 
 
+@pytest.mark.parametrize("other", [{"tips": ["branch_1", "branch_2"]}, {"least_cells": 4}, {"tissue": "tissue"}])
+def test_results_of_other_anchors_are_kept_apart(trees: Any, tmp_path: Path, other: dict[str, Any]) -> None:
+    """A job's hash names neither anchors nor tips, and two files of one name may differ in them alone."""
+    first = trees.setting(trees.file("apart"), tmp_path).materials()
+    second = trees.setting(trees.file("apart", manifold=other), tmp_path).materials()
+    assert (first.results == second.results) is (first.split_file == second.split_file)
+    assert (first.split_file == second.split_file) is (other == {"least_cells": 4})
+
+
 def test_every_baseline_has_a_place_on_record(trees: Any) -> None:
     """What has no features of its own counts among the best baselines of the search too."""
     fits = {row.payload["variant"] for row in rows_of(trees.finished(), EntryKind.FIT)}
