@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theodolite.data import CONFIRMATION, DISCOVERY, CellSet, SplitError
+from theodolite.data import CONFIRMATION, DISCOVERY, SplitError
 from theodolite.data.splits import DonorSplit, donor_split
 
 DONORS = tuple(f"d{number:02d}" for number in range(12))
 
 
-def some_cells(prefix: str = "c") -> CellSet:
-    names = [f"{prefix}{row}" for row in range(5)]
-    return CellSet.from_counts("some", np.ones((5, 2), int), ["G1", "G2"], names, species="x", origin="test")
+def dealt(prefix: str = "c", turned: int = 0) -> dict[str, str]:
+    """The donor of each of some cells."""
+    return {f"{prefix}{row}": DONORS[(row + turned) % len(DONORS)] for row in range(24)}
 
 
-def split(donors: tuple[str, ...] = DONORS, seed: int = 1, cells: CellSet | None = None) -> DonorSplit:
-    return donor_split(cells or some_cells(), donors, seed, "donor")
+def split(donors: tuple[str, ...] = DONORS, seed: int = 1, donor_of: dict[str, str] | None = None) -> DonorSplit:
+    return donor_split(donor_of or dealt(), donors, seed, "donor")
 
 
 @given(n=st.integers(2, 40), seed=st.integers(0, 2**32))
@@ -45,12 +44,15 @@ def test_a_seed_divides_donors_as_it_did_before_and_another_otherwise() -> None:
     assert len({split(seed=seed).cell_units(DISCOVERY) for seed in range(20)}) > 15
 
 
-def test_the_hash_tells_seeds_donors_and_cells_apart() -> None:
+def test_the_hash_tells_seeds_donors_cells_and_how_they_were_dealt_apart() -> None:
     found = split()
-    others = [split(seed=2), split(DONORS[:-1]), split(cells=some_cells("other"))]
-    assert len({found.sha256, *(other.sha256 for other in others)}) == 4
+    others = [split(seed=2), split(DONORS[:-1]), split(donor_of=dealt("other")), split(donor_of=dealt(turned=1))]
+    assert len({found.sha256, *(other.sha256 for other in others)}) == 5
+    assert set(found.cells(DISCOVERY)) == {
+        cell for cell, donor in dealt().items() if donor in found.cell_units(DISCOVERY)
+    }
     assert found.block_id("block-1") == f"{found.sha256[:12]}/block-1"
-    assert donor_split(some_cells(), DONORS, 1, "cells").units.cell_unit_kind == "cell"
+    assert donor_split(dealt(), DONORS, 1, "cell").units.cell_unit_kind == "cell"
 
 
 def test_genes_are_in_no_part() -> None:

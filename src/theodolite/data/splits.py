@@ -7,7 +7,7 @@ cell sets: a gene is on the same side in all of them. Model forwards see all gen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -237,19 +237,20 @@ class DonorSplit(Split):
         return digest({**of, "seed": self.seed, "k": self.k, "confirmation_share": self.confirmation_share})
 
 
-def donor_split(cells: CellSet, donors: Sequence[str], seed: int, unit: str) -> DonorSplit:
+def donor_split(donor_of: Mapping[str, str], donors: Sequence[str], seed: int, kind: UnitKind) -> DonorSplit:
     """Divide donors in two halves, one to search by and one block to judge by, by a seeded permutation of their names.
 
     Parameters
     ----------
-    cells
-        The cells, which tell equal names of donors of two data sets apart.
+    donor_of
+        Donor of each cell, or the group that it was dealt into: equal names of donors of two data sets, and groups that
+        were dealt otherwise, make another split.
     donors
         Every donor that has an anchor.
     seed
         Seed of the permutation.
-    unit
-        ``donor``, or ``cells`` where groups of cells stand in for them.
+    kind
+        ``donor``, or ``cell`` where groups of cells stand in for them.
 
     Raises
     ------
@@ -260,8 +261,7 @@ def donor_split(cells: CellSet, donors: Sequence[str], seed: int, unit: str) -> 
         raise SplitError(f"seed is {seed!r}; seeds are not negative")
     if len(names := sorted(set(donors))) < 2:
         raise SplitError(f"the anchors are of {len(names)} donors; halves need two or more")
-    of_cells = tuple((cell, unit) for cell in sorted(cells.cells))
-    units = UnitTable((), of_cells, "donor" if unit == "donor" else "cell")
+    units = UnitTable((), tuple(sorted(donor_of.items())), kind)
     parts = _partition(names, seed, _CELL_STREAM, 1, 0.5)
     return DonorSplit(units, seed, 1, 0.5, ((), ()), parts)
 

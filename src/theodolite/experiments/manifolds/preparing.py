@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from theodolite.data import DISCOVERY, CellSet
+from theodolite.data.cells import UnitKind
 from theodolite.data.rulers import AnchorTable, RulerError, anchor_table, make_ruler, stage_graph_of
 from theodolite.data.splits import DonorSplit, donor_split
 from theodolite.data.stage_graphs import StageGraph, StageGraphError
@@ -56,7 +57,8 @@ def prepare_manifold(spec: CampaignSpec, workspace: Workspace, *, cells: CellSet
             f"{LEAST_UNITS} others to judge by; give cells of more donors, or leave `donor` out, and verdicts "
             "speak of these cells only"
         )
-    split = donor_split(cells, table.donors, spec.split.seed, table.unit)
+    kind: UnitKind = "donor" if table.unit == "donor" else "cell"
+    split = donor_split(_donors_of(cells, said, table, panel), table.donors, spec.split.seed, kind)
     if panel is not None:
         _require_panel(panel, split)
     whole = table if panel is None else _both(table, panel)
@@ -83,6 +85,19 @@ def prepare_manifold(spec: CampaignSpec, workspace: Workspace, *, cells: CellSet
             f"{', '.join(map(str, said.sizes))}; leave one of them out (`theodolite tools describe manifold.follows`)"
         )
     return setting
+
+
+def _donors_of(cells: CellSet, said: ManifoldSpec, table: AnchorTable, panel: AnchorTable | None) -> dict[str, str]:
+    """Return the donor of every cell, or of those in an anchor the group that they were dealt into."""
+    if said.donor is not None:
+        return dict(zip(cells.cells, cells.label(said.donor), strict=True))
+    parts = [table] if panel is None else [table, panel]
+    return {
+        cells.cells[row]: donor
+        for part in parts
+        for donor, rows in zip(part.donor, part.rows, strict=True)
+        for row in rows
+    }
 
 
 def _require_panel(panel: AnchorTable, split: DonorSplit) -> None:
