@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +89,20 @@ def test_without_donors_another_seed_leaves_every_cell_on_its_side(trees: Any, t
         kept = setting.table.of_donors(setting.genes("discovery"))
         sides.append({row for rows in kept.rows for row in rows})
     assert sides[0] == sides[1]
+
+
+def test_donors_of_one_stage_each_can_test_nothing(trees: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No null can be drawn then; the ruler is told to be untestable, and no campaign breaks on it."""
+    whole = trees.setting(trees.file("one-stage"), tmp_path)
+    at = {donor: place for place, donor in enumerate(whole.table.donors)}
+    stages = sorted(set(whole.table.stage))
+    kept = [
+        row
+        for row, (donor, stage) in enumerate(zip(whole.table.donor, whole.table.stage, strict=True))
+        if stage == stages[at[donor] % len(stages)]
+    ]
+    monkeypatch.setattr("theodolite.experiments.manifolds.setting.LEAST_ANCHORS", 1)
+    setting = replace(whole, table=whole.table.of_anchors(kept), _testability={})
+    found = setting.testability("block-1")["tree"]
+    assert not found.testable
+    assert found.remedy == "give donors of several stages each"

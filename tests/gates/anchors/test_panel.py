@@ -61,13 +61,13 @@ def test_a_null_that_moves_nothing_is_not_drawn():
 
 
 def test_power_is_reckoned_without_a_latent_space():
-    spread = blinded_anchor_spread(ROWS.branch, ROWS.donor, ROWS.block, ROWS.depth, ROWS.ruler, 4, 0)
+    spread = blinded_anchor_spread(ROWS, 4, 0)
     widest = max(anchor_null(ROWS, null, DISTANCE, 199, 0).spread for null in ANCHOR_NULLS)
     assert 0.3 * widest < spread < 3.0 * widest
-    assert spread == blinded_anchor_spread(ROWS.branch, ROWS.donor, ROWS.block, ROWS.depth, ROWS.ruler, 4, 0)
+    assert spread == blinded_anchor_spread(ROWS, 4, 0)
     flat = np.zeros_like(ROWS.ruler)
     with pytest.raises(ValueError, match="no row can change its place"):
-        blinded_anchor_spread(ROWS.branch, ROWS.donor, ROWS.block, ROWS.depth, flat, 4, 0)
+        blinded_anchor_spread(replace(ROWS, ruler=flat), 4, 0)
 
 
 def test_coordinates_of_classical_scaling_give_the_distances_back():

@@ -16,7 +16,7 @@ from theodolite.data.rulers import AnchorTable, Ruler
 from theodolite.data.seeded import derive_seed
 from theodolite.experiments.manifold_spec import ManifoldSpec
 from theodolite.experiments.setting import Setting
-from theodolite.gates.anchors.panel import blinded_anchor_spread
+from theodolite.gates.anchors.panel import JudgedRows, blinded_anchor_spread, drawable
 from theodolite.gates.anchors.permutation import null_branch
 from theodolite.gates.catalogue_manifold import CATALOGUE_VERSION
 from theodolite.gates.catalogue_manifold.discipline import (
@@ -112,6 +112,7 @@ class ManifoldSetting(Setting):
             (len(own.donors), LEAST_UNITS, "donors", "give cells of more donors, or leave `donor` out"),
             (len(own.anchors), LEAST_ANCHORS, "anchors", "give more cells, or a smaller least_cells"),
             (places, 3, "places of the ruler", "give a ruler that tells more stages apart"),
+            (len(drawable(self._rows(name, own))), 1, "nulls that can be drawn", "give donors of several stages each"),
         ]
         lacking = next(((have, need, what, how) for have, need, what, how in few if have < need), None)
         reason, remedy = ("", "")
@@ -130,22 +131,20 @@ class ManifoldSetting(Setting):
             remedy=remedy,
         )
 
+    def _rows(self, name: str, own: AnchorTable) -> JudgedRows:
+        """Return what nulls of a ruler know of anchors."""
+        ruler = self.ruler(name)
+        depths, distance = ruler.depths(own.anchors), ruler.between(own.anchors)
+        return JudgedRows(own.donor, own.block, own.branch, depths, distance)
+
     def sesoi(self, shape: str) -> float:
         """Return the smallest correlation of interest."""
         return LEAST_RHO
 
     def blinded_spread(self, shape: str, reference: str, block: str) -> float:
         """Return the null spread of correlations with a ruler in a block, from random latent spaces."""
-        own, ruler = self.table.of_donors(self.split.cell_units(block)), self.ruler(reference)
-        return blinded_anchor_spread(
-            own.branch,
-            own.donor,
-            own.block,
-            ruler.depths(own.anchors),
-            ruler.between(own.anchors),
-            3,
-            self.seed("blinded-power"),
-        )
+        own = self.table.of_donors(self.split.cell_units(block))
+        return blinded_anchor_spread(self._rows(reference, own), 3, self.seed("blinded-power"))
 
     @property
     def shared_cell_units(self) -> int:

@@ -140,25 +140,15 @@ def _gathered(
         yield np.take(flat, images[:, first] * n + images[:, second])
 
 
-def blinded_anchor_spread(
-    branch: Sequence[str],
-    donor: Sequence[str],
-    block: Sequence[str],
-    depth: Sequence[str],
-    ruler: Floats,
-    dimension: int,
-    seed: int,
-) -> float:
+def blinded_anchor_spread(rows: JudgedRows, dimension: int, seed: int) -> float:
     """Return the standard deviation of Spearman's rho under the widest of the nulls, without any latent space.
 
     Gaussian coordinates stand in for it; a null that cannot be drawn does not count.
 
     Parameters
     ----------
-    branch, donor, block, depth
-        Labels of the n rows that will count.
-    ruler
-        Shape (n, n).
+    rows
+        Those that will count.
     dimension
         Latent dimensions.
     seed
@@ -171,11 +161,10 @@ def blinded_anchor_spread(
     """
     from theodolite.manifolds.distances import latent_distances
 
-    rows = JudgedRows(donor, block, branch, depth, ruler)
     nulls = drawable(rows)
     if not nulls:
         raise ValueError("no row can change its place on the ruler under any null; give anchors of several stages")
     rng = np.random.default_rng(derive_seed(seed, "blinded"))
-    worlds = [latent_distances(rng.standard_normal((len(ruler), dimension))) for _ in range(_WORLDS)]
+    worlds = [latent_distances(rng.standard_normal((len(rows.ruler), dimension))) for _ in range(_WORLDS)]
     variances = [null_draws(rows, null, worlds, _DRAWS, seed)[1].var(axis=1).mean() for null in nulls]
     return float(max(variances) ** 0.5)
