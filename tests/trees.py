@@ -20,7 +20,7 @@ from theodolite.experiments.manifolds.run import ManifoldRun
 from theodolite.experiments.manifolds.setting import ManifoldSetting
 from theodolite.store import Entry, EntryKind, Ledger
 
-__all__ = ["TreeWorlds", "rows_of"]
+__all__ = ["Refusing", "TreeWorlds", "rows_of"]
 
 SEEDS = {"tree": 3, "line": 4, "clusters": 5, "none": 6}
 """A world of each shape: a plug-in with the model of a seed can be loaded once."""
@@ -73,6 +73,20 @@ class TreeWorlds:
     def finished_file(self, shape: str = "tree") -> Path:
         """Return the campaign file of :meth:`finished`."""
         return self.file(f"finished-{shape}", shape)
+
+
+@dataclass(frozen=True)
+class Refusing:
+    """A runner in which no fit of the model's first layer comes about."""
+
+    inside: Any
+
+    def submit(self, jobs: Any) -> Iterator[Any]:
+        """Yield what comes of the jobs, one after another."""
+        for job in jobs:
+            (outcome,) = self.inside.submit([job])
+            bad = job.params["layer"] == 1 and job.variant == "main"
+            yield outcome.model_copy(update={"status": "tool_error", "reason": "in two parts"}) if bad else outcome
 
 
 def rows_of(folder: Path, kind: EntryKind) -> list[Entry]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from theodolite.agents.planner import Planner
 from theodolite.claims import Author, Direction, Hypothesis
 from theodolite.experiments import CampaignRun, Event, Look
-from theodolite.experiments.manifolds.run import Candidate, ManifoldRun
+from theodolite.experiments.manifolds.candidates import Candidate
+from theodolite.experiments.manifolds.run import ManifoldRun
 from theodolite.store import agent_view
 from theodolite.tools import get_tool
 from theodolite.tools.manifold import follows
@@ -36,19 +37,20 @@ class AnchorPlanner(Planner):
         testable = run.setting.testability(run.block)
         chosen: dict[str, Hypothesis] = {}
         for candidate in run.search():
-            if candidate.score is None or not testable[candidate.ruler].testable or candidate.ruler in chosen:
+            ruler = candidate.ruler
+            if ruler is None or candidate.score is None or not testable[ruler].testable or ruler in chosen:
                 continue
-            hypothesis = self._hypothesis(run, candidate)
+            hypothesis = self._hypothesis(run, candidate, ruler)
             if hypothesis.id not in closed and hypothesis.claim.key not in supported:
-                chosen[candidate.ruler] = hypothesis
+                chosen[ruler] = hypothesis
         run.notify(Event("choose", slots, slots))
         return list(chosen.values())[:slots]
 
     @staticmethod
-    def _hypothesis(run: CampaignRun, candidate: Candidate) -> Hypothesis:
+    def _hypothesis(run: CampaignRun, candidate: Candidate, ruler: str) -> Hypothesis:
         tool, params = get_tool(follows.name), candidate.params
         return Hypothesis(
-            claim=run.setting.claim(tool, candidate.ruler),
+            claim=run.setting.claim(tool, ruler),
             locus=params.locus(),
             direction=Direction.GREATER,
             tool=f"{tool.name}@{tool.version}",

@@ -64,6 +64,34 @@ def list_hypotheses(
         print_counts(count_outcomes(lines), reused_supports(lines))
 
 
+@app.command("candidates")
+def list_candidates(
+    workspace: WorkspaceOption = None,
+    campaign: CampaignOption = None,
+    ruler: Annotated[str | None, typer.Option(help="Only those about this ruler.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what searches for manifolds tried on discovery donors, best first, refused fits with their reason."""
+    path = find_ledger(workspace)
+    from theodolite.cli.candidates import print_candidates
+    from theodolite.reports import candidate_lines
+    from theodolite.store import Ledger
+
+    with Ledger.open(path, read_only=True) as ledger:
+        chosen = campaign_id(path, campaign)
+        rulers = sorted({line.ruler for line in candidate_lines(ledger, chosen) if line.ruler is not None})
+        if ruler is not None and ruler not in rulers:
+            raise UserError(f"--ruler is {ruler!r}; searches here had {', '.join(rulers) or 'none'}")
+        lines = candidate_lines(ledger, chosen, ruler=ruler, limit=limit)
+    if as_json:
+        print_json(lines)
+    elif lines:
+        print_candidates(lines)
+    else:
+        results().print("No search; `manifold:` in a campaign file makes one (docs/instruments/manifold.md).")
+
+
 @app.command("descriptions")
 def list_descriptions(
     workspace: WorkspaceOption = None, campaign: CampaignOption = None, as_json: JsonOption = False

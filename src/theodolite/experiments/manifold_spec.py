@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from theodolite.data.rulers import LEAST_CELLS, RulerItem
 from theodolite.records import Closed
-from theodolite.tools.manifold import Featurizer, FitterName
+from theodolite.tools.manifold import Featurizer, FitterName, GraphSize
 
 __all__ = ["ExpectedFail", "ManifoldSpec"]
 
@@ -46,9 +46,7 @@ class ManifoldSpec(Closed):
     fitters: tuple[FitterName, ...] = Field(
         default=("isomap", "landmark_isomap", "geodesic_mds", "diffusion_map", "let"), min_length=1
     )
-    sizes: tuple[int, ...] = Field(
-        default=(10, 15), min_length=1, description="neighbours of a graph, of those that the closed list has"
-    )
+    sizes: tuple[GraphSize, ...] = Field(default=(10, 15), min_length=1, description="neighbours of a graph")
     candidates: int = Field(default=200, ge=1, le=5_000, description="most candidates that are tried")
 
     @model_validator(mode="after")

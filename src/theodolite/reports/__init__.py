@@ -5,6 +5,7 @@ from __future__ import annotations
 from theodolite.reports.described import DescriptionLine, as_description, description_lines
 from theodolite.reports.exchange import Exchange, exchange
 from theodolite.reports.export import COLUMNS, export_rows, to_csv, to_json
+from theodolite.reports.searched import CandidateLine, candidate_lines
 from theodolite.reports.slot_life import SlotLife, SlotStep, find_subject, slot_life
 from theodolite.reports.standing import AgentsStanding, CampaignStanding, LastEntry, Mark, Standing, standing
 from theodolite.reports.tiers import TierLine, audit
@@ -15,6 +16,7 @@ __all__ = [
     "OUTCOMES",
     "AgentsStanding",
     "CampaignStanding",
+    "CandidateLine",
     "DescriptionLine",
     "Exchange",
     "LastEntry",
@@ -27,6 +29,7 @@ __all__ = [
     "as_description",
     "audit",
     "count_outcomes",
+    "candidate_lines",
     "description_lines",
     "exchange",
     "export_rows",

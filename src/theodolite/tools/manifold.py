@@ -21,13 +21,13 @@ from theodolite.tools.anchor_bench import AnchorBench
 from theodolite.tools.registry import ToolError, ToolParams, tool
 from theodolite.tools.workbench import BenchSize, ModelShape
 
-__all__ = ["Follows", "follows"]
+__all__ = ["Featurizer", "FitterName", "Follows", "GraphSize", "follows"]
 
 Floats = NDArray[np.float64]
 Featurizer = Literal["residual", "drift", "mixture", "attention_drift", "operator"]
 FitterName = Literal["isomap", "landmark_isomap", "geodesic_mds", "diffusion_map", "let"]
+GraphSize = Literal[10, 15]
 
-_NEIGHBOURS: Final = (10, 15)
 _COMPONENTS: Final = 20
 _DIMENSIONS: Final = (3,)
 
@@ -65,7 +65,7 @@ class Follows(ToolParams):
         """Yield featurizers of every layer, each with every fitter and its settings."""
         for (features, layer, to), dimension in product(_places(shape), _DIMENSIONS):
             for fitter in get_args(FitterName):
-                for size in (_COMPONENTS,) if fitter == "let" else _NEIGHBOURS:
+                for size in (_COMPONENTS,) if fitter == "let" else get_args(GraphSize):
                     yield cls(features=features, layer=layer, to=to, fitter=fitter, dimension=dimension, size=size)
 
     def chosen_fitter(self) -> Fitter:

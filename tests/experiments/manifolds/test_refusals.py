@@ -12,7 +12,9 @@ from trees import rows_of
 from theodolite.claims import Tag
 from theodolite.data.counts import CellDataError
 from theodolite.experiments import CampaignError
+from theodolite.experiments.manifolds.setting import ManifoldSetting
 from theodolite.store import EntryKind, Ledger, hypothesis_rows, refusal_rows
+from theodolite.tools.workbench import ModelShape
 
 FIRST = {"id": "tree", "graph": "tree.yaml"}
 
@@ -34,6 +36,7 @@ FIRST = {"id": "tree", "graph": "tree.yaml"}
         ({"manifold": {"fitters": ["isomap", "isomap"]}}, "isomap", "lists one twice"),
         ({"manifold": {"features": ["residual", "residual"]}}, "residual", "lists one twice"),
         ({"manifold": {"fitters": ["umap"]}}, "umap", "isomap"),
+        ({"manifold": {"sizes": [15, 3]}}, "sizes.1 is 3", "10 or 15"),
         ({"manifold": {"replicates": 4}}, "4", "12"),
         ({"tools": ["geometry.axis_separation"]}, "geometry.axis_separation", "leave `tools:` out"),
         ({"references": "programs"}, "references", "leave it out"),
@@ -54,9 +57,12 @@ def test_a_file_that_cannot_be_run_is_refused(
     assert {path.name for path in file.parent.iterdir()} == before
 
 
-def test_sizes_that_are_not_on_the_list_leave_nothing_to_search(trees: Any, tmp_path: Path) -> None:
-    with pytest.raises(CampaignError, match="sizes"):
-        trees.setting(trees.file("sizes", manifold={"sizes": [7]}), tmp_path)
+def test_a_model_of_one_block_has_no_drift_of_attention_to_search(
+    trees: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ManifoldSetting, "model_shape", ModelShape(n_layers=1, n_heads=2, read_out=False))
+    with pytest.raises(CampaignError, match=r"nothing is left to search.*attention_drift.*leave one of them out"):
+        trees.setting(trees.file("one-block", manifold={"features": ["attention_drift"]}), tmp_path)
 
 
 def test_a_ruler_of_counts_is_searched_by_and_never_claimed(trees: Any, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from theodolite.data import DISCOVERY
 from theodolite.experiments.jobs import JobSpec
 from theodolite.experiments.journal import Event, with_labels
 from theodolite.experiments.looking import Look
+from theodolite.experiments.manifolds.candidates import Candidate, candidates_in
 from theodolite.experiments.manifolds.figures import VIEWS, figure_of
 from theodolite.experiments.manifolds.registration import AnchorRegistrar, reads_ruler
 from theodolite.experiments.manifolds.setting import ManifoldSetting
@@ -18,8 +19,6 @@ from theodolite.experiments.proposals import block_of_round
 from theodolite.experiments.registration import Registrar
 from theodolite.experiments.rounds import CampaignRun
 from theodolite.gates.anchors.scores import AnchorScores, anchor_scores
-from theodolite.gates.catalogue2.baselines import GAIN
-from theodolite.gates.catalogue_manifold.shape import LEAST_TRUST
 from theodolite.manifolds.fitters import READS_RULER
 from theodolite.measurements import AnchorLatents, load_measurement
 from theodolite.plans import Plan
@@ -27,42 +26,9 @@ from theodolite.store import EntryKind, entry_id
 from theodolite.tools import Tool, get_tool
 from theodolite.tools.manifold import Follows, follows
 
-__all__ = ["Candidate", "ManifoldRun"]
+__all__ = ["ManifoldRun"]
 
 _DECIMALS = 9
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A row of the search.
-
-    Attributes
-    ----------
-    id
-        The row.
-    ruler, params
-        What was tried.
-    score
-        The least of the mean correlations that the gates ask for; None where one is not defined or the fit was refused.
-    gain
-        By how much the mean over held-out donors is above that of the best baseline.
-    trust
-        Trustworthiness.
-    """
-
-    id: str
-    ruler: str
-    params: Follows
-    score: float | None
-    gain: float | None
-    trust: float
-
-    @property
-    def rank(self) -> tuple[bool, bool, bool, float, str]:
-        """What sorts candidates, best first; a fit that reads the ruler cannot tell its arrangement from another."""
-        margin = None if self.score is None else min(self.score, (self.gain or 0.0) - GAIN)
-        fit = self.trust >= LEAST_TRUST and (self.gain or 0.0) > GAIN
-        return self.score is None, self.params.fitter in READS_RULER, not fit, -(margin or 0.0), self.id
 
 
 class ManifoldRun(CampaignRun):
@@ -86,7 +52,7 @@ class ManifoldRun(CampaignRun):
             found = sorted(self._search(), key=lambda candidate: candidate.rank)
             chosen: dict[tuple[str, str], Follows] = {}
             for candidate in found:
-                if candidate.score is not None:
+                if candidate.ruler is not None and candidate.score is not None:
                     chosen.setdefault((candidate.ruler, str(candidate.params.locus())), candidate.params)
             self.setting = replace(self.anchored, chosen=chosen)
             self._found = found
@@ -108,17 +74,7 @@ class ManifoldRun(CampaignRun):
             identifier = self._look_id(job)
             if not self.ledger.has(identifier):
                 self._try(params, rulers, job)
-            payload = self._known(identifier).payload
-            for ruler in rulers:
-                said = payload["scores"].get(ruler)
-                yield Candidate(
-                    identifier,
-                    ruler,
-                    params,
-                    _number(said, "score"),
-                    _number(said, "gain"),
-                    _number(said, "trust") or 0.0,
-                )
+            yield from candidates_in(identifier, self._known(identifier).payload)
         self.notify(Event("search", len(wanted), len(wanted)))
 
     def _wanted(self, variant: str) -> list[tuple[Follows, tuple[str, ...], JobSpec]]:
@@ -267,11 +223,6 @@ class ManifoldRun(CampaignRun):
         self.search()
         block, reused = self._block() if round_number is None else block_of_round(self, round_number)
         return AnchorRegistrar(self.setting, self.ledger, self.power, block, reused=reused)
-
-
-def _number(said: Mapping[str, Any] | None, name: str) -> float | None:
-    # A ledger holds numbers as text of their shortest form.
-    return None if said is None or said[name] is None else float(said[name])
 
 
 def _rounded(values: Mapping[str, float | None]) -> dict[str, float | None]:
