@@ -25,7 +25,7 @@ SOURCES = {
     "geometry.axis_separation": ("1", "2f9dc91da60955e9"),
     "geometry.pair_proximity": ("1", "ab2f699b66672ad0"),
     "geometry.regulator_proximity": ("1", "80efb9ee37c2c106"),
-    "manifold.follows": ("1", "e8bf4688ad45c1c2"),
+    "manifold.follows": ("1", "62d1ac3254c90974"),
     "saes.feature_value": ("1", "15d6fcfa9b609d68"),
 }
 """Version, and the first digits of the hash of the source. A running campaign whose instrument has another one ends in
