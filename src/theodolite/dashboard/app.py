@@ -1,0 +1,53 @@
+"""The dashboard as an ASGI application on one ledger, which it opens for reading only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from theodolite import __version__
+from theodolite.dashboard.failing import answer_failures
+from theodolite.dashboard.routes import ROUTERS
+from theodolite.dashboard.security import SafeAnswers
+from theodolite.dashboard.settings import DashboardSettings
+from theodolite.dashboard.static_files import STATIC
+from theodolite.store import Ledger
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: DashboardSettings) -> FastAPI:
+    """Return the application; the ledger is open while it runs.
+
+    Raises
+    ------
+    LedgerNotFound, LedgerFormatError
+        If there is no ledger, or one that this version cannot read.
+    """
+    ledger = Ledger.open(settings.ledger, read_only=True)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        ledger.close()
+
+    app = FastAPI(
+        title="Theodolite",
+        version=__version__,
+        lifespan=lifespan,
+        # The interactive pages of FastAPI load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.settings = settings
+    app.state.ledger = ledger
+    app.add_middleware(SafeAnswers, host_names=settings.host_names)
+    answer_failures(app)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

@@ -1,0 +1,82 @@
+"""What is answered where a request cannot be: a page that says what was wrong, with which value, and what to do."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from theodolite.dashboard.inert import shortened
+from theodolite.dashboard.templating import page
+from theodolite.store import LedgerError
+
+__all__ = ["Refused", "answer_failures"]
+
+_LOG = logging.getLogger("theodolite.dashboard")
+_TITLES = {
+    400: "That cannot be asked",
+    401: "Please log in",
+    403: "Not allowed",
+    404: "Not here",
+    503: "Try again soon",
+}
+
+
+class Refused(Exception):
+    """A request that is answered by an error page.
+
+    Attributes
+    ----------
+    status
+        HTTP status.
+    what
+        What was wrong, with which value.
+    remedy
+        What to do.
+    """
+
+    def __init__(self, status: int, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.status, self.what, self.remedy = status, what, remedy
+
+
+def answer_failures(app: FastAPI) -> None:
+    """Let an application answer every failure by a page, or by JSON where that was asked for."""
+
+    @app.exception_handler(Refused)
+    async def _refused(request: Request, error: Refused) -> Response:
+        return _answer(request, error.status, error.what, error.remedy)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][1:]) or "the request"
+        given = shortened(str(first.get("input")), 80)
+        return _answer(request, 400, f"{field} is {given!r}: {first['msg']}", "Change it in the address, or go back.")
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        what = f"There is no page {request.url.path}" if error.status_code == 404 else str(error.detail)
+        return _answer(request, error.status_code, what, "Choose one above.", error.headers)
+
+    @app.exception_handler(LedgerError)
+    async def _ledger(request: Request, error: LedgerError) -> Response:
+        _LOG.warning("%s %s: %s", request.method, request.url.path, error)
+        return _answer(request, 503, str(error), "")
+
+
+def _answer(
+    request: Request, status: int, what: str, remedy: str, headers: dict[str, str] | None | object = None
+) -> Response:
+    more = dict(headers) if isinstance(headers, dict) else None
+    if request.url.path.startswith("/api/"):
+        return JSONResponse({"error": what, "remedy": remedy}, status_code=status, headers=more)
+    answer = page(
+        request, "error.html", status=status, title=_TITLES.get(status, "That did not work"), what=what, remedy=remedy
+    )
+    answer.headers.update(more or {})
+    return answer
