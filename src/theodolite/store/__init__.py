@@ -47,6 +47,7 @@ from theodolite.store.counts import (
     trial_tallies,
     trials_given,
 )
+from theodolite.store.cursors import Cursor
 from theodolite.store.description_records import DESCRIPTION_STANDING, DescriptionRecord
 from theodolite.store.diff import Difference, diff
 from theodolite.store.disk_errors import file_words, free_words
@@ -65,12 +66,14 @@ from theodolite.store.errors import (
     LedgerNetworkFolder,
     LedgerNotFound,
     LedgerPayloadError,
+    LedgerQueryError,
     LedgerReadOnly,
     LedgerRefused,
     LedgerUnreachable,
     PlaceError,
     UpkeepError,
 )
+from theodolite.store.finding import SORTS, Count, Find, Neighbours, Page, count_found, find, neighbours
 from theodolite.store.folders import network_file_system
 from theodolite.store.invalidations import (
     InvalidatedRecord,
@@ -128,9 +131,24 @@ from theodolite.store.rows import (
     ToolCheckRow,
     TrialRow,
 )
+from theodolite.store.tallies import CHOICES, TALLIED, choices, tallies
 from theodolite.store.verify import Problem, VerifyReport, refuse_no_ledger, verify, verify_chain
 
 __all__ = [
+    "Cursor",
+    "tallies",
+    "choices",
+    "TALLIED",
+    "CHOICES",
+    "LedgerQueryError",
+    "neighbours",
+    "find",
+    "count_found",
+    "Page",
+    "Neighbours",
+    "Find",
+    "Count",
+    "SORTS",
     "DESCRIPTION_STANDING",
     "LEAST_BYTES",
     "LEAST_FILES",

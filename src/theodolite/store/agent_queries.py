@@ -27,7 +27,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ModelCallRow:
-    """One request to a language model; fields as in its record, whose status is ``outcome`` here."""
+    """One request to a language model; fields as in its record, whose status is ``outcome`` here.
+
+    ``about`` is the slot that it was made for, or the sealed trial; None where it led to no row, and of persons' own.
+    """
 
     id: str
     seq: int
@@ -45,6 +48,7 @@ class ModelCallRow:
     estimated: bool
     cost: float
     priced: bool
+    about: str | None
 
 
 @dataclass(frozen=True, slots=True)

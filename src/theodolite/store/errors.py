@@ -17,6 +17,7 @@ __all__ = [
     "LedgerNetworkFolder",
     "LedgerNotFound",
     "LedgerPayloadError",
+    "LedgerQueryError",
     "LedgerReadOnly",
     "LedgerRefused",
     "LedgerUnreachable",
@@ -55,6 +56,10 @@ class LedgerRefused(LedgerError):
 
 class LedgerPayloadError(LedgerError):
     """The payload, kind or subject is not what an entry of this kind holds."""
+
+
+class LedgerQueryError(LedgerError, ValueError):
+    """A question that cannot be asked: an unknown field or order, a date that is none, a damaged cursor."""
 
 
 class LedgerReadOnly(LedgerError):

@@ -17,7 +17,7 @@ from theodolite.store.chain import Entry
 from theodolite.store.errors import LedgerConflict
 from theodolite.store.invalidations import project_invalidation
 from theodolite.store.kinds import SLOT_KINDS, EntryKind, campaign_of
-from theodolite.store.project_agents import AGENT_HANDLERS
+from theodolite.store.project_agents import AGENT_HANDLERS, tried_on_model
 from theodolite.store.project_slots import SLOT_HANDLERS, know_block
 from theodolite.store.records import (
     CampaignRecord,
@@ -135,6 +135,7 @@ def _review_trial(connection: Connection, entry: Entry, record: ReviewTrialRecor
     connection.execute(
         insert(tables.review_trial).values(subject=entry.subject, seq=entry.seq, **record.model_dump(mode="json"))
     )
+    tried_on_model(connection, entry, record.trial)
 
 
 def _tool_check(connection: Connection, entry: Entry, record: ToolCheckRecord) -> None:

@@ -17,6 +17,7 @@ from theodolite.store.chain import Entry
 from theodolite.store.errors import LedgerConflict, LedgerPayloadError
 from theodolite.store.invalidations import InvalidatedRecord, project_invalidated
 from theodolite.store.kinds import EntryKind, campaign_of, slot_id
+from theodolite.store.project_agents import proposed_by_model, reviewed_by_model
 from theodolite.store.records import (
     FailureRecord,
     HypothesisRecord,
@@ -91,6 +92,7 @@ def _hypothesis(connection: Connection, entry: Entry, record: HypothesisRecord) 
             "subject": entry.subject,
             "seq": entry.seq,
             "last_seq": entry.seq,
+            "proposed_at": entry.at,
             "campaign": campaign,
             "round": record.round,
             "slot": record.slot,
@@ -120,6 +122,7 @@ def _hypothesis(connection: Connection, entry: Entry, record: HypothesisRecord) 
             "tags": (),
         },
     )
+    proposed_by_model(connection, entry, record)
 
 
 def _refusal(connection: Connection, entry: Entry, record: RefusalRecord) -> None:
@@ -134,7 +137,7 @@ def _refusal(connection: Connection, entry: Entry, record: RefusalRecord) -> Non
         )
     if known is not None and known.prereg_sha256 is not None:
         raise LedgerConflict(f"{entry.id!r} refuses slot {entry.subject!r}, which is registered; record a failure")
-    _change(connection, entry, status=SlotStatus.REFUSED.value)
+    _change(connection, entry, status=SlotStatus.REFUSED.value, refusal_reason=record.reason, decided_at=entry.at)
     connection.execute(
         insert(tables.refusal),
         {
@@ -233,6 +236,7 @@ def _review(connection: Connection, entry: Entry, record: Review) -> None:
         insert(tables.review),
         {"subject": entry.subject, "seq": entry.seq, **record.model_dump(mode="json", exclude={"code_cap"})},
     )
+    reviewed_by_model(connection, entry)
 
 
 def _verdict(connection: Connection, entry: Entry, record: VerdictRecord) -> None:
@@ -254,6 +258,7 @@ def _verdict(connection: Connection, entry: Entry, record: VerdictRecord) -> Non
         connection,
         entry,
         status=SlotStatus.VERDICT.value,
+        decided_at=entry.at,
         stream=settled.stream,
         t=settled.t,
         alpha=settled.alpha,

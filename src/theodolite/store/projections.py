@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from theodolite.store.chain import GENESIS
+from theodolite.store.derived import make_projections, remove_projections
 from theodolite.store.entries import read_entry
 from theodolite.store.errors import LedgerFormatError
 from theodolite.store.project import project
-from theodolite.store.schema import entry_table, is_projection, meta_table
-from theodolite.store.tables import PROJECTION_VERSION, PROJECTIONS
+from theodolite.store.schema import entry_table, meta_table
+from theodolite.store.tables import PROJECTION_VERSION
 
 __all__ = ["ensure_projections", "rebuild_projections"]
 
@@ -38,11 +39,8 @@ def ensure_projections(connection: Connection, *, write: bool) -> None:
 
 def rebuild_projections(connection: Connection) -> int:
     """Drop all projection tables and project every entry again, in the caller's transaction; return their number."""
-    for table in inspect(connection).get_table_names():
-        if is_projection(table):
-            quoted = connection.dialect.identifier_preparer.quote_identifier(table)
-            connection.exec_driver_sql(f"DROP TABLE {quoted}")
-    PROJECTIONS.create_all(connection)
+    remove_projections(connection)
+    make_projections(connection)
     number, last = 0, GENESIS
     for row in connection.execute(select(entry_table).order_by(entry_table.c.seq)).all():
         entry = read_entry(row)

@@ -84,6 +84,8 @@ class HypothesisRow:
         The slot.
     seq, last_seq
         Rows that proposed it and that last changed it.
+    proposed_at, decided_at
+        When it was proposed, and when its verdict or refusal was recorded: UTC, ISO 8601.
     effect, low, high, baseline, gain
         In ``unit``; None before it is judged.
     stream, t, alpha, e
@@ -99,11 +101,17 @@ class HypothesisRow:
         The verdict in force, and the one that was recorded: an invalidation turns the first and leaves the second.
     invalid_because
         What was invalidated, by whom and why; None where nothing was.
+    outcome
+        The verdict in force, ``pending``, or ``refused``.
+    cost, tokens
+        US dollars and tokens of the calls of language models that were made for this slot; None where none were.
     """
 
     subject: str
     seq: int
     last_seq: int
+    proposed_at: str
+    decided_at: str | None
     campaign: str
     round: int
     slot: int
@@ -135,6 +143,7 @@ class HypothesisRow:
     failure_phase: str | None
     failure_code: str | None
     failure_reason: str | None
+    refusal_reason: str | None
     observed: bool
     effect: float | None
     low: float | None
@@ -157,6 +166,9 @@ class HypothesisRow:
     tags: tuple[str, ...]
     first_unmet: str | None
     next_step: str | None
+    outcome: str
+    cost: float | None
+    tokens: int | None
 
 
 @dataclass(frozen=True, slots=True)

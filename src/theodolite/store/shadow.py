@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from theodolite.store.chain import Entry
 from theodolite.store.database import memory_engine
+from theodolite.store.derived import make_projections
 from theodolite.store.errors import LedgerError
 from theodolite.store.project import project
 from theodolite.store.tables import PROJECTIONS
@@ -26,7 +27,7 @@ class Shadow:
         self._engine = memory_engine()
         self._connection = self._engine.connect()
         self._connection.begin()
-        PROJECTIONS.create_all(self._connection)
+        make_projections(self._connection)
 
     def __enter__(self) -> Self:
         return self

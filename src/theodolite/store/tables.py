@@ -6,7 +6,7 @@ Each row names the ``seq`` of the entry that made it (and ``last_seq``, where la
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Computed, Float, Index, Integer, MetaData, String, Table, Text
 
 from theodolite.store.column_types import CanonicalJson, WholeNumber, Words
 
@@ -35,10 +35,8 @@ __all__ = [
     "tool_check",
 ]
 
-PROJECTION_VERSION = "4"
-"""Raised by hand with every change to this file, ``column_types.py``, ``project*.py`` or ``invalidations.py``."""
-
-
+PROJECTION_VERSION = "5"
+"""Raised by hand with every change to this file or ``{column_types,derived,project*,invalidations}.py``."""
 PROJECTIONS = MetaData()
 
 
@@ -100,12 +98,16 @@ look = Table(
     Column("effects", CanonicalJson, nullable=False),
 )
 
+_OUTCOME = "coalesce(verdict, CASE status WHEN 'refused' THEN 'refused' ELSE 'pending' END)"
 hypothesis = Table(
     "hypothesis",
     PROJECTIONS,
-    Column("subject", String, primary_key=True),
-    _made(),
+    Column("subject", String, nullable=False, unique=True),
+    # The key, so that every index is in the order of the proposals where its own columns are equal.
+    Column("seq", Integer, primary_key=True),
     Column("last_seq", Integer, nullable=False),
+    Column("proposed_at", String, nullable=False),
+    Column("decided_at", String),
     Column("campaign", String, nullable=False),
     Column("round", Integer, nullable=False),
     Column("slot", Integer, nullable=False),
@@ -137,6 +139,7 @@ hypothesis = Table(
     Column("failure_phase", String),
     Column("failure_code", String),
     Column("failure_reason", Text),
+    Column("refusal_reason", Text),
     Column("observed", Boolean, nullable=False),
     Column("effect", Float),
     Column("low", Float),
@@ -160,9 +163,11 @@ hypothesis = Table(
     Column("tags", Words, nullable=False),
     Column("first_unmet", String),
     Column("next_step", Text),
+    Column("outcome", String, Computed(_OUTCOME, persisted=False)),
+    Column("cost", Float),
+    Column("tokens", Integer),
     Index("hypothesis_place", "campaign", "round", "slot"),
     Index("hypothesis_level", "stream", "t"),
-    Index("hypothesis_made", "seq"),
     Index("hypothesis_changed", "last_seq"),
     # What is asked for every test, whatever their number, is read off an index alone.
     Index("hypothesis_supported", "stream", "verdict", "t", "claim_key"),
@@ -302,9 +307,12 @@ model_call = Table(
     Column("estimated", Boolean, nullable=False),
     Column("cost", Float, nullable=False),
     Column("priced", Boolean, nullable=False),
+    # What it was for: a slot, or the name of a sealed trial; nothing while no row says, or where it led to none.
+    Column("about", String),
     Index("model_call_subject", "subject", "seq"),
     Index("model_call_talk", "subject", "conversation", "seq"),
     Index("model_call_outcome", "subject", "outcome", "seq"),
+    Index("model_call_about", "about"),
 )
 
 budget_mark = Table(

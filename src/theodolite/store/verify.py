@@ -19,6 +19,7 @@ from theodolite.canonical import canonical_json
 from theodolite.store.artefacts import ArtefactStore
 from theodolite.store.chain import GENESIS, Entry, Head, entry_hash, entry_seal
 from theodolite.store.database import connect_sqlite
+from theodolite.store.derived import DERIVING
 from theodolite.store.errors import ArtefactError, LedgerFormatError
 from theodolite.store.kinds import EntryKind
 from theodolite.store.ledger import Ledger
@@ -192,8 +193,7 @@ class _Verification:
                 self._break("the row was deleted: the projections were made with it", seq, _text(id))
 
     def _current(self, connection: sqlite3.Connection) -> bool:
-        row = connection.execute("SELECT value FROM meta WHERE key = 'projection_version'").fetchone()
-        version = None if row is None else _text(row[0])
+        version = self._versioned(connection)
         if version != PROJECTION_VERSION:
             self._problem(
                 f"the projections have version {version!r}, this code makes {PROJECTION_VERSION!r}; "
@@ -201,15 +201,21 @@ class _Verification:
             )
         return version == PROJECTION_VERSION
 
+    def _versioned(self, connection: sqlite3.Connection) -> str | None:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'projection_version'").fetchone()
+        return None if row is None else _text(row[0])
+
     def _triggers(self, connection: sqlite3.Connection) -> None:
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
         found = {_text(name): _text(text) for name, text in connection.execute(query)}
-        for name, wanted in TRIGGERS.items():
+        # Those of another version of the projections are not known here; that they are of another is told elsewhere.
+        deriving = DERIVING if self._versioned(connection) == PROJECTION_VERSION else {}
+        for name, wanted in {**TRIGGERS, **deriving}.items():
             if name not in found:
                 self._problem(f"trigger {name!r} is missing: the ledger could be changed from outside")
             elif found[name] != wanted:
                 self._problem(f"trigger {name!r} is not as it was made: {found[name]!r:.200}")
-        for name in sorted(found.keys() - TRIGGERS.keys()):
+        for name in sorted(found.keys() - TRIGGERS.keys() - DERIVING.keys()):
             self._problem(f"trigger {name!r} does not belong to the ledger: {found[name]!r:.200}")
 
     def _chain(self, connection: sqlite3.Connection) -> Iterator[Entry]:
