@@ -2,8 +2,24 @@
 
 from __future__ import annotations
 
-from theodolite.dashboard.routes import entries
+from theodolite.dashboard.routes import (
+    campaigns,
+    entries,
+    error_control,
+    exports,
+    glossary,
+    hypotheses,
+    ledger,
+    live,
+    map,
+    people,
+)
 
 __all__ = ["ROUTERS"]
 
-ROUTERS = (entries.router,)
+ROUTERS = tuple(
+    module.router
+    for module in (
+        campaigns, live, ledger, exports, hypotheses, entries, map, error_control, people, glossary,
+    )
+)  # fmt: skip
