@@ -1,4 +1,4 @@
-"""The filter and order of a list of hypotheses, as they stand in an address; the ledger and each hypothesis share them."""
+"""The filter and order of a list of hypotheses, as they stand in an address; lists and single pages share them."""
 
 from __future__ import annotations
 
