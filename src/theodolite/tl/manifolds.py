@@ -171,7 +171,7 @@ def manifold_search(
         "rulers_sha256": {name: ruler.sha256 for name, ruler in grouped.rulers.items()},
         "gates_sha256": gates.sha256,
         **ready.facts(),
-        "standing": _STANDING[confirm],
+        "standing": _STANDING[seen.confirmation is not None],
     }
     target = into(adata, copy=copy)
     put_names(target, key, grouped.table.anchors, grouped.table.rows)

@@ -14,8 +14,8 @@ __all__ = ["adjusting_bytes", "measuring_bytes", "refuse_beyond", "searching_byt
 
 _ADJUSTING = 1_450
 """Bytes a pair that the fit of co-expression to scores takes at its peak; a test holds it to that."""
-_SEARCHING = 120
-"""Bytes a pair of anchors that fits, hold-outs and their nulls take at their peak."""
+_SEARCHING = 60
+"""Bytes a pair of anchors that fits, hold-outs and their nulls take at their peak; a test holds it to that."""
 
 
 def measuring_bytes(tool: Tool, params: ToolParams, size: BenchSize, n_vars: int) -> int:
