@@ -213,6 +213,23 @@ def test_a_packaged_graph_and_a_campaigns_mapping_are_the_same_ruler() -> None:
     assert named.graph is not None and named.graph.root == "hematopoietic stem cell"
 
 
+STAGES = {
+    "trunk_1": "hematopoietic stem cell", "trunk_2": "hematopoietic multipotent progenitor cell",
+    "branch_1_1": "proerythroblast", "branch_1_2": "basophilic erythroblast", "branch_1_3": "erythrocyte",
+    "branch_2_1": "pro-B cell", "branch_2_2": "precursor B cell", "branch_2_3": "immature B cell",
+    "branch_3_1": "promyelocyte", "branch_3_2": "myelocyte", "branch_3_3": "metamyelocyte",
+}  # fmt: skip
+
+
+def test_a_packaged_graph_gives_branches_to_stages_that_are_called_otherwise(tree: World) -> None:
+    found = tree.search(tree.adata, rulers={"graph": "hematopoiesis", "stages": STAGES}, candidates=1, copy=True).uns[
+        KEY
+    ]
+    assert set(found["anchors"]["branch"]) == {"progenitor", "erythroid", "b", "granulocytic"}
+    assert set(found["facts"]["branches_left_out"]) == {"erythroid", "b", "granulocytic"}
+    assert list(found["rulers_sha256"]) == ["hematopoiesis"]
+
+
 EDGES = [("a", "b"), ("a", "c")]
 
 
