@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from sqlalchemy import Column, Connection, Index, Integer, String, Table
+from sqlalchemy import Column, Connection, Index, Integer, String, Table, text
 from sqlalchemy import inspect as inspect_database
 
 from theodolite.store.schema import is_projection
 from theodolite.store.tables import PROJECTIONS, hypothesis
 
-__all__ = ["COUNTED", "DERIVING", "INDEXED", "KINDS", "make_projections", "remove_projections"]
+__all__ = ["ALL", "COUNTED", "DERIVING", "INDEXED", "KINDS", "make_projections", "remove_projections"]
 
 COUNTED = {
     "family": "family",
@@ -39,8 +39,10 @@ INDEXED = (
     "block_id", "decided_at", "effect", "p", "e", "cost",
 )  # fmt: skip
 """Columns of hypotheses that have an index ``hypothesis_by_<column>``, in which equal values are as proposed."""
+ALL = "+seq > 0"
+"""True of every row. Only a query that says so may use these indexes: what a campaign asks keeps to its own."""
 for _name in INDEXED:
-    Index(f"hypothesis_by_{_name}", hypothesis.c[_name])
+    Index(f"hypothesis_by_{_name}", hypothesis.c[_name], sqlite_where=text(ALL))
 
 tally = Table(
     "tally",
@@ -93,18 +95,9 @@ def _tallied(row: str) -> list[str]:
     return keys
 
 
-def _count(keys: list[str]) -> str:
-    rows = ", ".join(f"({key}, 1)" for key in keys)
-    return f"INSERT INTO tally VALUES {rows} ON CONFLICT {_KEY} DO UPDATE SET number = number + 1"
-
-
-def _uncount(keys: list[str]) -> str:
-    # No counter stays at nothing: tables that were made from other entries would differ in it.
-    rows = ", ".join(f"({key})" for key in keys)
-    return (
-        f"UPDATE tally SET number = number - 1 WHERE {_KEY} IN (VALUES {rows});\n"
-        f"  DELETE FROM tally WHERE {_KEY} IN (VALUES {rows}) AND number = 0"
-    )
+def _count(keys: list[str], step: int = 1) -> str:
+    rows = ", ".join(f"({key}, {step})" for key in keys)
+    return f"INSERT INTO tally VALUES {rows} ON CONFLICT {_KEY} DO UPDATE SET number = number + {step}"
 
 
 def _texts(row: str) -> str:
@@ -130,7 +123,7 @@ DERIVING = {
 END""",
     "hypothesis_ended": f"""CREATE TRIGGER hypothesis_ended AFTER UPDATE OF verdict, status ON hypothesis
 WHEN OLD.outcome <> NEW.outcome BEGIN
-  {_uncount(_tallied("OLD"))};
+  {_count(_tallied("OLD"), -1)};
   {_count(_tallied("NEW"))};
 END""",
     "hypothesis_tagged": f"""CREATE TRIGGER hypothesis_tagged AFTER UPDATE OF tags ON hypothesis
@@ -151,11 +144,15 @@ END""",
     "gate_gone": f"""CREATE TRIGGER gate_gone AFTER DELETE ON gate WHEN OLD.passed = 0 BEGIN
   DELETE FROM mark WHERE kind = 'unmet' AND value = OLD.gate AND seq = {_OF_GATE};
 END""",
+    # No counter stays at nothing: tables that were made from other entries would differ in it.
+    "tally_empty": f"""CREATE TRIGGER tally_empty AFTER UPDATE ON tally WHEN NEW.number = 0 BEGIN
+  DELETE FROM tally WHERE {_KEY} = (NEW.kind, NEW.campaign, NEW.a, NEW.b, NEW.outcome);
+END""",
     "mark_added": f"""CREATE TRIGGER mark_added AFTER INSERT ON mark BEGIN
   {_count(["NEW.kind, '', NEW.value, '', ''"])};
 END""",
     "mark_gone": f"""CREATE TRIGGER mark_gone AFTER DELETE ON mark BEGIN
-  {_uncount(["OLD.kind, '', OLD.value, '', ''"])};
+  {_count(["OLD.kind, '', OLD.value, '', ''"], -1)};
 END""",
 }
 """The triggers, as SQL text that ``verify`` compares letter by letter."""

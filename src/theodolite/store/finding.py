@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from theodolite.store import tables
 from theodolite.store.cursors import Cursor
+from theodolite.store.derived import ALL
 from theodolite.store.errors import LedgerQueryError
 from theodolite.store.found_sets import (
     Arm,
@@ -125,7 +126,7 @@ class Find:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of an order; ``previous`` and ``next`` are cursors of the rows around them, None where there are none."""
+    """Some rows of an order; ``previous`` and ``next`` are cursors of the pages around them, None at the ends."""
 
     rows: tuple[HypothesisRow, ...]
     previous: str | None
@@ -272,7 +273,7 @@ class _Query:
                 continue  # the place is behind all of this part
             key, keys = _key(order.column, place if at_place else None, falling, valued)
             way = "DESC" if falling else "ASC"
-            query = f"{source} WHERE {key}{member} ORDER BY {order.column} {way}, seq {way} LIMIT ?"
+            query = f"{source} WHERE {ALL} AND {key}{member} ORDER BY {order.column} {way}, seq {way} LIMIT ?"
             found += self._connection.exec_driver_sql(query, (*keys, *values, most - len(found))).scalars()
         return found
 

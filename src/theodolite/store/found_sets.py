@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from theodolite.store.derived import ALL
 from theodolite.store.project import driver
 
 __all__ = ["SMALL", "Arm", "Span", "column_arm", "common", "cost_arm", "held", "in_order", "mark_arm", "text_arm"]
@@ -59,13 +60,13 @@ class Span:
 
 def column_arm(column: str, value: str | int) -> Arm:
     """Return the hypotheses with a value in an indexed column."""
-    index = f"SELECT seq FROM hypothesis INDEXED BY hypothesis_by_{column} WHERE {column} = ?"
+    index = f"SELECT seq FROM hypothesis INDEXED BY hypothesis_by_{column} WHERE {ALL} AND {column} = ?"
     return Arm(index, "seq", f"h.{column} = ?", (value,))
 
 
 def cost_arm(least: float, most: float) -> Arm:
     """Return the hypotheses whose calls cost so much."""
-    index = "SELECT seq FROM hypothesis INDEXED BY hypothesis_by_cost WHERE cost BETWEEN ? AND ?"
+    index = f"SELECT seq FROM hypothesis INDEXED BY hypothesis_by_cost WHERE {ALL} AND cost BETWEEN ? AND ?"
     return Arm(index, "seq", "h.cost BETWEEN ? AND ?", (least, most))
 
 
