@@ -121,7 +121,7 @@ DERIVING = {
   {_TAGS};
   {_INDEX_TEXT};
 END""",
-    "hypothesis_ended": f"""CREATE TRIGGER hypothesis_ended AFTER UPDATE OF verdict, status ON hypothesis
+    "hypothesis_ended": f"""CREATE TRIGGER hypothesis_ended AFTER UPDATE OF outcome ON hypothesis
 WHEN OLD.outcome <> NEW.outcome BEGIN
   {_count(_tallied("OLD"), -1)};
   {_count(_tallied("NEW"))};
