@@ -33,9 +33,10 @@ __all__ = ["COMMON", "HALF", "NOWHERE", "RARE", "make_large_ledger"]
 
 COMMON, HALF, RARE, NOWHERE = "genes", "attention", "quokka", "theodolitic"
 """Words in the texts of every hypothesis, of half of them, of one in 50,000 (at least one), and of none."""
-A_CAMPAIGN, A_ROUND, AT_ONCE = 5_000, 20, 20_000
-BEGAN, SECONDS = datetime(2024, 1, 1, tzinfo=UTC), 75
-"""When the first hypothesis was proposed, and how long after it the next one was."""
+A_CAMPAIGN, CAMPAIGNS, A_ROUND, AT_ONCE = 5_000, 6, 20, 20_000
+"""Hypotheses of a campaign at most, campaigns at least, and hypotheses of a round and of a statement."""
+BEGAN, DAYS = datetime(2024, 1, 1, tzinfo=UTC), 870
+"""When the first hypothesis was proposed, and how many days before the last one that was."""
 
 FAMILIES = ("attention", "geometry", "ablation", "depth", "saes", "manifold", "pairs", "gradients")
 RELATIONS = ("separates", "changes_with_depth", "recovers", "follows")
@@ -59,29 +60,8 @@ NEXT = (
     "Look at the control that explains it before proposing it again.",
     "Raise the number of draws: the null cannot show so small a p.",
 )
-_BEGINNINGS = (
-    "ba",
-    "ce",
-    "di",
-    "fo",
-    "gu",
-    "ha",
-    "je",
-    "ki",
-    "lo",
-    "mu",
-    "na",
-    "pe",
-    "ri",
-    "so",
-    "tu",
-    "va",
-    "we",
-    "zi",
-)
-_ENDINGS = tuple(
-    f"{one}{two}" for one in ("ral", "men", "tis", "dor", "sun", "pek") for two in ("a", "ic", "on", "um", "er", "ist")
-)
+_BEGINNINGS = "ba ce di fo gu ha je ki lo mu na pe ri so tu va we zi".split()
+_ENDINGS = [f"{one}{two}" for one in "ral men tis dor sun pek".split() for two in "a ic on um er ist".split()]
 _ENTRY = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = tuple(column.name for column in hypothesis.columns)
 _ROW = f"INSERT INTO hypothesis ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"
@@ -89,7 +69,7 @@ _GATE = "INSERT INTO gate VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)"
 
 
 def make_large_ledger(path: Path, hypotheses: int, seed: int) -> int:
-    """Make a ledger of so many hypotheses, one campaign for each 5,000; return how many entries it has."""
+    """Make a ledger of so many hypotheses, six campaigns or more; return how many entries it has."""
     Ledger.create(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in ("synchronous=OFF", "cache_size=-1000000", "temp_store=MEMORY"):
@@ -166,9 +146,11 @@ def _told(hypotheses: int, chance: random.Random, writer: _Writer) -> Iterator[d
     tags = [canonical_json(list(some)) for some in ((), (Tag.ONE_BLOCK,), (Tag.ONE_BLOCK, Tag.THESE_CELLS))]
     reused = canonical_json([Tag.ONE_BLOCK, Tag.REUSED_HOLD_OUT])
     campaign, t = None, 0
+    each = max(1, min(A_CAMPAIGN, hypotheses // CAMPAIGNS))
+    step = timedelta(days=DAYS) / hypotheses
     for number in range(hypotheses):
-        at = (BEGAN + timedelta(seconds=SECONDS * number)).isoformat(timespec="microseconds")
-        of, inside = divmod(number, A_CAMPAIGN)
+        at = (BEGAN + step * number).isoformat(timespec="microseconds")
+        of, inside = divmod(number, each)
         if inside == 0:
             name = f"large-{digest(of)[:8]}"
             campaign = _Campaign(name, chance.choice(MODELS), chance.choice(CELLS), of % 5 < 2)
@@ -242,7 +224,7 @@ def _told(hypotheses: int, chance: random.Random, writer: _Writer) -> Iterator[d
         if outcome == "pending":
             yield row
             continue
-        late = (BEGAN + timedelta(seconds=SECONDS * number + chance.randrange(60, 90_000))).isoformat(
+XX
             timespec="microseconds"
         )
         seq = writer.entry("verdict", place_id + "verdict", subject, {**prereg, "verdict": outcome}, late)
