@@ -72,7 +72,7 @@ def make_large_ledger(path: Path, hypotheses: int, seed: int) -> int:
     """Make a ledger of so many hypotheses, six campaigns or more; return how many entries it has."""
     Ledger.create(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for pragma in ("synchronous=OFF", "cache_size=-1000000", "temp_store=MEMORY"):
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-4000000", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN IMMEDIATE")
         for name in DERIVING:
@@ -87,7 +87,7 @@ def make_large_ledger(path: Path, hypotheses: int, seed: int) -> int:
         writer.finish()
         _derive(connection)
         connection.execute("COMMIT")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode=WAL")
     return writer.seq
 
 
@@ -224,9 +224,8 @@ def _told(hypotheses: int, chance: random.Random, writer: _Writer) -> Iterator[d
         if outcome == "pending":
             yield row
             continue
-XX
-            timespec="microseconds"
-        )
+        waited = timedelta(seconds=chance.randrange(60, 90_000))
+        late = (BEGAN + step * number + waited).isoformat(timespec="microseconds")
         seq = writer.entry("verdict", place_id + "verdict", subject, {**prereg, "verdict": outcome}, late)
         t += 1
         row |= {"last_seq": seq, "status": "verdict", "decided_at": late, "t": t, "alpha": 0.001, "evidence": "e"}

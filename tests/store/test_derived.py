@@ -61,7 +61,7 @@ def outcomes(told):
     return st.lists(st.sampled_from(ends), min_size=1, max_size=6)
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_counters_are_right_at_every_step(told, data):
     with Ledger.in_memory(clock=told.ticking_clock()) as ledger:
@@ -129,7 +129,7 @@ def test_a_large_ledger_is_as_its_triggers_would_have_made_it(tmp_path):
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         before = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in DERIVED}
         rows = [connection.execute(f"SELECT * FROM {name}").fetchall() for name in ("hypothesis", "gate")]
-        for name in ("hypothesis", "gate", *DERIVED):
+        for name in ("gate", "hypothesis", "mark", "day", "tally"):
             connection.execute(f"DELETE FROM {name}")
         connection.execute("INSERT INTO hypothesis_text (hypothesis_text) VALUES ('rebuild')")
         for name, some in zip(("hypothesis", "gate"), rows, strict=True):

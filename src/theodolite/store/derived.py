@@ -175,3 +175,5 @@ def remove_projections(connection: Connection) -> None:
         if is_projection(table):
             quoted = connection.dialect.identifier_preparer.quote_identifier(table)
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted}")
+    for name in DERIVING:  # one that was put on another table
+        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
