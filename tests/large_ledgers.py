@@ -26,7 +26,7 @@ from theodolite.canonical import canonical_json, digest
 from theodolite.claims import Tag, Verdict
 from theodolite.store import Ledger, slot_id
 from theodolite.store.chain import GENESIS, entry_hash_of_text, entry_seal
-from theodolite.store.derived import COUNTED, DERIVING, INDEXED, KINDS
+from theodolite.store.derived import COUNTED, DERIVING, KINDS
 from theodolite.store.tables import hypothesis
 
 __all__ = ["COMMON", "HALF", "NOWHERE", "RARE", "make_large_ledger"]
@@ -65,6 +65,7 @@ _ENDINGS = [f"{one}{two}" for one in "ral men tis dor sun pek".split() for two i
 _ENTRY = "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = tuple(column.name for column in hypothesis.columns)
 _ROW = f"INSERT INTO hypothesis ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"
+_ASIDE = [index for index in hypothesis.indexes if str(index.name).startswith(("hypothesis_by_", "hypothesis_charged"))]
 _GATE = "INSERT INTO gate VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)"
 
 
@@ -72,13 +73,13 @@ def make_large_ledger(path: Path, hypotheses: int, seed: int) -> int:
     """Make a ledger of so many hypotheses, six campaigns or more; return how many entries it has."""
     Ledger.create(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-4000000", "temp_store=MEMORY"):
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-1500000", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN IMMEDIATE")
         for name in DERIVING:
             connection.execute(f"DROP TRIGGER {name}")
-        for name in INDEXED:
-            connection.execute(f"DROP INDEX hypothesis_by_{name}")
+        for index in _ASIDE:
+            connection.execute(f"DROP INDEX {index.name}")
         writer = _Writer(connection)
         told = _told(hypotheses, random.Random(seed), writer)
         while rows := list(islice(told, AT_ONCE)):
@@ -267,8 +268,7 @@ def _derive(connection: sqlite3.Connection) -> None:
         "INSERT INTO day SELECT substr(proposed_at, 1, 10), count(*), min(seq), max(seq) FROM hypothesis GROUP BY 1"
     )
     connection.execute("INSERT INTO hypothesis_text (hypothesis_text) VALUES ('rebuild')")
-    for index in hypothesis.indexes:
-        if str(index.name).startswith("hypothesis_by_"):
-            connection.execute(str(CreateIndex(index).compile(dialect=sqlite.dialect())))
+    for index in _ASIDE:
+        connection.execute(str(CreateIndex(index).compile(dialect=sqlite.dialect())))
     for statement in DERIVING.values():
         connection.execute(statement)
