@@ -23,7 +23,7 @@ def plan_lines(plan: Plan) -> list[PlanLine]:
         ("place in the model", f"{plan.hypothesis.locus}{places}", ""),
         ("direction that is evidence", plan.hypothesis.direction.value, ""),
         ("instrument", plan.hypothesis.tool, ""),
-        ("parameters", ", ".join(f"{key} {value}" for key, value in plan.params.items()) or "those of each place", ""),
+        ("parameters", _parameters(plan) or "those of each place", ""),
         ("model", f"{plan.hypothesis.claim.model.name}{'' if not plan.runs_on else f', on {plan.runs_on}'}", ""),
         ("cells", plan.hypothesis.claim.context.name, ""),
         ("held fixed", covariates_said(item.value for item in plan.hypothesis.claim.adjustment), ""),
@@ -55,6 +55,10 @@ def plan_lines(plan: Plan) -> list[PlanLine]:
     if plan.unverified_model:
         lines.append(("the model", "was not shown to do what it was trained for", ""))
     return lines
+
+
+def _parameters(plan: Plan) -> str:
+    return ", ".join(f"{key} {value}" for key, value in plan.params.items() if value is not None)
 
 
 def scale_term(plan: Plan) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any, Final
 
 from theodolite.gates.catalogue2.baselines import GAIN
@@ -18,8 +19,8 @@ from theodolite.reports.verdict_table import SCALES, as_line
 __all__ = ["Figure", "slot_figures"]
 
 _SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.4.1.json"
-_WIDTH: Final = 420
-_STEP: Final = {"step": 34}
+_ROW: Final = 38
+"""Pixels that a row takes."""
 _LEAST_E: Final = 0.01
 """What stands for an e of 0 on an axis that has none."""
 _BLUE, _ORANGE, _GREY = "#2a7fb8", "#c86414", "#7a8894"
@@ -51,23 +52,25 @@ class Figure:
 
 def slot_figures(life: SlotLife) -> list[Figure]:
     """Return the figures of a slot; of one whose statistic was never computed, those of its planted controls alone."""
-    made = (_effect(life), _nulls(life), _margin(life), _planted(life))
+    made = (_effect(life), _nulls(life), _margin(life), _planted(life, "G7+"), _planted(life, "G7-"))
     return [figure for figure in made if figure is not None]
 
 
-def _spec(
-    data: Sequence[dict[str, Any]], layers: list[dict[str, Any]], *, width: int = _WIDTH, labels: int = 190
-) -> dict[str, Any]:
-    """Return marks over upright lines; a mark stands in the row that its ``what`` names."""
-    y = {"field": "what", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": labels, "grid": False}}
+def _spec(data: Sequence[dict[str, Any]], layers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return marks over upright lines, as wide as the page leaves; a mark stands in the row that its ``what`` names."""
+    axis = {"labelExpr": "split(datum.label, '\\n')", "labelLimit": 175, "grid": False}
+    y = {"field": "what", "type": "nominal", "sort": None, "title": None, "axis": axis}
     for layer in layers:
         if "data" not in layer:
             layer["encoding"]["y"] = y
+    names = [wrap(str(item["what"]), 26) for item in data]
+    row = max(_ROW, _ROW // 2 * max(len(lines) for lines in names))
     return {
         "$schema": _SCHEMA,
-        "width": width,
-        "height": _STEP,
-        "data": {"values": list(data)},
+        "width": "container",
+        "height": row * len(data),
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "data": {"values": [{**item, "what": "\n".join(lines)} for item, lines in zip(data, names, strict=True)]},
         "layer": layers,
     }
 
@@ -188,7 +191,7 @@ def _nulls(life: SlotLife) -> Figure | None:
         "encoding": {"x": {"field": "value", "type": "quantitative", "title": title, "scale": scale}, "tooltip": tip},
     }
     marks = [] if not asked else [(asked, _ORANGE, "asked for")]
-    spec = _spec(data, [*_rules(marks, title, scale), points], width=300, labels=320)
+    spec = _spec(data, [*_rules(marks, title, scale), points])
     wanted = "" if asked is None else f", {number_said(asked)} or {'more' if betting else 'less'} is asked for"
     caption = (
         f"The evidence against each null, all of which must be beaten{wanted}"
@@ -248,37 +251,31 @@ def _margin(life: SlotLife) -> Figure | None:
     return Figure("margin", caption, spec, ("gain", "estimate", "from", "to"), tuple(rows))
 
 
-def _planted(life: SlotLife) -> Figure | None:
-    """Return what was found where something was planted, and where nothing was, beside what is asked or tolerated."""
-    of_anchors = (life.plan or {}).get("catalogue") == OF_ANCHORS
-    panels, rows = [], []
-    for gate in life.gates:
-        if gate.gate not in ("G7+", "G7-") or gate.number is None or gate.threshold is None:
-            continue
-        positive = gate.gate == "G7+"
-        what = (
-            "planted effects that were found"
-            if positive
-            else "correlation where stages changed places"
-            if of_anchors
-            else "references of nothing with p of 0.05 or less"
-        )
-        limit = "asked for" if positive else "too much from here" if of_anchors else "tolerated"
-        most = (30.0 if positive else 1.0 if of_anchors else max(2 * gate.threshold, gate.number)) * 1.08
-        scale = {"domain": [min(0.0, gate.number), round(max(most, gate.number), 3)], "nice": False}
-        data = [{"what": gate.title, "value": round(gate.number, 4)}]
-        x = {"field": "value", "type": "quantitative", "title": what, "scale": scale}
-        bar = {
-            "mark": {"type": "bar", "height": 16, "color": _BLUE},
-            "encoding": {"x": x, "tooltip": [{"field": "value", "title": what}]},
-        }
-        panel = _spec(data, [bar, *_rules([(gate.threshold, _ORANGE, limit)], what, scale)])
-        panel.pop("$schema")
-        panels.append(panel)
-        told = {True: "met", False: "not met", None: "does not apply"}[gate.passed]
-        rows.append((gate.title, what, f"{gate.number:g}", f"{gate.threshold:g} {limit}", told))
-    if not panels:
+def _planted(life: SlotLife, name: str) -> Figure | None:
+    """Return what was found where something was planted (G7+), or where nothing was (G7-), beside its limit."""
+    gate = next((gate for gate in life.gates if gate.gate == name), None)
+    if gate is None or gate.number is None or gate.threshold is None:
         return None
-    spec = {"$schema": _SCHEMA, "vconcat": panels}
-    caption = "What the same test finds where something was planted, and where there is nothing."
-    return Figure("planted", caption, spec, ("control", "counted", "found", "limit", "gate"), tuple(rows))
+    of_anchors = (life.plan or {}).get("catalogue") == OF_ANCHORS
+    if name == "G7+":
+        what, limit, most = "planted ones that were found", "asked for", 30.0
+        caption = "How often the same test finds what was planted for it to find"
+    elif of_anchors:
+        what, limit, most = "correlation where stages changed places", "too much", 1.0
+        caption = "What the same test finds where stages changed places within branches"
+    else:
+        what, limit, most = "references with p of 0.05 or less", "tolerated", 2 * gate.threshold
+        caption = "How often the same test finds something where there is nothing"
+    most = max(most, gate.number) * 1.08
+    scale = {"domain": [min(0.0, round(gate.number, 4)), round(most, 3)], "nice": False}
+    x = {"field": "value", "type": "quantitative", "title": what, "scale": scale}
+    bar = {
+        "mark": {"type": "bar", "height": 16, "color": _BLUE},
+        "encoding": {"x": x, "tooltip": [{"field": "value", "title": what}]},
+    }
+    data = [{"what": gate.title, "value": round(gate.number, 4)}]
+    spec = _spec(data, [bar, *_rules([(gate.threshold, _ORANGE, limit)], what, scale)])
+    told = {True: "met", False: "not met", None: "does not apply"}[gate.passed]
+    rows = (("found", f"{gate.number:.4g}"), (limit, f"{gate.threshold:g}"), ("the gate", told))
+    short = "planted" if name == "G7+" else "nothing"
+    return Figure(short, f"{caption}: {gate.number:.3g}, {gate.threshold:g} is {limit}.", spec, (what, "number"), rows)

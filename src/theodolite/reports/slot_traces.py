@@ -126,7 +126,9 @@ def slot_traces(ledger: Ledger, life: SlotLife) -> SlotTraces:
         cost=row.cost,
         history=_history(ledger, life),
         figures=_figures(ledger, row.subject),
-        seconds=tuple((timing.phase, timing.seconds) for timing in ledger.ops.timings(row.subject)),
+        seconds=tuple(
+            (timing.phase, timing.seconds) for timing in ledger.ops.timings(row.subject) if timing.seconds >= 0.05
+        ),
     )
 
 

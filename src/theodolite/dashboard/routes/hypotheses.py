@@ -15,6 +15,7 @@ from theodolite.dashboard.filters import Filtering, filtering
 from theodolite.dashboard.glossary import terms
 from theodolite.dashboard.static_files import STATIC
 from theodolite.dashboard.templating import page, query, slot_address
+from theodolite.gates.decision import HARD_GATES
 from theodolite.reports.plain_words import plain_words
 from theodolite.reports.plan_words import plan_lines
 from theodolite.reports.slot_figures import slot_figures
@@ -28,6 +29,8 @@ __all__ = ["router"]
 
 router = APIRouter()
 
+_BINDING = frozenset({*HARD_GATES, "G13"})
+"""Gates without which nothing is supported."""
 _UNSTATED = "Look for it among all hypotheses, or search its claim above."
 
 
@@ -69,7 +72,6 @@ def hypothesis_page(request: Request, subject: str, given: Annotated[Filtering, 
         raise Refused(400, str(error), "Change the filter in the address.") from error
     reference = life.hypothesis.reference
     settings = request.app.state.settings
-    # Of a locked plan the parts that are long by nature stand in its JSON alone.
     return page(
         request,
         "hypothesis.html",
@@ -90,6 +92,7 @@ def hypothesis_page(request: Request, subject: str, given: Annotated[Filtering, 
         review_script=(STATIC / "review.js").is_file(),
         known=terms(),
         gate_term=_gate_term,
+        binding=_BINDING,
     )
 
 
