@@ -214,7 +214,10 @@ def test_refusals_by_count_and_power_say_how_many_more(lives):
     counts = told(refused(lives, "not_testable", REASONS["not_testable"]))
     assert "needs 3 more genes and 3 more families among them" in counts.change
     lint = minimum_counts("BipartiteScores", 20, 12)
-    assert "needs 10 more regulator-target pairs in the block" in told(refused(lives, "not_testable", lint.sentence)).change
+    assert (
+        "needs 10 more regulator-target pairs in the block"
+        in told(refused(lives, "not_testable", lint.sentence)).change
+    )
     power = told(refused(lives, "underpowered", REASONS["underpowered"]), genes_in_block=30)
     assert "about 90 more" in power.change and "(30 are there)" in power.change
     unknown = told(refused(lives, "underpowered", REASONS["underpowered"]))
@@ -289,7 +292,8 @@ def test_codes_are_put_into_words():
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.0, "0"), (0.00002, "0.00002"), (0.0071, "0.0071"), (1e-9, "1.0e-09"), (97.5, "98"), (1234.0, "1,234")]
+    ("value", "said"),
+    [(0.0, "0"), (0.00002, "0.00002"), (0.0071, "0.0071"), (1e-9, "1.0e-09"), (97.5, "98"), (1234.0, "1,234")],
 )
 def test_numbers_are_written_as_people_write_them(value, said):
     assert number_said(value) == said

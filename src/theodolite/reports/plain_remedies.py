@@ -45,7 +45,8 @@ _POWER: Final = re.compile(
 )
 _COUNTS: Final = (
     re.compile(
-        r"(?P<n>\d+) (?P<what>.+?) in (?P<m>\d+) (?P<of>families) in \S+ \(at least (?P<least>\d+) in (?P<of_least>\d+)\)"
+        r"(?P<n>\d+) (?P<what>.+?) in (?P<m>\d+) (?P<of>families) in \S+ \(at least (?P<least>\d+) in "
+        r"(?P<of_least>\d+)\)"
     ),
     re.compile(
         r"The block holds (?P<n>\d+) (?P<what>.+?) (?:in|of) (?P<m>\d+) (?P<of>[a-z ]+?); a test needs (?P<least>\d+) "
@@ -53,7 +54,7 @@ _COUNTS: Final = (
     ),
 )
 _REFUSED: Final = {
-    "duplicate": "It may come back on an unused hold-out block if it ended inconclusive; otherwise it stands as it ended",
+    "duplicate": "It may come back on an unused hold-out block if it was inconclusive; otherwise it stands as it is",
     "not_testable": "A larger reference, or more genes measured, would make it testable",
     "leak": "A reference that does not derive from what the score reads would make it testable",
     "underpowered": "A larger reference in the block, or pooled blocks, would make it testable",
@@ -71,7 +72,7 @@ _STATUS: Final = {
     "registered": "The next step is to measure it",
     "ran": "The next step is to judge what was measured",
     "failed": "The next step is to record how it failed",
-    "judged": "The next step is the review, an approval where people asked for one, and the verdict at the end of the round",
+    "judged": "The next step is the review, an approval where people asked for one, and the verdict at its round's end",
 }
 _TAGS: Final = {
     "[one block]": "two halves of a block that agree would take away the tag “one block”",
@@ -224,7 +225,8 @@ class _Remedy:
             "G9": self._size,
             "G12b": self._gate_of_power,
         }
-        told = by_gate.get(gate.gate, lambda found: None)(gate)
+        tell = by_gate.get(gate.gate)
+        told = None if tell is None else tell(gate)
         if told is not None:
             return told
         step = self._step()

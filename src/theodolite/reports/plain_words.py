@@ -166,7 +166,8 @@ class _Told:
         )
         code = (row.failure_code or "no reason given").replace("_", " ")
         spent = "its level is spent" if row.t is not None else "nothing of the error stream was spent"
-        return f"{how} ({code}): {_cut((row.failure_reason or '').rstrip('.'), 600)}; it ends as {self.line.outcome}, and {spent}."
+        reason = _cut((row.failure_reason or "").rstrip("."), 600)
+        return f"{how} ({code}): {reason}; it ends as {self.line.outcome}, and {spent}."
 
     def _unmeasured(self) -> str:
         unmet = self.gates.get(self.row.first_unmet or "")
@@ -192,8 +193,8 @@ class _Told:
         if line.of_no_effect:
             bounds = "" if sesoi is None else f", {0.5 - sesoi:.2f} to {0.5 + sesoi:.2f} too little to count"
             return (
-                f"A {one} changes by more than {share} of the {others} do, on average (AUROC {line.effect:.2f}{interval}; "
-                f"0.50 is no change of its own{bounds})"
+                f"A {one} changes by more than {share} of the {others} do, on average (AUROC {line.effect:.2f}"
+                f"{interval}; 0.50 is no change of its own{bounds})"
             )
         counts = "" if sesoi is None else f" and {0.5 + sesoi:.2f} the least that counts"
         return (

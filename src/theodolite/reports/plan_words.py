@@ -16,7 +16,7 @@ def plan_lines(plan: Plan) -> list[PlanLine]:
     """Return the plan in words."""
     scale, chance = SCALES["Spearman's rho" if plan.statistic == "spearman" else "AUROC - 0.5"]
     places = "" if plan.places is None else f": the best of {len(plan.places.listed)}, chosen again in every draw"
-    level = plan.level
+    level, found = plan.level, plan.minimum_detectable_effect
     lines: list[PlanLine] = [
         ("what is estimated", plan.estimand, ""),
         ("statistic", "AUROC" if plan.statistic == "auroc" else "Spearman's rank correlation", scale_term(plan)),
@@ -40,7 +40,7 @@ def plan_lines(plan: Plan) -> list[PlanLine]:
         ("smallest effect that counts", f"{plan.sesoi:g} ({scale} {chance + plan.sesoi:.2f})", "sesoi"),
         (
             "smallest effect that can be found",
-            f"{plan.minimum_detectable_effect:.2f} ({scale} {chance + plan.minimum_detectable_effect:.2f}), nine times in ten",
+            f"{found:.2f} ({scale} {chance + found:.2f}), nine times in ten",
             "",
         ),
         (

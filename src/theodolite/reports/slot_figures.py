@@ -111,6 +111,10 @@ def _interval_layers(x_title: str, scale: dict[str, Any]) -> list[dict[str, Any]
     ]
 
 
+def _ends(data: Sequence[dict[str, Any]]) -> list[float]:
+    return [float(item[end]) for item in data for end in ("low", "high")]
+
+
 def _said(effect: Effect, chance: float = 0.0) -> str:
     return f"{effect.estimate + chance:.3f} ({effect.low + chance:.3f} to {effect.high + chance:.3f})"
 
@@ -126,7 +130,7 @@ def _effect(life: SlotLife) -> Figure | None:
         shown.append(("before adjustment", judged.raw))
     if judged.baseline is not None:
         shown.append(("best baseline", judged.baseline))
-    data = [
+    data: list[dict[str, Any]] = [
         {
             "what": name,
             "estimate": round(effect.estimate + chance, 4),
@@ -142,8 +146,7 @@ def _effect(life: SlotLife) -> Figure | None:
     if counts is not None:
         bounds = (chance - counts, chance + counts) if line.of_no_effect else (chance + counts,)
         marks += [(round(bound, 4), _ORANGE, "counts") for bound in bounds]
-    low, high = min(item["low"] for item in data), max(item["high"] for item in data)
-    edges = [low, high, *(mark[0] for mark in marks)]
+    edges = [*_ends(data), *(mark[0] for mark in marks)]
     scale = {"domain": [round(min(edges) - 0.03, 3), round(max(edges) + 0.06, 3)], "nice": False, "zero": False}
     spec = _spec(data, [*_rules(marks, title, scale), *_interval_layers(title, scale)])
     least = "" if counts is None else f", orange the least effect that counts ({chance + counts:.2f})"
@@ -224,7 +227,7 @@ def _margin(life: SlotLife) -> Figure | None:
             shown.append((name, float(control["gain"]), float(control["low"]), None))
     if not shown:
         return None
-    data = [
+    data: list[dict[str, Any]] = [
         {
             "what": name,
             "estimate": round(gain, 4),
@@ -237,14 +240,17 @@ def _margin(life: SlotLife) -> Figure | None:
     unit = "rank correlation" if judged is not None and judged.effect.unit == "Spearman's rho" else "AUROC"
     title = f"gain in {unit}"
     marks = [(0.0, _GREY, ""), (GAIN, _ORANGE, "counts")]
-    edges = [value for item in data for value in (item["low"], item["high"])]
+    edges = _ends(data)
     scale = {
         "domain": [round(min(*edges, 0.0) - 0.03, 3), round(max(*edges, GAIN) + 0.06, 3)],
         "nice": False,
         "zero": False,
     }
     spec = _spec(data, [*_rules(marks, title, scale), *_interval_layers(title, scale)])
-    caption = f"How far the model is beyond what it is held against; {GAIN:.2f} is the least gain, and the interval must lie above 0."
+    caption = (
+        f"How far the model is beyond what it is held against; {GAIN:.2f} is the least gain, and the interval must lie "
+        "above 0."
+    )
     rows = [
         (name, f"{gain:.3f}", f"{low:.3f}", "" if high is None else f"{high:.3f}") for name, gain, low, high in shown
     ]

@@ -25,7 +25,7 @@ _MOST_POINTS: Final = 200
 
 @dataclass(frozen=True)
 class Parent:
-    """A row that the hypothesis rests on; ``kind`` is None where the ledger has no such row, ``slot`` where it is of one."""
+    """A row that the hypothesis rests on: ``kind`` is None where there is no such row, ``slot`` where it is of none."""
 
     id: str
     kind: str | None

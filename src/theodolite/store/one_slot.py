@@ -1,4 +1,4 @@
-"""What is asked about one slot and what stands around it: each question is answered from an index, however many rows."""
+"""What is asked about one slot and what stands around it: every answer is read off an index, however many rows."""
 
 from __future__ import annotations
 
@@ -127,6 +127,8 @@ def followers(ledger: Ledger, subject: str, seq: int, among: int = 2_000) -> lis
             for row in later
             if any(parent == subject or parent.startswith(f"{subject}/") for parent in row.parents)
         ]
+        if not seqs:
+            return []
         return _briefs(connection, _brief().where(_HYPOTHESIS.seq.in_(seqs[:_AT_ONCE])).order_by(_HYPOTHESIS.seq))
 
 
