@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from theodolite.calibration.plants import Agreement, Sensitivity, Standing, agreement, standings
+from theodolite.calibration.plants.track_records import Agreement, Sensitivity, Standing, agreement, standings
 from theodolite.gates.advisory import BEYOND_CODE, CEILING, FLOOR, LEAST_PLANTS, LEAST_SHAMS, ReviewerStanding
 from theodolite.judgements import ObjectionCode
 from theodolite.store import Ledger, trial_rows
