@@ -155,9 +155,8 @@ def scope_of(
     A campaign has one model and one set of cells, and so goes before both.
     """
     wanted = {"campaign": campaign, "model": None if campaign else model, "cells": None if campaign else cells}
-    fit = [
-        item for item in campaigns if all(value is None or getattr(item, name) == value for name, value in wanted.items())
-    ]
+    given = {name: value for name, value in wanted.items() if value is not None}
+    fit = [item for item in campaigns if all(getattr(item, name) == value for name, value in given.items())]
     if not fit:
         return Scope(model, cells, (), campaign, reference)
     newest = fit[-1]
@@ -196,9 +195,7 @@ def atlas(
     for family, locus, outcome, number in outcomes_by_place(ledger, scope.campaigns, reference):
         outcomes[family, locus][outcome] = number
     seen = estimates(ledger, scope.campaigns, reference)
-    cells_of = {
-        place: _cell(outcomes.get(place, {}), seen.get(place)) for place in dict.fromkeys([*outcomes, *seen])
-    }
+    cells_of = {place: _cell(outcomes.get(place, {}), seen.get(place)) for place in dict.fromkeys([*outcomes, *seen])}
     families = sorted({family for family, _ in cells_of})
     shown = tuple(families[:_FAMILIES])
     levels: defaultdict[str, dict[str, Depth]] = defaultdict(dict)

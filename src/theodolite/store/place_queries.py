@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 from theodolite.store.ledger import Ledger
 
-__all__ = ["CampaignInShort", "PlaceLook", "campaigns_in_short", "count_place_looks", "outcomes_by_place", "place_looks"]
+__all__ = [
+    "CampaignInShort",
+    "PlaceLook",
+    "campaigns_in_short",
+    "count_place_looks",
+    "outcomes_by_place",
+    "place_looks",
+]
 
 
 class CampaignInShort(NamedTuple):
@@ -40,22 +47,22 @@ class PlaceLook(NamedTuple):
 
 _CAMPAIGNS = "SELECT campaign, name, model, cells FROM campaign ORDER BY seq"
 _OF = "campaign IN (SELECT value FROM json_each(?))"
-_COUNTED = (
-    f"SELECT a, b, outcome, sum(number) FROM tally WHERE kind = 'family locus' AND {_OF} GROUP BY a, b, outcome"
-)
+_COUNTED = f"SELECT a, b, outcome, sum(number) FROM tally WHERE kind = 'family locus' AND {_OF} GROUP BY a, b, outcome"
 _COUNTED_OF_REFERENCE = (
     "SELECT family, locus, outcome, count(*) FROM hypothesis INDEXED BY {index} "
     f"WHERE reference = ? AND {_OF} GROUP BY family, locus, outcome"
 )
+_COUNTER = "SELECT sum(number) FROM tally WHERE kind ="
 _HOW_MANY = {
-    "hypothesis_by_reference": "SELECT sum(number) FROM tally WHERE kind = 'model reference' AND campaign = '' AND b = ?",
-    "hypothesis_by_campaign": f"SELECT sum(number) FROM tally WHERE kind = '' AND {_OF}",
+    "hypothesis_by_reference": f"{_COUNTER} 'model reference' AND campaign = '' AND b = ?",
+    "hypothesis_by_campaign": f"{_COUNTER} '' AND {_OF}",
 }
 _NUMBER = "(item.value ->> '$.effect') + 0.0"
 # Of a group with one max() SQLite takes the other columns from the row of that max.
 _LOOKS = f"""
 SELECT look.id, look.tool, look.params, item.key, {_NUMBER}, max(coalesce(abs({_NUMBER}), -1.0))
-FROM look LEFT JOIN json_each(look.effects) AS item ON item.value ->> '$.effect' IS NOT NULL AND (? = '' OR item.key = ?)
+FROM look LEFT JOIN json_each(look.effects) AS item
+ON item.value ->> '$.effect' IS NOT NULL AND (? = '' OR item.key = ?)
 WHERE look.campaign = ? AND look.seq IN (SELECT max(seq) FROM look WHERE campaign = ? GROUP BY tool, params)
 GROUP BY look.seq ORDER BY look.seq LIMIT ?
 """
