@@ -122,7 +122,7 @@ def reviewers_figure(record: ReviewerRecord) -> Spec:
     named = [
         *((DEFECT_WORDS[code], one, "held to it" if code in BEYOND_CODE else "lints are held to it")
           for code, one in record.classes.items()),
-        ("the three that code cannot always catch", record.beyond_code, "held to it"),
+        ("these three together", record.beyond_code, "held to it"),
     ]  # fmt: skip
     values = [
         {"what": words, "rate": one.rate, "bound": one.lower, "said": f"{one.caught} of {one.plants}", "of": of}
@@ -140,7 +140,7 @@ def reviewers_figure(record: ReviewerRecord) -> Spec:
             }
         )
     asked = [
-        {"what": "the three that code cannot always catch", "limit": FLOOR},
+        {"what": "these three together", "limit": FLOOR},
         {"what": "false alarms on clean items", "limit": CEILING},
     ]
     y = {"field": "what", "type": "nominal", "sort": [item["what"] for item in values], "title": None,
@@ -154,13 +154,12 @@ def reviewers_figure(record: ReviewerRecord) -> Spec:
             "domain": ["held to it", "lints are held to it", "false alarms"],
             "range": [_ORANGE, _BLUE, _GREY],
         },
-        "legend": {"orient": "bottom"},
+        "legend": {"orient": "bottom", "columns": 1},
     }
     return {
         "$schema": _SCHEMA,
         "width": "container",
-        "height": {"step": 24},
-        "autosize": {"type": "fit-x", "contains": "padding"},
+        "height": 24 * len(values),
         "data": {"values": values},
         "layer": [
             {
@@ -171,7 +170,7 @@ def reviewers_figure(record: ReviewerRecord) -> Spec:
                 "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
                 "encoding": {
                     "y": y,
-                    "x": {**x, "field": "rate", "title": "share objected to, and its one-sided 95 % bound"},
+                    "x": {**x, "field": "rate", "title": "share objected to (mark), bound (line)"},
                     "color": colour,
                     "tooltip": [{"field": "what", "type": "nominal"}, {"field": "said", "type": "nominal"}],
                 },
@@ -208,8 +207,7 @@ def calibration_figure(found: Calibrated) -> Spec:
     return {
         "$schema": _SCHEMA,
         "width": "container",
-        "height": {"step": 12},
-        "autosize": {"type": "fit-x", "contains": "padding"},
+        "height": 12 * len(values),
         "data": {"values": values},
         "layer": [
             {
@@ -223,7 +221,7 @@ def calibration_figure(found: Calibrated) -> Spec:
                 "encoding": {
                     "y": y,
                     "yOffset": offset,
-                    "x": {**x, "field": "rate", "title": "rate found (mark) and its upper 95 % bound (line)"},
+                    "x": {**x, "field": "rate", "title": "rate found (mark), upper bound (line)"},
                     "color": colour,
                     "shape": shape,
                 },
@@ -237,7 +235,7 @@ def safeguards_figure(found: Calibrated) -> Spec:
     """Return error rates with one safeguard off, beside the same campaigns with all on."""
     values = []
     for off, control in found.ablations:
-        what = f"{_words(off.ablation or '')}: {_words(off.proposer)}, {_words(off.world)}"
+        what = f"{_words(off.ablation or '')}: {_words(off.proposer)}"
         for arm, side in ((off, "safeguard off"), (control, "all on")):
             if arm is not None and arm.rate is not None:
                 values.append({"what": what, "side": side, "rate": arm.rate.value, "bound": arm.rate.upper})
@@ -254,8 +252,7 @@ def safeguards_figure(found: Calibrated) -> Spec:
     return {
         "$schema": _SCHEMA,
         "width": "container",
-        "height": {"step": 14},
-        "autosize": {"type": "fit-x", "contains": "padding"},
+        "height": 14 * len(values),
         "data": {"values": values},
         "layer": [
             {
