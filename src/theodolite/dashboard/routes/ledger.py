@@ -66,6 +66,7 @@ def ledger_page(
         "count": count_found(ledger, asked.find),
         "found": found,
         "cursor": cursor,
+        "several": len({item.row.campaign for item in items}) > 1,
         "tables": TABLES,
     }
     if partial:
