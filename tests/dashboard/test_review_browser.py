@@ -66,7 +66,7 @@ def test_keys_are_written_on_the_page_and_can_be_switched_off(served: str, tab: 
     assert "open the marked row" in tab.inner_text("dialog[open]")
     tab.get_by_label("Use these keys").uncheck()
     tab.keyboard.press("Escape")
-    assert tab.locator("dialog").count() == 0
+    tab.locator("dialog").wait_for(state="detached")
     tab.keyboard.press("j")
     assert _marked(tab) == [] and "Keys are off" in tab.inner_text("[data-keys]")
     tab.reload()
@@ -109,7 +109,7 @@ def test_the_list_follows_the_form_and_the_address_follows_both(served: str, tab
     assert "No hypothesis fits" in tab.inner_text("#results")
     assert tab.evaluate("document.activeElement.id") == "words", "whoever types is not disturbed"
     tab.go_back()
-    tab.wait_for_function("document.querySelector('[data-count]').textContent === '5 hypotheses'")
+    tab.get_by_text("5 hypotheses").first.wait_for()
     assert tab.input_value("#words") == "" and tab.input_value("select[name=outcome]") == "supported"
     tab.get_by_role("link", name="Remove the filter Verdict: supported").click()
     tab.wait_for_url(f"{served}/ledger")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
@@ -55,7 +55,7 @@ def ledger_page(
         limit=_ROWS,
     )  # fmt: skip
     items = listed(ledger, found.rows)
-    shown = {
+    shown: dict[str, Any] = {
         "asked": asked,
         "params": params,
         "active": active_filters(asked),
