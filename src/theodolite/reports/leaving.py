@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, Float, Integer, Table
 
 from theodolite.store.column_types import CanonicalJson, WholeNumber, Words
 
-__all__ = ["Batch", "Leaving", "columns_of", "csv_pieces", "json_pieces", "parquet_pieces"]
+__all__ = ["Batch", "Kind", "Leaving", "columns_of", "csv_pieces", "json_pieces", "parquet_pieces"]
 
 Kind = Literal["text", "number", "whole", "yes", "words", "json"]
 Batch = Sequence[Mapping[str, Any]]
@@ -55,10 +55,15 @@ def csv_pieces(columns: Sequence[Leaving], batches: Iterable[Batch]) -> Iterator
     apostrophe (OWASP, CSV injection).
     """
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([column.name for column in columns])
+    plain = csv.writer(text, lineterminator="\n")
+    # A bare carriage return is not quoted of itself; who takes it for the end of a row would see a cell of its own.
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    plain.writerow([column.name for column in columns])
     for batch in batches:
-        writer.writerows([_cell(row[column.name], column.kind) for column in columns] for row in batch)
+        for row in batch:
+            cells = [_cell(row[column.name], column.kind) for column in columns]
+            broken = any(isinstance(cell, str) and "\r" in cell for cell in cells)
+            (quoting if broken else plain).writerow(cells)
         yield _taken(text)
     if text.tell():
         yield _taken(text)
@@ -100,28 +105,24 @@ def parquet_pieces(columns: Sequence[Leaving], batches: Iterable[Batch]) -> Iter
     import pyarrow as pa
     from pyarrow import parquet
 
-    types = {
-        "text": pa.string(), "number": pa.float64(), "whole": pa.int64(), "yes": pa.bool_(),
-        "words": pa.list_(pa.string()), "json": pa.string(),
-    }  # fmt: skip
-    schema = pa.schema([(column.name, types[column.kind]) for column in columns])
+    from theodolite.reports.arrow_columns import arrow_column, arrow_type
+
+    schema = pa.schema([(column.name, arrow_type(column.kind)) for column in columns])
     sink = _Sink()
     with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         for batch in batches:
             values = [
-                pa.array([_stored(row[column.name], column.kind) for row in batch], types[column.kind])
+                arrow_column([_stored(row[column.name], column.kind) for row in batch], column.kind)
                 for column in columns
             ]
-            writer.write_batch(pa.record_batch(values, schema=schema))
+            writer.write_batch(pa.RecordBatch.from_arrays(values, schema=schema))
             yield sink.taken()
     yield sink.taken()
 
 
 def _stored(value: Any, kind: Kind) -> Any:
-    if value is None or kind in ("number", "whole", "yes"):
+    if value is None or kind not in ("text", "json"):
         return value
-    if kind == "words":
-        return list(value)
     return _json(value) if kind == "json" else str(value)
 
 
