@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from theodolite.dashboard.inert import shortened
 from theodolite.dashboard.templating import page
-from theodolite.store import LedgerError
+from theodolite.store import LedgerError, LedgerQueryError
 
 __all__ = ["Refused", "answer_failures"]
 
@@ -63,6 +63,10 @@ def answer_failures(app: FastAPI) -> None:
         what = f"There is no page {request.url.path}" if error.status_code == 404 else str(error.detail)
         return _answer(request, error.status_code, what, "Choose one above.", error.headers)
 
+    @app.exception_handler(LedgerQueryError)
+    async def _query(request: Request, error: LedgerQueryError) -> Response:
+        return _answer(request, 400, str(error), "Change it in the address, or go back.")
+
     @app.exception_handler(LedgerError)
     async def _ledger(request: Request, error: LedgerError) -> Response:
         _LOG.warning("%s %s: %s", request.method, request.url.path, error)
@@ -75,8 +79,10 @@ def _answer(
     more = dict(headers) if isinstance(headers, dict) else None
     if request.url.path.startswith("/api/"):
         return JSONResponse({"error": what, "remedy": remedy}, status_code=status, headers=more)
+    # What asked for a part of a page gets no whole page to put there.
+    template = "error_part.html" if request.headers.get("hx-request-type") == "partial" else "error.html"
     answer = page(
-        request, "error.html", status=status, title=_TITLES.get(status, "That did not work"), what=what, remedy=remedy
+        request, template, status=status, title=_TITLES.get(status, "That did not work"), what=what, remedy=remedy
     )
     answer.headers.update(more or {})
     return answer
