@@ -30,24 +30,33 @@ class EventLine:
     address: str
 
 
-def event_line(row: RowLine) -> EventLine:
-    """Return a row as an event: that of a slot leads to its page, any other to the row in full."""
+def event_line(row: RowLine, *, of_many: bool = False) -> EventLine:
+    """Return a row as an event: that of a slot leads to its page, any other to the row in full.
+
+    Parameters
+    ----------
+    row
+        The row.
+    of_many
+        Whether it stands among rows of other campaigns, so that its own is named.
+    """
     of_slot = row.kind in _OF_SLOTS
     return EventLine(
         seq=row.seq,
         at=row.at,
         words=ROW_WORDS.get(row.kind, row.kind),
-        # The id without its campaign and its kind: the slot, the round, the place of a look.
-        place="/".join(part for part in row.id.split("/")[1:] if part != row.kind),
+        # The id without its kind: the campaign, and the slot, the round or the place of a look.
+        place="/".join(part for part in row.id.split("/")[0 if of_many else 1 :] if part != row.kind),
         verdict=row.verdict,
         address=slot_address(row.subject) if of_slot else f"/entries/{quote(row.id, safe='/')}",
     )
 
 
 @lru_cache(maxsize=1_024)
-def event_html(row: RowLine) -> str:
+def event_html(row: RowLine, *, of_many: bool = False) -> str:
     """Return an event as an item of a list; all readers are sent the same."""
-    made = environment.get_template(_TEMPLATE).render(event=event_line(row), path="", fresh=count(1).__next__)
+    event = event_line(row, of_many=of_many)
+    made = environment.get_template(_TEMPLATE).render(event=event, path="", fresh=count(1).__next__)
     return made.strip()
 
 

@@ -39,7 +39,7 @@ def list_page(request: Request, before: Annotated[int | None, Query(ge=1, lt=_LA
         **list_values(states.page(before)),
         later=before is not None,
         live_after=None if before is not None else (newest[-1].seq if newest else 0),
-        events=[event_line(row) for row in reversed(newest)],
+        events=[event_line(row, of_many=True) for row in reversed(newest)],
     )
 
 
