@@ -52,11 +52,13 @@
     });
 
     function lost() {
+      source.dataset.live = "off";
       if (document.hidden) return;
       showLater ??= setTimeout(() => { banner.hidden = false; }, PATIENCE);
     }
 
     function found() {
+      source.dataset.live = "on";
       clearTimeout(showLater);
       clearTimeout(again);
       showLater = again = null;
