@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from theodolite.dashboard import DashboardSettings, create_app
+from theodolite.dashboard.serving import DashboardServer
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -35,10 +38,11 @@ def client(finished_ledger: Path) -> Iterator[TestClient]:
 
 
 class Served:
-    """A dashboard on a real port, in a thread of this process."""
+    """A dashboard on a real port, in a thread of this process; port 0 takes a free one."""
 
-    def __init__(self, settings: DashboardSettings) -> None:
-        self._server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning"))
+    def __init__(self, settings: DashboardSettings, port: int = 0) -> None:
+        self.app = create_app(settings)
+        self._server = DashboardServer(self.app, uvicorn.Config(self.app, port=port, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def __enter__(self) -> str:
@@ -60,6 +64,22 @@ def served(finished_ledger: Path) -> Iterator[str]:
     """Return the address of a real server of the finished campaign."""
     with Served(DashboardSettings(finished_ledger, poll_seconds=0.1)) as address:
         yield address
+
+
+@pytest.fixture
+def live_ledger(finished_ledger: Path, tmp_path: Path) -> Path:
+    """Return a copy of the ledger of the finished campaign, to be written to."""
+    copy = tmp_path / "live" / "ledger.sqlite"
+    copy.parent.mkdir()
+    with closing(sqlite3.connect(finished_ledger)) as old, closing(sqlite3.connect(copy)) as new:
+        old.backup(new)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def serve() -> type[Served]:
+    """Return what serves a dashboard: ``with serve(settings) as address``."""
+    return Served
 
 
 @pytest.fixture(scope="session")

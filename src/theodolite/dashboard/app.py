@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,8 @@ from starlette.staticfiles import StaticFiles
 
 from theodolite import __version__
 from theodolite.dashboard.failing import answer_failures
+from theodolite.dashboard.feed import Feed
+from theodolite.dashboard.live_states import LiveStates
 from theodolite.dashboard.routes import ROUTERS
 from theodolite.dashboard.security import SafeAnswers
 from theodolite.dashboard.settings import DashboardSettings
@@ -29,9 +32,15 @@ def create_app(settings: DashboardSettings) -> FastAPI:
     """
     ledger = Ledger.open(settings.ledger, read_only=True)
 
+    states = LiveStates(ledger)
+    feed = Feed(ledger, settings.poll_seconds, states.fragment)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        looking = asyncio.create_task(feed.run())
         yield
+        feed.close()
+        await looking
         ledger.close()
 
     app = FastAPI(
@@ -45,6 +54,8 @@ def create_app(settings: DashboardSettings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.ledger = ledger
+    app.state.states = states
+    app.state.feed = feed
     app.add_middleware(SafeAnswers, host_names=settings.host_names)
     answer_failures(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
