@@ -9,9 +9,12 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from theodolite import __version__
+from theodolite.dashboard.attempts import Attempts
 from theodolite.dashboard.failing import answer_failures
+from theodolite.dashboard.guarding import Guard
 from theodolite.dashboard.routes import ROUTERS
 from theodolite.dashboard.security import SafeAnswers
+from theodolite.dashboard.sessions import Sessions
 from theodolite.dashboard.settings import DashboardSettings
 from theodolite.dashboard.static_files import STATIC
 from theodolite.store import Ledger
@@ -45,6 +48,10 @@ def create_app(settings: DashboardSettings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.ledger = ledger
+    app.state.sessions = Sessions(settings)
+    app.state.attempts = None if settings.token is None else Attempts(settings.token)
+    app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, attempts=app.state.attempts)
+    # The last one is the first that a request meets.
     app.add_middleware(SafeAnswers, host_names=settings.host_names)
     answer_failures(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
