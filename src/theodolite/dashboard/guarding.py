@@ -1,4 +1,4 @@
-"""What comes before every route: who may read, and that nothing but a form of a logged-in person's page changes anything.
+"""What comes before every route: who may read, and that only a form of a logged-in person's page changes anything.
 
 It is done in one place, for every address that there is or will be, so that no route can forget it.
 """

@@ -110,7 +110,7 @@ def check(file: CampaignFile, campaign: str, folder: Path, claimed: Claimed) -> 
     finally:
         _ONE.release()
     if code != 0:
-        said = err.strip()[-_SHOWN:].removeprefix("Error: ") or f"the check ended with code {code}"
+        said = err.rpartition("Error: ")[2].strip()[-_SHOWN:] or f"the check ended with code {code}"
         raise Refused(400 if code == 2 else 503, said, "Go back and choose again; nothing was handed in.")
     try:
         found: dict[str, Any] = json.loads(out)
