@@ -78,7 +78,9 @@ async def _events(feed: Feed, topic: str, after: int) -> AsyncIterator[bytes]:
                 return
             for row in rows:
                 if _told(row, topic):
-                    yield format_sse_event(event="entry", data_str=event_html(row, of_many=topic == ALL_CAMPAIGNS), id=str(row.seq))
+                    yield format_sse_event(
+                        event="entry", data_str=event_html(row, of_many=topic == ALL_CAMPAIGNS), id=str(row.seq)
+                    )
             if rows and not _told(rows[-1], topic):
                 # What is of others moves the place to resume from, too.
                 yield format_sse_event(id=str(rows[-1].seq))
