@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from theodolite.store import Ledger, campaign_rows
 
 _PAGE = """
 {% extends "base.html" %}
+{% block title %}A page that is added later{% endblock %}
 {% block scripts %}
 {% for name in ("vendor/vega.min.js", "vendor/vega-lite.min.js", "vendor/vega-interpreter.js", "figures.js") %}
 <script defer src="{{ static(name) }}"></script>
@@ -34,6 +36,7 @@ _PAGE = """
 <div hx-get="/pictured" hx-trigger="every 1s" sse-connect="/live">stands still</div>
 <form action="/pictured"><label>Filter <input name="text"></label></form>
 {% call ui.figure("bars", "Two bars", spec, "/pictured.vl.json") %}<table><tr><td>1</td><td>2</td></tr></table>{% endcall %}
+<p>A page of {{ settings.ledger }}</p>
 <a href="https://elsewhere.example/">elsewhere</a> <a href="/glossary#sesoi">SESOI</a> <a href="/pictured?after=2">next</a>
 {% endblock %}
 """
@@ -52,8 +55,6 @@ def later_pages() -> Iterator[None]:
     @router.get("/pictured")
     def pictured(request: Request) -> Response:
         state = request.app.state.settings
-        from itertools import count
-
         return Response(
             environment.from_string(_PAGE).render(
                 request=request, path="/pictured", settings=state, ledger_name="w", session=None, spec=_SPEC,
@@ -89,7 +90,9 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_it_holds_every_entry_of_the_campaign_and_the_glossary(copied: tuple[Path, Bundled], finished_ledger: Path) -> None:
+def test_it_holds_every_entry_of_the_campaign_and_the_glossary(
+    copied: tuple[Path, Bundled], finished_ledger: Path
+) -> None:
     out, made = copied
     files = content(out)
     pages = [name for name in files if name.endswith(".html")]
@@ -122,16 +125,19 @@ def test_every_link_leads_to_a_file_of_the_copy(copied: tuple[Path, Bundled]) ->
         assert "hx-" not in re.sub(r"<main.*", "", text, flags=re.S) and "<form" not in text
 
 
-def test_no_file_names_a_folder_of_the_machine(copied: tuple[Path, Bundled], finished_ledger: Path, small_world: Any) -> None:
+def test_no_file_names_a_folder_of_the_machine(
+    copied: tuple[Path, Bundled], finished_ledger: Path, small_world: Any
+) -> None:
     out, _ = copied
     folders = {str(finished_ledger.parent), str(small_world.folder), str(Path.home()), str(out), "/tmp/"}
     for name, body in content(out).items():
         assert not [folder for folder in folders - {"/"} if folder.encode() in body], name
-    # The files that the campaign read keep their names.
-    assert any(b"\xe2\x80\xa6/planted.h5ad" in body for body in content(out).values())
+    assert "of …/ledger.sqlite" in (out / "pictured.html").read_text("utf-8")
 
 
-def test_the_same_ledger_gives_the_same_bytes(copied: tuple[Path, Bundled], finished_ledger: Path, tmp_path: Path) -> None:
+def test_the_same_ledger_gives_the_same_bytes(
+    copied: tuple[Path, Bundled], finished_ledger: Path, tmp_path: Path
+) -> None:
     out, _ = copied
     bundle(finished_ledger, campaign_of(finished_ledger), tmp_path / "again")
     assert content(tmp_path / "again") == content(out)
@@ -154,9 +160,9 @@ def test_a_browser_opens_it_from_the_disk_and_asks_nobody(copied: tuple[Path, Bu
     page.on("pageerror", lambda error: said.append(str(error)))
     context.route(lambda url: not url.startswith("file:"), lambda route: route.abort())
     page.goto((out / "index.html").as_uri())
-    page.get_by_role("link", name="A page that is added later").click()
+    page.get_by_role("link", name="A page that is added later").first.click()
     page.wait_for_selector("figure .drawing svg")
-    assert page.locator("form, [hx-get]").count() == 0 and "stands still" in page.inner_text("main")
+    assert page.locator("form:not(.vega-bindings), [hx-get]").count() == 0 and "stands still" in page.inner_text("main")
     page.get_by_role("link", name="SESOI").click()
     assert page.url.endswith("glossary.html#sesoi")
     page.get_by_role("link", name="Theodolite", exact=True).click()
@@ -173,7 +179,7 @@ def test_a_browser_opens_it_from_the_disk_and_asks_nobody(copied: tuple[Path, Bu
 
 
 def test_the_command_writes_a_folder_or_one_file(finished_ledger: Path, tmp_path: Path) -> None:
-    chosen = ["--campaign", "small", "-w", str(finished_ledger.parent)]
+    chosen = ["--campaign", "finished", "-w", str(finished_ledger.parent)]
     done = CliRunner().invoke(cli, ["ledger", "bundle", *chosen, "--out", str(tmp_path / "a"), "--zip"])
     assert done.exit_code == 0, done.output
     assert (tmp_path / "a.zip").is_file() and not (tmp_path / "a").exists()
@@ -182,5 +188,3 @@ def test_the_command_writes_a_folder_or_one_file(finished_ledger: Path, tmp_path
     refused = CliRunner().invoke(cli, ["ledger", "bundle", *chosen, "--out", str(tmp_path / "full")])
     assert refused.exit_code != 0
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["mine.txt"]
-
-

@@ -19,7 +19,10 @@ def led(html: str, **leads: str) -> str:
         ('<a href="https://elsewhere.example/">E</a>', "<a>E</a>"),
         ('<svg viewBox="0 0 1 1"><a href="/map"><rect width="1" /></a></svg>', None),
         ('<form action="/ledger"><p>Filter <input name="text"></form><p>after', "<p>after"),
-        ('<button hx-post="/x">Go</button><button data-save="svg">SVG</button>', '<button data-save="svg">SVG</button>'),
+        (
+            '<button hx-post="/x">Go</button><button data-save="svg">SVG</button>',
+            '<button data-save="svg">SVG</button>',
+        ),
         ('<ul hx-get="/live" hx-trigger="every 1s"><li>one</ul>', "<ul><li>one</ul>"),
         ("<div data-served><p>live<p>now</div>rest", "rest"),
         ('<tr data-next="/map"><td>', '<tr data-next="map.html"><td>'),

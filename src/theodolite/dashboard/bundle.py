@@ -14,8 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 from urllib.parse import quote, urldefrag, urlsplit
 
 from starlette.requests import Request
@@ -99,7 +98,7 @@ def bundle(ledger: Path, campaign: str, out: Path, *, progress: Progress | None 
         answers = Path(scratch) / "answers"
         answers.mkdir()
         kept = _collected(pages, campaign, answers, progress)
-        hidden = _without_folders(_folders(pages.app.state.ledger, campaign, ledger.resolve(), copy))
+        hidden = _without_folders(_folders(ledger.resolve().parent, copy.parent))
         return _Writing(pages, campaign, kept, hidden, out).run()
 
 
@@ -185,19 +184,10 @@ def _title(text: str) -> str:
     return html.unescape(found.group(1)).removesuffix(" · Theodolite").strip() if found else ""
 
 
-def _folders(ledger: Ledger, campaign: str, *files: Path) -> set[str]:
-    """Return the folders of this machine that pages may name: of the ledger, and of what the campaign file names."""
-    found = {str(folder) for file in files for folder in (file.parent, file.parent.parent)}
-    ahead: list[Any] = [row.spec for row in campaign_rows(ledger) if row.campaign == campaign]
-    while ahead:
-        value = ahead.pop()
-        if isinstance(value, dict):
-            ahead += value.values()
-        elif isinstance(value, list | tuple):
-            ahead += value
-        elif isinstance(value, str) and PurePosixPath(value).is_absolute():
-            found.add(str(PurePosixPath(value).parent))
-    return found - {"/"}
+def _folders(*places: Path) -> set[str]:
+    """Return what pages may name of this machine: where the ledger lies, and whose files are read."""
+    named = {str(folder) for place in places for folder in (place, place.parent)} | {str(Path.home())}
+    return named - {"/"}
 
 
 def _without_folders(folders: set[str]) -> Callable[[str], str]:

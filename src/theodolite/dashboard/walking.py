@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
@@ -46,13 +47,13 @@ class Answer:
 class Pages:
     """An application that is asked from this thread; made by :func:`opened`."""
 
-    def __init__(self, app: FastAPI, runner: asyncio.Runner) -> None:
+    def __init__(self, app: FastAPI, loop: asyncio.AbstractEventLoop) -> None:
         self.app = app
-        self._runner = runner
+        self._loop = loop
 
     def ask(self, address: str) -> Answer:
         """Return the answer to a GET of an address of the application, such as ``/ledger?outcome=supported``."""
-        return self._runner.run(_asked(self.app, address))
+        return asyncio.run_coroutine_threadsafe(_asked(self.app, address), self._loop).result()
 
 
 @contextmanager
@@ -65,13 +66,21 @@ def opened(settings: DashboardSettings) -> Iterator[Pages]:
         If there is no ledger, or one that this version cannot read.
     """
     app = create_app(settings)
-    with asyncio.Runner() as runner:
-        lifespan: AbstractAsyncContextManager[Any] = app.router.lifespan_context(app)
-        runner.run(lifespan.__aenter__())
+    # A loop in a thread of its own: whoever asks may run in a loop already, as a notebook does.
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="dashboard-pages", daemon=True)
+    thread.start()
+    lifespan: AbstractAsyncContextManager[Any] = app.router.lifespan_context(app)
+    try:
+        asyncio.run_coroutine_threadsafe(lifespan.__aenter__(), loop).result()
         try:
-            yield Pages(app, runner)
+            yield Pages(app, loop)
         finally:
-            runner.run(lifespan.__aexit__(None, None, None))
+            asyncio.run_coroutine_threadsafe(lifespan.__aexit__(None, None, None), loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 async def _asked(app: FastAPI, address: str) -> Answer:
