@@ -168,7 +168,7 @@ def one_a_route(pages: Pages, first: str = "/", *, beside: tuple[str, ...] = ())
         if route is None or route.path in found or route.path.startswith(_UNWALKED):
             continue
         answer = pages.ask(address)
-        if answer.status != 200:
+        if answer.status != 200 or answer.streams:
             continue
         found[route.path] = address
         if answer.is_page:
