@@ -114,7 +114,9 @@ def _look(ledger: Ledger, stream: str) -> _Seen:
     chosen = next((line for line in streams if line.stream == stream), None) if stream else _usual(streams)
     if stream and chosen is None:
         raise Refused(404, f"There is no error stream {stream!r}", "Choose one on the page of error control.")
-    beside = None if chosen is None else next((line for line in streams if line.stream == f"{chosen.stream}/reused"), None)
+    beside = (
+        None if chosen is None else next((line for line in streams if line.stream == f"{chosen.stream}/reused"), None)
+    )
     return _Seen(
         streams=streams,
         chosen=chosen,
