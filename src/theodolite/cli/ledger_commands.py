@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from theodolite.cli import anchoring, upkeep
+from theodolite.cli import anchoring, bundling, upkeep
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
 from theodolite.cli.exit_codes import ExitCode
@@ -335,6 +335,9 @@ def export(
     results().print(f"Wrote {number} hypotheses to {out}.", soft_wrap=True)
 
 
+app.command("bundle", short_help="Write a campaign's pages to a folder that opens without a server.")(
+    bundling.bundle_campaign
+)
 app.command("backup", short_help="Copy the ledger and its artefacts, verified.")(upkeep.backup_ledger)
 app.command("restore", short_help="Make a workspace from a backup.")(upkeep.restore_ledger)
 app.command("anchor", short_help="Note the head where agents cannot write.")(anchoring.anchor)
