@@ -233,7 +233,9 @@ def test_a_page_reconnects_and_shows_what_it_missed(ledger, campaign, settings, 
     with serve(settings, port=port):
         page.wait_for_selector(f".events li:first-child[data-seq='{last}']", timeout=PATIENCE_MS)
         page.wait_for_selector("[data-live-lost]", state="hidden", timeout=PATIENCE_MS)
-        seqs = page.eval_on_selector_all(".events li", "items => items.slice(0, 6).map((item) => Number(item.dataset.seq))")
+        seqs = page.eval_on_selector_all(
+            ".events li", "items => items.slice(0, 6).map((item) => Number(item.dataset.seq))"
+        )
         assert seqs == list(range(last, last - 6, -1))
 
 

@@ -110,7 +110,10 @@ def _asked_words(row: CampaignRow, said: Asked) -> list[tuple[str, str]]:
             "An instrument without a support",
             "is never left alone" if said.retire_after is None else f"is left alone after {said.retire_after} tries",
         ),
-        ("Slots a round", "as many as the budget and the blocks leave" if said.round_size is None else f"{said.round_size}"),
+        (
+            "Slots a round",
+            "as many as the budget and the blocks leave" if said.round_size is None else f"{said.round_size}",
+        ),
         (
             "A hold-out block",
             "is retired by its first support"

@@ -1,8 +1,8 @@
 """Server-sent events: what is appended to the ledger, and how the campaign that runs stands.
 
-The id of an event is the number of its row. Whoever comes back says the last it has seen, in ``Last-Event-ID`` or, where
-a client cannot, in ``after``; it is sent everything since, once and in order. The first time a page says which row it
-was made at. Without either a stream begins now. An id that is none, or is beyond the ledger, is refused with 400.
+The id of an event is the number of its row. Whoever comes back says the last it has seen, in ``Last-Event-ID`` or,
+where a client cannot, in ``after``; it is sent everything since, once and in order. A page that connects the first time
+names the row that it was made at. Without either a stream begins now. An id that is none, or is beyond the ledger, is refused with 400.
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ async def _events(feed: Feed, topic: str, after: int) -> AsyncIterator[bytes]:
                 return
             for row in rows:
                 if _told(row, topic):
-                    yield format_sse_event(event="entry", data_str=event_html(row, of_many=topic == ALL_CAMPAIGNS), id=str(row.seq))
+                    yield format_sse_event(
+                        event="entry", data_str=event_html(row, of_many=topic == ALL_CAMPAIGNS), id=str(row.seq)
+                    )
             if rows and not _told(rows[-1], topic):
                 # What is of others moves the place to resume from, too.
                 yield format_sse_event(id=str(rows[-1].seq))
