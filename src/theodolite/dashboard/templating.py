@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from theodolite import __version__
-from theodolite.dashboard.glossary import gloss
+from theodolite.dashboard.glossary import gloss, glossed, term_id
 from theodolite.dashboard.inert import inert, shortened
 from theodolite.dashboard.static_files import static_address
 
@@ -81,7 +81,9 @@ def _make() -> Environment:
     )
     for filter in (number, seconds, when, shortened, slot_address, json_data):
         made.filters[filter.__name__] = filter
-    made.globals.update(static=static_address, query=query, gloss=gloss, version=__version__)
+    made.globals.update(
+        static=static_address, query=query, gloss=gloss, glossed=glossed, term_id=term_id, version=__version__
+    )
     return made
 
 
@@ -97,6 +99,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         settings=settings,
         ledger_name=settings.ledger.parent.name or str(settings.ledger),
         session=getattr(request.state, "session", None),
+        reader=getattr(request.state, "reader", False),
         fresh=count(1).__next__,
         **values,
     )
