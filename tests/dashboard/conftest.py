@@ -8,12 +8,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
 from theodolite.dashboard import DashboardSettings, create_app
+from theodolite.dashboard.templating import slot_address
+from theodolite.dashboard.walking import one_a_route, opened
+from theodolite.store import Ledger, hypothesis_rows
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -56,6 +60,12 @@ class Served:
 
 
 @pytest.fixture(scope="session")
+def serve() -> type[Served]:
+    """Return what serves another ledger than the finished one: ``with serve(settings) as address``."""
+    return Served
+
+
+@pytest.fixture(scope="session")
 def served(finished_ledger: Path) -> Iterator[str]:
     """Return the address of a real server of the finished campaign."""
     with Served(DashboardSettings(finished_ledger, poll_seconds=0.1)) as address:
@@ -73,3 +83,14 @@ def browser() -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def addresses(finished_ledger: Path) -> dict[str, str]:
+    """Return an address of every route: what links lead to, and what the rows of the ledger have pages of."""
+    with Ledger.open(finished_ledger, read_only=True) as read:
+        subjects = {row.outcome: row.subject for row in hypothesis_rows(read)}
+        entries = {entry.kind: f"/entries/{quote(entry.id, safe='/')}" for entry in read.entries()}
+    first = ("/", "/ledger", "/map", "/error-control", "/people", "/glossary", "/licences")
+    with opened(DashboardSettings(finished_ledger)) as pages:
+        return one_a_route(pages, beside=(*first, *map(slot_address, subjects.values()), *entries.values()))
