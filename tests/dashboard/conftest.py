@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +18,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from theodolite.dashboard import DashboardSettings, create_app
+from theodolite.dashboard.serving import DashboardServer
 from theodolite.dashboard.templating import slot_address
 from theodolite.dashboard.walking import one_a_route, opened
 from theodolite.store import Ledger, hypothesis_rows
@@ -38,11 +42,87 @@ def client(finished_ledger: Path) -> Iterator[TestClient]:
         yield client
 
 
-class Served:
-    """A dashboard on a real port, in a thread of this process."""
+TOKEN = "a token of more than sixteen characters"
 
-    def __init__(self, settings: DashboardSettings) -> None:
-        self._server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="warning"))
+
+@pytest.fixture(scope="session")
+def paused(small_world: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a campaign that waits for people, its file beside it; made once for each kind, nobody writes to it."""
+    from theodolite.agents import CampaignPaused
+    from theodolite.experiments import load_campaign
+
+    made: dict[str, Path] = {}
+
+    def wait(approve: str) -> Path:
+        if approve not in made:
+            folder = tmp_path_factory.mktemp(approve) / "asks.theodolite"
+            file = small_world.campaign_file(folder.with_name("asks.yaml"), budget={"experiments": 3}, approve=approve)
+            with pytest.raises(CampaignPaused):
+                small_world.run_in_process(folder, load_campaign(file))
+            made[approve] = folder
+        return made[approve]
+
+    return wait
+
+
+@pytest.fixture
+def asking(paused: Callable[[str], Path], tmp_path: Path) -> Callable[..., Path]:
+    """Return a workspace of one's own whose campaign waits for people, its campaign file beside it."""
+
+    def copied(approve: str = "registrations", under: str = "own") -> Path:
+        folder = tmp_path / under / "asks.theodolite"
+        shutil.copytree(paused(approve), folder)
+        shutil.copy(paused(approve).with_name("asks.yaml"), folder.with_name("asks.yaml"))
+        return folder
+
+    return copied
+
+
+class Person:
+    """Somebody at a dashboard with a token: a client, and what its forms carry."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+
+    def log_in(self, person: str = "Ada Lovelace", token: str = TOKEN, **more: str) -> Any:
+        form = {"token": token, "person": person, **more}
+        return self.client.post("/login", data=form, follow_redirects=False)
+
+    @property
+    def csrf(self) -> str:
+        """What the forms of this session carry."""
+        found = re.search(r'name="csrf" value="([0-9a-f]+)"', self.client.get("/people").text)
+        assert found is not None
+        return found[1]
+
+    def hand_in(self, address: str, **fields: str) -> Any:
+        form = {"csrf": self.csrf, **fields}
+        return self.client.post(address, data=form, follow_redirects=False)
+
+
+@pytest.fixture
+def person_at() -> Iterator[Callable[..., Person]]:
+    """Return somebody at a dashboard with a token; logged in, and allowed to write, unless told otherwise."""
+    with ExitStack() as stack:
+
+        def at(folder: Path, *, logged_in: bool = True, **settings: Any) -> Person:
+            given = {"token": TOKEN, "allow_writes": True, **settings}
+            app = create_app(DashboardSettings(folder / "ledger.sqlite", **given))
+            scheme = "https" if given.get("secure") else "http"
+            person = Person(stack.enter_context(TestClient(app, base_url=f"{scheme}://127.0.0.1")))
+            if logged_in:
+                assert person.log_in().status_code == 303
+            return person
+
+        yield at
+
+
+class Served:
+    """A dashboard on a real port, in a thread of this process; port 0 takes a free one."""
+
+    def __init__(self, settings: DashboardSettings, port: int = 0) -> None:
+        self.app = create_app(settings)
+        self._server = DashboardServer(self.app, uvicorn.Config(self.app, port=port, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def __enter__(self) -> str:
@@ -60,8 +140,8 @@ class Served:
 
 
 @pytest.fixture(scope="session")
-def serve() -> type[Served]:
-    """Return what serves another ledger than the finished one: ``with serve(settings) as address``."""
+def served_at() -> type[Served]:
+    """Return what serves a dashboard with settings of a test's own, in a ``with`` block."""
     return Served
 
 
@@ -70,6 +150,22 @@ def served(finished_ledger: Path) -> Iterator[str]:
     """Return the address of a real server of the finished campaign."""
     with Served(DashboardSettings(finished_ledger, poll_seconds=0.1)) as address:
         yield address
+
+
+@pytest.fixture
+def live_ledger(finished_ledger: Path, tmp_path: Path) -> Path:
+    """Return a copy of the ledger of the finished campaign, to be written to."""
+    copy = tmp_path / "live" / "ledger.sqlite"
+    copy.parent.mkdir()
+    with closing(sqlite3.connect(finished_ledger)) as old, closing(sqlite3.connect(copy)) as new:
+        old.backup(new)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def serve() -> type[Served]:
+    """Return what serves a dashboard: ``with serve(settings) as address``."""
+    return Served
 
 
 @pytest.fixture(scope="session")

@@ -201,4 +201,4 @@ def test_records_and_tables_have_the_same_columns():
     for table, record in records.items():
         fields = {field.name for field in dataclasses.fields(record)}
         assert fields == {column.name for column in PROJECTIONS.tables[table].columns}, table
-    assert PROJECTIONS.tables.keys() - records.keys() == {"counter", "round_bit"}
+    assert PROJECTIONS.tables.keys() - records.keys() == {"counter", "day", "mark", "round_bit", "tally"}

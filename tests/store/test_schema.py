@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 import theodolite.store
 from theodolite.store import Ledger, LedgerFormatError
 from theodolite.store.chain import FORMAT, GENESIS
+from theodolite.store.derived import DERIVING
 from theodolite.store.schema import PERMANENT, SCHEMA_HEAD, SCHEMA_REVISIONS, is_projection
 from theodolite.store.tables import PROJECTION_VERSION
 from theodolite.store.triggers import TRIGGERS
@@ -35,7 +36,7 @@ def test_a_migrated_ledger_has_the_declared_tables():
         )
         assert compare_metadata(context, PERMANENT) == []
         triggers = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
-        assert dict(map(tuple, triggers)) == TRIGGERS
+        assert dict(map(tuple, triggers)) == TRIGGERS | DERIVING
         meta = dict(map(tuple, connection.exec_driver_sql("SELECT key, value FROM meta").all()))
         assert meta == {"format": FORMAT, "genesis": GENESIS, "projection_version": PROJECTION_VERSION}
 

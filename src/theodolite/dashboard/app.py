@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,9 +10,14 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from theodolite import __version__
+from theodolite.dashboard.attempts import Attempts
 from theodolite.dashboard.failing import answer_failures
+from theodolite.dashboard.feed import Feed
+from theodolite.dashboard.guarding import Guard
+from theodolite.dashboard.live_states import LiveStates
 from theodolite.dashboard.routes import ROUTERS
 from theodolite.dashboard.security import SafeAnswers
+from theodolite.dashboard.sessions import Sessions
 from theodolite.dashboard.settings import DashboardSettings
 from theodolite.dashboard.static_files import STATIC
 from theodolite.store import Ledger
@@ -29,9 +35,15 @@ def create_app(settings: DashboardSettings) -> FastAPI:
     """
     ledger = Ledger.open(settings.ledger, read_only=True)
 
+    states = LiveStates(ledger)
+    feed = Feed(ledger, settings.poll_seconds, states.fragment)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        looking = asyncio.create_task(feed.run())
         yield
+        feed.close()
+        await looking
         ledger.close()
 
     app = FastAPI(
@@ -45,6 +57,12 @@ def create_app(settings: DashboardSettings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.ledger = ledger
+    app.state.states = states
+    app.state.feed = feed
+    app.state.sessions = Sessions(settings)
+    app.state.attempts = None if settings.token is None else Attempts(settings.token)
+    app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, attempts=app.state.attempts)
+    # The last one is the first that a request meets.
     app.add_middleware(SafeAnswers, host_names=settings.host_names)
     answer_failures(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -12,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 
 from theodolite.dashboard.inert import shortened
 from theodolite.dashboard.templating import page
-from theodolite.store import LedgerError
+from theodolite.store import LedgerError, LedgerQueryError
 
-__all__ = ["Refused", "answer_failures"]
+__all__ = ["Refused", "answer", "answer_failures"]
 
 _LOG = logging.getLogger("theodolite.dashboard")
 _TITLES = {
@@ -22,6 +23,10 @@ _TITLES = {
     401: "Please log in",
     403: "Not allowed",
     404: "Not here",
+    405: "Not done like that",
+    413: "Too large",
+    415: "No form",
+    429: "Too many attempts",
     503: "Try again soon",
 }
 
@@ -37,11 +42,18 @@ class Refused(Exception):
         What was wrong, with which value.
     remedy
         What to do.
+    headers
+        What the answer carries beside the page.
     """
 
-    def __init__(self, status: int, what: str, remedy: str = "") -> None:
+    def __init__(self, status: int, what: str, remedy: str = "", headers: Mapping[str, str] | None = None) -> None:
         super().__init__(what)
-        self.status, self.what, self.remedy = status, what, remedy
+        self.status, self.what, self.remedy, self.headers = status, what, remedy, headers
+
+
+def answer(request: Request, refused: Refused) -> Response:
+    """Return the page, or the JSON, that says why a request was refused."""
+    return _answer(request, refused.status, refused.what, refused.remedy, refused.headers)
 
 
 def answer_failures(app: FastAPI) -> None:
@@ -49,7 +61,7 @@ def answer_failures(app: FastAPI) -> None:
 
     @app.exception_handler(Refused)
     async def _refused(request: Request, error: Refused) -> Response:
-        return _answer(request, error.status, error.what, error.remedy)
+        return answer(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: RequestValidationError) -> Response:
@@ -63,6 +75,10 @@ def answer_failures(app: FastAPI) -> None:
         what = f"There is no page {request.url.path}" if error.status_code == 404 else str(error.detail)
         return _answer(request, error.status_code, what, "Choose one above.", error.headers)
 
+    @app.exception_handler(LedgerQueryError)
+    async def _query(request: Request, error: LedgerQueryError) -> Response:
+        return _answer(request, 400, str(error), "Change it in the address, or go back.")
+
     @app.exception_handler(LedgerError)
     async def _ledger(request: Request, error: LedgerError) -> Response:
         _LOG.warning("%s %s: %s", request.method, request.url.path, error)
@@ -70,13 +86,15 @@ def answer_failures(app: FastAPI) -> None:
 
 
 def _answer(
-    request: Request, status: int, what: str, remedy: str, headers: dict[str, str] | None | object = None
+    request: Request, status: int, what: str, remedy: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    more = dict(headers) if isinstance(headers, dict) else None
+    more = dict(headers or {})
     if request.url.path.startswith("/api/"):
         return JSONResponse({"error": what, "remedy": remedy}, status_code=status, headers=more)
+    # What asked for a part of a page gets no whole page to put there.
+    template = "error_part.html" if request.headers.get("hx-request-type") == "partial" else "error.html"
     answer = page(
-        request, "error.html", status=status, title=_TITLES.get(status, "That did not work"), what=what, remedy=remedy
+        request, template, status=status, title=_TITLES.get(status, "That did not work"), what=what, remedy=remedy
     )
-    answer.headers.update(more or {})
+    answer.headers.update(more)
     return answer

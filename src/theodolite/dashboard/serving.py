@@ -7,11 +7,12 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
 from theodolite.dashboard.app import create_app
 from theodolite.dashboard.settings import DashboardError, DashboardSettings
 
-__all__ = ["serve"]
+__all__ = ["DashboardServer", "serve"]
 
 _BACKLOG = 256
 
@@ -38,7 +39,28 @@ def serve(settings: DashboardSettings, *, ready: Callable[[str], None]) -> None:
     config = uvicorn.Config(
         app, log_level="warning", server_header=False, timeout_graceful_shutdown=3, backlog=_BACKLOG, access_log=False
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    DashboardServer(app, config).run(sockets=[listener])
+
+
+class DashboardServer(uvicorn.Server):
+    """A server that ends its live streams first when it stops; it would wait for them, and they never end.
+
+    Parameters
+    ----------
+    app
+        What :func:`~theodolite.dashboard.app.create_app` made.
+    config
+        How it is served.
+    """
+
+    def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._app.state.feed.close()
+        await super().shutdown(sockets)
 
 
 def _listen(settings: DashboardSettings) -> socket.socket:

@@ -99,6 +99,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
         settings=settings,
         ledger_name=settings.ledger.parent.name or str(settings.ledger),
         session=getattr(request.state, "session", None),
+        reader=getattr(request.state, "reader", False),
         fresh=count(1).__next__,
         **values,
     )

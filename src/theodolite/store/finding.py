@@ -6,10 +6,9 @@ through all hypotheses: see ``found_sets.py`` for filters and ``tallies.py`` for
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
+from datetime import time
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -17,23 +16,15 @@ from sqlalchemy import Connection
 
 from theodolite.store import tables
 from theodolite.store.cursors import Cursor
+from theodolite.store.derived import ALL
 from theodolite.store.errors import LedgerQueryError
-from theodolite.store.found_sets import (
-    Arm,
-    Span,
-    column_arm,
-    common,
-    cost_arm,
-    held,
-    in_order,
-    mark_arm,
-    text_arm,
-)
+from theodolite.store.filters import Find, arms, moment
+from theodolite.store.found_sets import Span, common, held, in_order
 from theodolite.store.kinds import EntryKind
 from theodolite.store.ledger import Ledger
 from theodolite.store.queries import select_rows
 from theodolite.store.rows import HypothesisRow
-from theodolite.store.tallies import MARKS, counted
+from theodolite.store.tallies import counted
 
 __all__ = ["SORTS", "Count", "Find", "Neighbours", "Page", "count_found", "find", "neighbours"]
 
@@ -47,23 +38,6 @@ SORTS = {
 }
 """What hypotheses can be sorted by: the column of each."""
 
-_COLUMNS = {
-    "campaign": "campaign",
-    "outcome": "outcome",
-    "family": "family",
-    "tool": "tool",
-    "locus": "locus",
-    "layer": "layer",
-    "model": "model",
-    "cells": "context",
-    "reference": "reference",
-    "author": "author",
-    "relation": "relation",
-    "block": "block_id",
-}
-_WORD = re.compile(r"[^\W_]")
-_MOST_WORDS = 50
-_MOST_LAYER = 2**63
 _AT_ONCE = 500
 """Rows whose dates are looked at together."""
 _SORTED = 20_000
@@ -75,57 +49,8 @@ _DATED = "proposed_at BETWEEN ? AND ?"
 
 
 @dataclass(frozen=True, slots=True)
-class Find:
-    """A filter; a field that is None or empty means any.
-
-    Attributes
-    ----------
-    campaign, family, tool, locus, layer, model, cells, reference, author, relation, block
-        Only hypotheses with this value; ``cells`` is the name of the context, ``block`` the id of the hold-out block.
-    outcome
-        The verdict in force, ``pending`` or ``refused``.
-    tag
-        A tag of the verdict, with its brackets.
-    unmet
-        A gate that did not pass, whether or not it is the first such one.
-    cost_from, cost_to
-        US dollars of the slot's calls of language models, both included; slots without any are left out.
-    since, until
-        When it was proposed, both included: a day (``2026-03-01``, UTC) or a time; one without an offset is UTC.
-    text
-        Words that all stand in the claim, rationale, reference, object, reason of failure or refusal, or next step.
-        Case and accents do not matter, and no sign has a meaning.
-    """
-
-    campaign: str | None = None
-    outcome: str | None = None
-    tag: str | None = None
-    unmet: str | None = None
-    family: str | None = None
-    tool: str | None = None
-    locus: str | None = None
-    layer: int | None = None
-    model: str | None = None
-    cells: str | None = None
-    reference: str | None = None
-    author: str | None = None
-    relation: str | None = None
-    block: str | None = None
-    cost_from: float | None = None
-    cost_to: float | None = None
-    since: str | None = None
-    until: str | None = None
-    text: str | None = None
-
-    def given(self) -> dict[str, Any]:
-        """Return the fields that filter, with their values."""
-        said = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in said.items() if value is not None and value != ""}
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of an order; ``previous`` and ``next`` are cursors of the rows around them, None where there are none."""
+    """Some rows of an order; ``previous`` and ``next`` are cursors of the pages around them, None at the ends."""
 
     rows: tuple[HypothesisRow, ...]
     previous: str | None
@@ -253,9 +178,9 @@ class _Query:
     def __init__(self, connection: Connection, what: Find) -> None:
         self._connection = connection
         self._given = what.given()
-        self._arms = _arms(self._given)
-        self._since = _moment(what.since, time.min) or _BEGINNING
-        self._until = _moment(what.until, time.max) or _END
+        self._arms = arms(self._given)
+        self._since = moment(what.since, time.min) or _BEGINNING
+        self._until = moment(what.until, time.max) or _END
         self._span, self._exact = self._dated()
 
     def page(self, order: _Order, place: Cursor | None, *, backwards: bool, most: int) -> list[int]:
@@ -272,7 +197,7 @@ class _Query:
                 continue  # the place is behind all of this part
             key, keys = _key(order.column, place if at_place else None, falling, valued)
             way = "DESC" if falling else "ASC"
-            query = f"{source} WHERE {key}{member} ORDER BY {order.column} {way}, seq {way} LIMIT ?"
+            query = f"{source} WHERE {ALL} AND {key}{member} ORDER BY {order.column} {way}, seq {way} LIMIT ?"
             found += self._connection.exec_driver_sql(query, (*keys, *values, most - len(found))).scalars()
         return found
 
@@ -347,52 +272,6 @@ def _key(column: str, place: Cursor | None, falling: bool, valued: bool) -> tupl
     if valued:
         return f"{there} AND ({column}, seq) {sign} (?, ?)", [place.value, place.seq]
     return f"{there} AND seq {sign} ?", [place.seq]
-
-
-def _arms(given: dict[str, Any]) -> list[Arm]:
-    arms = [column_arm(column, _plain(given[name])) for name, column in _COLUMNS.items() if name in given]
-    arms += [mark_arm(kind, str(_plain(given[kind]))) for kind in MARKS if kind in given]
-    if "cost_from" in given or "cost_to" in given:
-        arms.append(cost_arm(float(given.get("cost_from", "-inf")), float(given.get("cost_to", "inf"))))
-    words = _words(given.get("text", ""))
-    if words:
-        arms.append(text_arm(words))
-    return arms
-
-
-def _plain(value: str | int) -> str | int:
-    """Return a value as SQLite takes it."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if abs(value) >= _MOST_LAYER:
-        raise LedgerQueryError(f"there is no layer {value!r}; layers are counted from 0")
-    return value
-
-
-def _words(text: str) -> list[str]:
-    """Return what is looked for, each once; signs between white space are no words."""
-    said = str(_plain(text)).replace("\0", " ").split()
-    words = list(dict.fromkeys(word for word in said if _WORD.search(word)))
-    if len(words) > _MOST_WORDS:
-        raise LedgerQueryError(f"{len(words)} words are looked for; give {_MOST_WORDS} at most")
-    return words
-
-
-def _moment(text: str | None, of_day: time) -> str | None:
-    """Return a day or a time as rows write times; of a day, its first or its last moment."""
-    if not text:
-        return None
-    try:
-        try:
-            found = datetime.combine(date.fromisoformat(text), of_day)
-        except ValueError:
-            found = datetime.fromisoformat(text)
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise LedgerQueryError(
-            f"{text!r:.100} is no date ({error}); write 2026-03-01, or 2026-03-01T12:00:00 for a time (UTC)"
-        ) from error
-    return found.isoformat(timespec="microseconds")
 
 
 def _rows(connection: Connection, seqs: list[int]) -> list[HypothesisRow]:

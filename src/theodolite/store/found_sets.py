@@ -8,11 +8,12 @@ filters were given and however rarely they come together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
+from theodolite.store.derived import ALL
 from theodolite.store.project import driver
 
 __all__ = ["SMALL", "Arm", "Span", "column_arm", "common", "cost_arm", "held", "in_order", "mark_arm", "text_arm"]
@@ -37,12 +38,15 @@ class Arm:
         SQL that says whether the hypothesis ``h`` is in it.
     values
         Parameters, of either.
+    wide
+        SQL in place of ``index`` where the set is not small; empty where the same will do.
     """
 
     index: str
     seq: str
     check: str
     values: tuple[Any, ...]
+    wide: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +63,15 @@ class Span:
 
 def column_arm(column: str, value: str | int) -> Arm:
     """Return the hypotheses with a value in an indexed column."""
-    index = f"SELECT seq FROM hypothesis INDEXED BY hypothesis_by_{column} WHERE {column} = ?"
+    index = f"SELECT seq FROM hypothesis INDEXED BY hypothesis_by_{column} WHERE {ALL} AND {column} = ?"
     return Arm(index, "seq", f"h.{column} = ?", (value,))
 
 
 def cost_arm(least: float, most: float) -> Arm:
     """Return the hypotheses whose calls cost so much."""
-    index = "SELECT seq FROM hypothesis INDEXED BY hypothesis_by_cost WHERE cost BETWEEN ? AND ?"
-    return Arm(index, "seq", "h.cost BETWEEN ? AND ?", (least, most))
+    index = f"SELECT seq FROM hypothesis INDEXED BY hypothesis_by_cost WHERE {ALL} AND cost BETWEEN ? AND ?"
+    wide = "SELECT seq FROM hypothesis INDEXED BY hypothesis_charged WHERE cost BETWEEN ? AND ?"
+    return Arm(index, "seq", "h.cost BETWEEN ? AND ?", (least, most), wide)
 
 
 def mark_arm(kind: str, value: str) -> Arm:
@@ -92,17 +97,18 @@ def common(connection: Connection, arms: Sequence[Arm], span: Span, *, descendin
     if not arms:
         query = f"SELECT seq FROM hypothesis WHERE seq BETWEEN ? AND ? ORDER BY seq {_direction(descending)}"
         return query, [span.first, span.last]
-    if len(arms) > 1:
+    if len(arms) > 1 or arms[0].wide:
         sizes = {arm: _size(connection, arm, span, SMALL + 1) for arm in arms}
         least = min(arms, key=sizes.__getitem__)
         others = [arm for arm in arms if arm is not least]
-        if sizes[least] <= (_CHEAP if any(arm.seq == "rowid" for arm in others) else SMALL):
+        if others and sizes[least] <= (_CHEAP if any(arm.seq == "rowid" for arm in others) else SMALL):
             checks = " AND ".join(arm.check for arm in others)
             query = (
                 f"SELECT s.seq FROM ({_within(least)}) AS s CROSS JOIN hypothesis AS h ON h.seq = s.seq "
                 f"WHERE {checks} ORDER BY s.seq {_direction(descending)}"
             )
             return query, [*_values([least], span), *(value for arm in others for value in arm.values)]
+        arms = [replace(arm, index=arm.wide) if arm.wide and sizes[arm] > SMALL else arm for arm in arms]
     query = " INTERSECT ".join(_within(arm) for arm in arms)
     return f"{query} ORDER BY 1 {_direction(descending)}", _values(arms, span)
 

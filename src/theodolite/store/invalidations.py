@@ -163,5 +163,11 @@ def project_invalidated(connection: Connection, entry: Entry, record: Invalidate
     connection.execute(
         update(row)
         .where(row.c.subject == entry.subject)
-        .values(last_seq=entry.seq, verdict=Verdict.INVALID.value, tags=(), invalid_because=because)
+        .values(
+            last_seq=entry.seq,
+            verdict=Verdict.INVALID.value,
+            outcome=Verdict.INVALID.value,
+            tags=(),
+            invalid_because=because,
+        )
     )

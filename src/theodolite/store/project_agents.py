@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import fsum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, insert, select, update
 
 from theodolite.claims import Author
 from theodolite.store import tables
@@ -21,7 +21,7 @@ _OWN = ("id", "seq", "subject", "outcome", "about")
 _CALL = tuple(column.name for column in tables.model_call.columns if column.name not in _OWN)
 
 _MADE = tables.model_call.c
-_OF = bindparam("of")
+_OF: BindParameter[str] = bindparam("of")
 _NEWEST = select(_MADE.conversation, _MADE.role, _MADE.about).where(_MADE.subject == _OF).order_by(_MADE.seq.desc())
 _LAST = _NEWEST.limit(1)
 _TALK = (

@@ -28,8 +28,11 @@ from theodolite.store.records import (
     VerdictRecord,
 )
 
-__all__ = ["SLOT_HANDLERS", "SlotStatus", "know_block"]
+__all__ = ["PENDING", "SLOT_HANDLERS", "SlotStatus", "know_block"]
 
+
+PENDING = "pending"
+"""The outcome of what has neither a verdict nor a refusal."""
 
 _ROW = tables.hypothesis
 _IN_STREAM = _ROW.c.stream == bindparam("in_stream")
@@ -118,6 +121,7 @@ def _hypothesis(connection: Connection, entry: Entry, record: HypothesisRecord) 
             "parents": proposed.parents,
             "author": proposed.author.value,
             "status": SlotStatus.PROPOSED.value,
+            "outcome": PENDING,
             "observed": False,
             "tags": (),
         },
@@ -137,7 +141,8 @@ def _refusal(connection: Connection, entry: Entry, record: RefusalRecord) -> Non
         )
     if known is not None and known.prereg_sha256 is not None:
         raise LedgerConflict(f"{entry.id!r} refuses slot {entry.subject!r}, which is registered; record a failure")
-    _change(connection, entry, status=SlotStatus.REFUSED.value, refusal_reason=record.reason, decided_at=entry.at)
+    refused = SlotStatus.REFUSED.value
+    _change(connection, entry, status=refused, outcome=refused, refusal_reason=record.reason, decided_at=entry.at)
     connection.execute(
         insert(tables.refusal),
         {
@@ -267,6 +272,7 @@ def _verdict(connection: Connection, entry: Entry, record: VerdictRecord) -> Non
         machine_verdict=settled.machine_verdict.value,
         cap=settled.cap,
         verdict=settled.verdict.value,
+        outcome=settled.verdict.value,
         recorded_verdict=settled.verdict.value,
         tags=[tag.value for tag in settled.tags],
         first_unmet=settled.first_unmet,

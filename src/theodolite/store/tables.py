@@ -6,7 +6,7 @@ Each row names the ``seq`` of the entry that made it (and ``last_seq``, where la
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Computed, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
 
 from theodolite.store.column_types import CanonicalJson, WholeNumber, Words
 
@@ -98,7 +98,6 @@ look = Table(
     Column("effects", CanonicalJson, nullable=False),
 )
 
-_OUTCOME = "coalesce(verdict, CASE status WHEN 'refused' THEN 'refused' ELSE 'pending' END)"
 hypothesis = Table(
     "hypothesis",
     PROJECTIONS,
@@ -163,7 +162,8 @@ hypothesis = Table(
     Column("tags", Words, nullable=False),
     Column("first_unmet", String),
     Column("next_step", Text),
-    Column("outcome", String, Computed(_OUTCOME, persisted=False)),
+    # The verdict in force, "refused" or "pending". No generated column: an index on one does not spare the row.
+    Column("outcome", String, nullable=False),
     Column("cost", Float),
     Column("tokens", Integer),
     Index("hypothesis_place", "campaign", "round", "slot"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,11 +31,11 @@ def choices(ledger: Ledger, field: str) -> dict[str, int]:
     _refuse_unknown([field], CHOICES)
     with ledger.read() as connection:
         if field in MARKS:
-            found = connection.exec_driver_sql("SELECT a, number FROM tally WHERE kind = ?", (field,)).all()
-            numbers = Counter({value: number for value, number in found})
+            query = "SELECT a, number FROM tally WHERE kind = ?"
+            found = [tuple(row) for row in connection.exec_driver_sql(query, (field,))]
         else:
-            numbers = Counter({value: number for value, number in _tallied(connection, [field], {})})
-    return dict(sorted(numbers.items(), key=lambda item: (-item[1], item[0])))
+            found = _tallied(connection, [field], {})
+    return dict(sorted(found, key=lambda item: (-item[1], item[0])))
 
 
 def tallies(ledger: Ledger, *, by: Sequence[str], campaign: str | None = None) -> list[tuple[Any, ...]]:

@@ -209,7 +209,7 @@ class _Verification:
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
         found = {_text(name): _text(text) for name, text in connection.execute(query)}
         # Those of another version of the projections are not known here; that they are of another is told elsewhere.
-        deriving = DERIVING if self._versioned(connection) == PROJECTION_VERSION else {}
+        deriving = DERIVING if self._projections and self._versioned(connection) == PROJECTION_VERSION else {}
         for name, wanted in {**TRIGGERS, **deriving}.items():
             if name not in found:
                 self._problem(f"trigger {name!r} is missing: the ledger could be changed from outside")

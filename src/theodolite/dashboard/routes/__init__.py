@@ -11,8 +11,10 @@ from theodolite.dashboard.routes import (
     hypotheses,
     ledger,
     live,
+    logins,
     map,
     people,
+    proposals,
 )
 
 __all__ = ["ROUTERS"]
@@ -20,6 +22,7 @@ __all__ = ["ROUTERS"]
 ROUTERS = tuple(
     module.router
     for module in (
-        campaigns, live, ledger, exports, hypotheses, entries, map, error_control, people, glossary,
+        campaigns, live, ledger, exports, hypotheses, entries, map, error_control, people, proposals, logins,
+        glossary,
     )
 )  # fmt: skip

@@ -12,7 +12,7 @@
       view: { stroke: null },
       axis: { labelColor: soft, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
       legend: { labelColor: soft, titleColor: ink, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
-      title: { color: ink, fontWeight: "normal" },
+      title: { color: ink, subtitleColor: soft, fontWeight: "normal" },
       header: { labelColor: soft, titleColor: ink },
       text: { color: ink },
       rule: { color: soft },
