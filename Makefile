@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 # Where the demonstration campaign is written.
 DEMO_DIR ?= theodolite-demo
+# What `make screenshots` shows, and where it writes.
+LEDGER ?= $(DEMO_DIR)
+SCREENSHOTS_DIR ?= screenshots
 # Package index for torch alone, for instance the CPU builds of its makers; empty means the usual index.
 TORCH_INDEX ?=
 # `ci` runs the slow tests too.
@@ -24,7 +27,7 @@ $(if $(filter $(TIER),$(TIERS)),,$(error TIER is '$(TIER)'; use 'default' or 'ci
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench evidence constraints clean check-python
+.PHONY: help demo test lint format bench evidence screenshots constraints clean check-python
 
 help:
 	@echo 'make demo      run an unattended campaign in $(DEMO_DIR)/, with no key and no question asked'
@@ -32,6 +35,7 @@ help:
 	@echo 'make lint      ruff, mypy and the import contracts'
 	@echo 'make bench     run every benchmark'
 	@echo 'make evidence  run the long acceptance runs, which write docs/evidence/'
+	@echo 'make screenshots  every page of the dashboard at two widths and both themes; LEDGER=… names a workspace'
 	@echo 'make clean     remove the virtual environment and caches'
 	@echo 'Variables: PYTHON=python3.12, VENV=.venv, DEMO_DIR=…, TORCH_INDEX=<index of CPU builds>'
 
@@ -66,6 +70,10 @@ evidence: $(FULL)
 	  test -e "$$script" || { echo 'No acceptance run in evidence/.'; exit 1; }; \
 	  echo "== $$script"; $(BIN)/python "$$script" || failed="$$failed $$script"; \
 	done; test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
+
+# Of the workspace LEDGER, by default the demonstration campaign, which runs first where it has not.
+screenshots: $(FULL)
+	$(BIN)/python docs/screenshots.py '$(LEDGER)' --out '$(SCREENSHOTS_DIR)'
 
 # Pins what the virtual environment holds; run it after `make clean test` with the wanted versions, and read the diff.
 constraints: $(FULL)

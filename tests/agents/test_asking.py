@@ -15,8 +15,7 @@ from theodolite.calibration.plants import seal_round
 from theodolite.canonical import canonical_json
 from theodolite.claims import Author
 from theodolite.experiments import CampaignRun, prepare
-from theodolite.experiments.menus import ProposalError
-from theodolite.experiments.proposals import HandedProposal, spent_by_people
+from theodolite.experiments.handed import HandedProposal, ProposalError, spent_by_people
 from theodolite.store import EntryKind, Ledger, spending
 
 CHOOSE = "choose_geometry_axis_separation"

@@ -10,7 +10,7 @@ import pytest
 
 from theodolite.agents import LintReviewer, ModelReviewer, assemble, run_campaign
 from theodolite.agents.model_reviewer import CODES, CONTROLS
-from theodolite.experiments.controls import VARIANT_OF
+from theodolite.experiments.control_variants import VARIANT_OF
 from theodolite.experiments.replay import verify_decisions
 from theodolite.store import EntryKind, Ledger, gate_rows, hypothesis_rows, review_rows, verify
 

@@ -12,7 +12,7 @@ from theodolite.agents import Planner
 from theodolite.canonical import canonical_json
 from theodolite.claims import Author, Direction, Hypothesis
 from theodolite.experiments import CampaignRun, Look, Setting
-from theodolite.experiments.proposals import HandedProposal
+from theodolite.experiments.handed import HandedProposal
 from theodolite.experiments.replay import verify_decisions
 from theodolite.plans import Plan
 from theodolite.store import EntryKind, HypothesisRow, Ledger, agent_view, diff, hypothesis_rows, verify

@@ -15,7 +15,8 @@ from terminals import Terminal
 
 from theodolite.agents.stop_requests import StopAt
 from theodolite.cli.exit_codes import ExitCode
-from theodolite.cli.watching import ROW_WORDS, change_line, view
+from theodolite.cli.watching import change_line, view
+from theodolite.reports.row_words import ROW_WORDS
 from theodolite.reports.watching import Budget, StopAsked, Watched, Watcher
 from theodolite.store import EntryKind, JobState, Ledger, campaign_rows
 

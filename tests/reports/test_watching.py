@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import event
 
 from theodolite.agents.stop_requests import StopAt, hand_in_stop
 from theodolite.reports import standing
+from theodolite.reports.asked import asked
 from theodolite.reports.watching import Watcher
 from theodolite.store import JobState, Ledger, Life, campaign_scopes
 
@@ -106,18 +108,21 @@ def test_time_runs_on_while_nobody_writes_it_down(running):
 def test_no_table_is_read_through(ledger, monkeypatch):
     """A look, the first and the last included, searches by index; blocks and streams are few."""
     # As in a campaign with language models, where everything is limited.
-    monkeypatch.setattr("theodolite.experiments.CampaignSpec.limit", lambda self, budget: 100.0)
-    asked: list[tuple[str, object]] = []
+    everything = dict.fromkeys(("experiments", "wall_time", "tokens", "money", "looks", "repeats"), 100.0)
+    monkeypatch.setattr(
+        "theodolite.reports.watching.asked", lambda row: replace(asked(row), limits=everything, executor="a model")
+    )
+    statements: list[tuple[str, object]] = []
 
     def note(connection, cursor, statement, parameters, context, executemany):
-        asked.append((statement, parameters))
+        statements.append((statement, parameters))
 
     event.listen(ledger._engine, "before_cursor_execute", note)
     try:
         Watcher(ledger).look()
     finally:
         event.remove(ledger._engine, "before_cursor_execute", note)
-    selects = [(statement, parameters) for statement, parameters in asked if statement.startswith("SELECT")]
+    selects = [(statement, parameters) for statement, parameters in statements if statement.startswith("SELECT")]
     assert len(selects) > 10
     scans = set()
     with ledger.read() as connection:

@@ -25,8 +25,8 @@ from theodolite.agents.llm.wire import OpenAIWire, Wire
 from theodolite.canonical import canonical_json
 from theodolite.claims import Hypothesis
 from theodolite.experiments import Setting
-from theodolite.experiments.menus import ProposalError, persons_claim, places_of, references_to_test
-from theodolite.experiments.proposals import ROW_KIND, Spent, spent_by_people
+from theodolite.experiments.handed import ROW_KIND, ProposalError, Spent, spent_by_people
+from theodolite.experiments.menus import persons_claim, places_of, references_to_test
 from theodolite.prompts import clean_text, fence
 from theodolite.store import EntryKind, Ledger, spending
 

@@ -19,7 +19,7 @@ from theodolite.agents.team import assemble
 from theodolite.canonical import canonical_json, sha256_bytes
 from theodolite.claims import Author
 from theodolite.experiments import Event, Runner, Setting, campaign_run
-from theodolite.experiments.proposals import PERSONS_CONVERSATION
+from theodolite.experiments.handed import PERSONS_CONVERSATION
 from theodolite.store import (
     CallStatus,
     Difference,

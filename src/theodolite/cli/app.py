@@ -12,6 +12,7 @@ from theodolite.cli import (
     calibrating,
     campaign_commands,
     coverage,
+    dashboard,
     data_commands,
     doctor,
     ledger_commands,
@@ -83,6 +84,7 @@ app.command(short_help="Run a recorded campaign again, offline.")(replaying.repl
 app.command(short_help="Show how the campaigns of a workspace stand.")(status.status)
 app.command(short_help="Show what was tried, judged and never tried.")(coverage.coverage)
 app.command(short_help="Ask a running campaign to stop in good order.")(stopping.stop)
+app.command(short_help="Open the pages of a ledger in a browser.")(dashboard.dashboard)
 app.add_typer(ledger_commands.app, name="ledger")
 app.add_typer(tool_checking.app, name="tools")
 app.add_typer(model_commands.app, name="models")

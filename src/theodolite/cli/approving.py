@@ -12,10 +12,8 @@ from theodolite.cli.tool_commands import JsonOption
 from theodolite.cli.workspaces import WorkspaceOption, find_ledger
 
 if TYPE_CHECKING:
-    from theodolite.experiments.approvals import Awaited
     from theodolite.judgements import Settlement
-    from theodolite.plans import Plan
-    from theodolite.store import Ledger
+    from theodolite.reports.awaiting import Asked
 
 __all__ = ["PersonOption", "approve", "person_named"]
 
@@ -44,25 +42,26 @@ def approve(
     rejected ends as inconclusive at most. Nothing can be raised.
     """
     path = find_ledger(workspace)
-    from theodolite.experiments.approvals import awaited
+    from theodolite.experiments.approvals import awaited, choose_awaited, hand_in_approvals
+    from theodolite.reports.awaiting import asked
     from theodolite.store import Ledger
 
     if not slots and not every:
         if reject or because:
             raise UserError("nothing is named to reject: give slots such as r01.s003, or --all")
         with Ledger.open(path, read_only=True) as ledger:
-            waiting = awaited(ledger)
-            if as_json:
-                print_json([_plain(ledger, item) for item in waiting])
-            else:
-                _show(ledger, waiting)
+            waiting = asked(ledger)
+        if as_json:
+            print_json([_plain(item) for item in waiting])
+        else:
+            _show(waiting)
         return
-    if reject and not because.strip():
-        raise UserError("--reject needs a reason: --because TEXT")
+    if slots and every:
+        raise UserError(f"--all and {', '.join(map(repr, slots))} are both given; name slots, or take all")
     with Ledger.open(path) as ledger:
-        chosen = _chosen(awaited(ledger), slots or [], every)
+        chosen = choose_awaited(awaited(ledger), slots or [], every)
         name = person_named(person)
-        _hand_in(ledger, chosen, not reject, name, because)
+        hand_in_approvals(ledger, chosen, not reject, name, because)
     said = "Rejected" if reject else "Approved"
     names = ", ".join(item.subject.rpartition("/")[2] for item in chosen)
     results().print(f"{said} by {name}: {names}. It takes effect when `theodolite run` goes on.", soft_wrap=True)
@@ -88,71 +87,8 @@ def person_named(given: str | None) -> str:
     return name
 
 
-def _chosen(waiting: list[Awaited], names: list[str], every: bool) -> list[Awaited]:
-    if every and names:
-        raise UserError(f"--all and {', '.join(map(repr, names))} are both given; name slots, or take all")
-    if not waiting:
-        raise UserError("nothing waits for a person here; `theodolite status` shows how the campaigns stand")
-    wanted = [item for item in waiting if every and item.handed_in is None]
-    for name in names:
-        found = [item for item in waiting if name == item.subject or item.subject.endswith(f"/{name}")]
-        if len(found) != 1:
-            known = ", ".join(item.subject for item in found or waiting)
-            many = "is a slot of several campaigns" if found else "does not wait for a person"
-            raise UserError(f"{name!r} {many}; choose from {known}")
-        if found[0].handed_in is not None:
-            raise UserError(
-                f"{found[0].handed_in} has handed in about {name!r} already; `theodolite run` takes it up, and the "
-                "first word stands"
-            )
-        wanted += [item for item in found if item not in wanted]
-    if not wanted:
-        raise UserError("everything that waits has been answered; `theodolite run` takes it up")
-    return wanted
-
-
-def _hand_in(ledger: Ledger, chosen: list[Awaited], approved: bool, person: str, because: str) -> None:
-    from theodolite.canonical import canonical_json
-    from theodolite.experiments.approvals import INBOX_KIND, HandedApproval
-    from theodolite.prompts import clean_text
-
-    for item in chosen:
-        handed = HandedApproval(
-            subject=item.subject,
-            prereg_sha256=item.prereg_sha256,
-            of=item.of,
-            approved=approved,
-            reason=clean_text(because, 600),
-        )
-        ledger.ops.hand_in(item.campaign, INBOX_KIND, person, canonical_json(handed.model_dump(mode="json")))
-
-
-def _settlement(ledger: Ledger, item: Awaited) -> Settlement | None:
-    from theodolite.experiments.previews import verdicts_if_approved
-
-    return verdicts_if_approved(ledger, item.campaign, item.round).get(item.slot) if item.of == "verdict" else None
-
-
-def _plan(ledger: Ledger, item: Awaited) -> Plan:
-    from theodolite.plans import Plan
-    from theodolite.store import EntryKind, entry_id
-
-    entry = ledger.get(entry_id(item.campaign, EntryKind.REGISTRATION, item.round, item.slot))
-    assert entry is not None
-    return Plan.model_validate(entry.payload["plan"])
-
-
-def _author(ledger: Ledger, item: Awaited) -> str:
-    from theodolite.store import EntryKind, entry_id
-
-    entry = ledger.get(entry_id(item.campaign, EntryKind.HYPOTHESIS, item.round, item.slot))
-    assert entry is not None
-    person = entry.payload.get("person")
-    return f"{person} (a person)" if person else f"the {entry.payload['hypothesis']['author']}"
-
-
-def _plain(ledger: Ledger, item: Awaited) -> dict[str, object]:
-    settlement = _settlement(ledger, item)
+def _plain(asked: Asked) -> dict[str, object]:
+    item, settlement = asked.item, asked.settlement
     return {
         "campaign": item.campaign,
         "slot": item.subject.rpartition("/")[2],
@@ -164,29 +100,28 @@ def _plain(ledger: Ledger, item: Awaited) -> dict[str, object]:
     }
 
 
-def _show(ledger: Ledger, waiting: list[Awaited]) -> None:
+def _show(waiting: list[Asked]) -> None:
     from rich.padding import Padding
 
     console = results()
     if not waiting:
         console.print("Nothing waits for a person.")
         return
-    for item in waiting:
-        plan = _plan(ledger, item)
+    for asked in waiting:
+        item, plan = asked.item, asked.plan
         what = "plan, before it runs" if item.of == "registration" else "verdict, before it is recorded"
         console.print(f"{item.subject}: {what}", style="bold", soft_wrap=True)
         console.print(Padding(item.claim_text, (0, 0, 0, 2)))
         by = plan.hypothesis
-        console.print(Padding(f"proposed by {_author(ledger, item)} with {by.tool}: {by.rationale}", (0, 0, 0, 2)))
+        console.print(Padding(f"proposed by {asked.author} with {by.tool}: {by.rationale}", (0, 0, 0, 2)))
         reused = " (used before)" if plan.block.reused else ""
         console.print(
             f"  on {plan.block.id.rpartition('/')[2]}{reused}; {plan.reference_in_block} members in "
             f"{plan.families_in_block} families; smallest detectable AUROC {0.5 + plan.minimum_detectable_effect:.2f}",
             soft_wrap=True,
         )
-        settlement = _settlement(ledger, item)
-        if settlement is not None:
-            _show_settlement(settlement)
+        if asked.settlement is not None:
+            _show_settlement(asked.settlement)
         if item.handed_in is not None:
             console.print(f"  answered by {item.handed_in}; `theodolite run` takes it up")
     console.print("\nApprove with: theodolite approve SLOT... --person NAME (or --all; --reject --because TEXT)")

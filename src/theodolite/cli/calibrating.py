@@ -96,8 +96,10 @@ def calibrate(
         raise UserError(str(error)) from error
     summary = summarise(store.all_results(study), q=q, tests=study.terms.tests, seed=seed)
     found = criteria(summary, QUICK if quick else Limits(ablations=ablations))
-    text = markdown(summary, found, command=_command(), commit=_commit(), made_on=machine())
+    made = {"command": _command(), "commit": _commit(), "machine": machine()}
+    text = markdown(summary, found, command=made["command"], commit=made["commit"], made_on=made["machine"])
     document = {
+        "made": made,
         "study": study.model_dump(mode="json"),
         "criteria": [{**item.model_dump(), "passed": item.passed} for item in found],
         "summary": summary.model_dump(mode="json"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from theodolite.cli import anchoring, upkeep
+from theodolite.cli import anchoring, bundling, upkeep
 from theodolite.cli.console import print_json, results
 from theodolite.cli.errors import UserError
 from theodolite.cli.exit_codes import ExitCode
@@ -317,19 +317,27 @@ def export(
     if out is not None and out.exists() and not force:
         raise UserError(f"{str(out)!r} exists; give another name, or --force to replace it")
     path = find_ledger(workspace)
-    from theodolite.reports import export_rows, to_csv, to_json
-    from theodolite.store import Ledger
+    from theodolite.reports.export import hypothesis_batches, hypothesis_columns
+    from theodolite.reports.leaving import csv_pieces, json_pieces
+    from theodolite.store import Find, Ledger, count_found
 
+    what = Find(campaign=campaign_id(path, campaign))
     with Ledger.open(path, read_only=True) as ledger:
-        rows = export_rows(ledger, campaign_id(path, campaign))
-    text = to_csv(rows) if format == "csv" else to_json(rows)
-    if out is None:
-        typer.echo(text, nl=False)
-        return
-    out.write_text(text, encoding="utf-8")
-    results().print(f"Wrote {len(rows)} hypotheses to {out}.", soft_wrap=True)
+        batches = hypothesis_batches(ledger, what, descending=False)
+        pieces = csv_pieces(hypothesis_columns(), batches) if format == "csv" else json_pieces(batches)
+        if out is None:
+            for piece in pieces:
+                typer.echo(piece, nl=False)
+            return
+        with out.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+        number = count_found(ledger, what).number
+    results().print(f"Wrote {number} hypotheses to {out}.", soft_wrap=True)
 
 
+app.command("bundle", short_help="Write a campaign's pages to a folder that opens without a server.")(
+    bundling.bundle_campaign
+)
 app.command("backup", short_help="Copy the ledger and its artefacts, verified.")(upkeep.backup_ledger)
 app.command("restore", short_help="Make a workspace from a backup.")(upkeep.restore_ledger)
 app.command("anchor", short_help="Note the head where agents cannot write.")(anchoring.anchor)

@@ -13,7 +13,7 @@ import typer
 
 from theodolite.cli.approving import PersonOption, person_named
 from theodolite.cli.campaign_commands import NewWorkspace
-from theodolite.cli.console import results, say
+from theodolite.cli.console import print_json, results, say
 from theodolite.cli.errors import UserError
 from theodolite.cli.matrices import ChildOption, prepared_one
 from theodolite.cli.workspaces import LEDGER_FILE, workspace_of
@@ -21,6 +21,7 @@ from theodolite.cli.workspaces import LEDGER_FILE, workspace_of
 if TYPE_CHECKING:
     from theodolite.claims import Hypothesis
     from theodolite.experiments import Setting
+    from theodolite.experiments.handed import HandedProposal
     from theodolite.store import Ledger
 
 __all__ = ["propose"]
@@ -57,6 +58,9 @@ def propose(
     because: Annotated[str, typer.Option("--because", help="Why it is worth a test.")] = "",
     person: PersonOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what the model chooses without asking.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only show what would be handed in, as JSON; nothing is written.")
+    ] = False,
     workspace: NewWorkspace = None,
     child: ChildOption = None,
 ) -> None:
@@ -68,10 +72,13 @@ def propose(
     """
     from theodolite.cli.progress import waiting
 
+    if check and None in (tool, reference, place):
+        raise UserError("--check needs the whole claim: --tool, --reference and --place")
     folder = workspace_of(file, workspace)
     setting = prepared_one(file, folder, child)
     with waiting("Loading the statistics"):
         from theodolite.agents.asking import executor_model
+        from theodolite.experiments.handed import HandedProposal, hand_in_proposal, refuse_late
         from theodolite.experiments.proposals import block_for_people
         from theodolite.prompts import clean_text
         from theodolite.store import Ledger
@@ -80,24 +87,31 @@ def propose(
     asked = clean_text(question, 600)
     with ExitStack() as stack:
         path = folder / LEDGER_FILE
-        ledger = stack.enter_context(Ledger.open(path)) if path.is_file() else None
-        _refuse_late(setting, ledger)
+        ledger = stack.enter_context(Ledger.open(path, read_only=check)) if path.is_file() else None
+        if ledger is not None:
+            refuse_late(ledger, setting.campaign_id, setting.spec.budget.experiments)
         block, reused = (setting.split.blocks[0], False) if ledger is None else block_for_people(setting, ledger)
         if reused and setting.spec.spent_blocks == "stop":
             raise UserError(
                 "tests were judged on every hold-out block, and the campaign says `spent_blocks: stop`: nothing that a "
                 "person proposes can be tested; start another campaign file with `spent_blocks: continue`"
             )
-        name = person_named(person)
+        name = "" if check else person_named(person)
         model = None
         if asked and not given.complete and executor_model(setting) is not None:
             ledger = ledger or stack.enter_context(_new_ledger(setting))
             chosen, model = _by_model(setting, ledger, block, asked, name, yes)
         else:
             chosen = _from_menus(setting, block, given, asked)
-        _refuse_twice(setting, ledger, chosen)
+        handed = HandedProposal(hypothesis=chosen, question=asked, model=model)
+        said = [] if ledger is None else _seen_before(setting, ledger, chosen)
+        if check:
+            print_json(_checked(setting, handed, said, block, reused))
+            return
+        for words in said:
+            say(words)
         ledger = ledger or stack.enter_context(_new_ledger(setting))
-        number = _queue(setting, ledger, chosen, asked, model, name)
+        number = hand_in_proposal(ledger, setting.campaign_id, name, handed)
         _show(setting, ledger, chosen, number, name, str(file))
 
 
@@ -108,21 +122,6 @@ def _new_ledger(setting: Setting) -> Ledger:
     place = setting.workspace
     Workspace.at(place.folder, place.cache)
     return Ledger.open(place.ledger, create=True)
-
-
-def _refuse_late(setting: Setting, ledger: Ledger | None) -> None:
-    from theodolite.store import EntryKind, entry_id, registered_count
-
-    if ledger is None:
-        return
-    campaign = setting.campaign_id
-    another = "write another campaign file (another name is enough): it continues the error stream of the ledger"
-    stop = ledger.get(entry_id(campaign, EntryKind.STOP))
-    if stop is not None:
-        raise UserError(f"campaign {campaign} is complete ({stop.payload['reason']}) and takes nothing up; {another}")
-    budget = setting.spec.budget.experiments
-    if registered_count(ledger, campaign) >= budget:
-        raise UserError(f"all {budget} experiments of campaign {campaign} are registered; {another}")
 
 
 def _from_menus(setting: Setting, block: str, given: _Given, question: str) -> Hypothesis:
@@ -210,32 +209,28 @@ def _by_model(
     return asked.hypothesis, model
 
 
-def _refuse_twice(setting: Setting, ledger: Ledger | None, chosen: Hypothesis) -> None:
-    from theodolite.experiments.proposals import INBOX_KIND, read_proposal
-    from theodolite.store import hypothesis_rows
+def _seen_before(setting: Setting, ledger: Ledger, chosen: Hypothesis) -> list[str]:
+    """Refuse a claim that waits already; return what a person should know of the tests that it had."""
+    from theodolite.experiments.handed import refuse_twice, tested_before
 
-    if ledger is None:
-        return
-    for item in ledger.ops.inbox(setting.campaign_id, INBOX_KIND):
-        waiting = read_proposal(item)
-        if waiting is not None and waiting.hypothesis.id == chosen.id:
-            raise UserError(f"{item.person} has handed in the same claim, which waits as number {item.number}")
-    for row in hypothesis_rows(ledger, hypothesis_id=chosen.id):
-        if row.prereg_sha256 is not None and row.invalid_because is None:
-            how = "not judged yet" if row.verdict is None else row.verdict.value
-            say(
-                f"Note: it was tested as {row.subject} ({how}); only an inconclusive one may come back, on an unused "
-                "block, and any other is refused as a duplicate."
-            )
+    refuse_twice(ledger, setting.campaign_id, chosen.id)
+    return [
+        f"Note: it was tested as {row.subject} ({'not judged yet' if row.verdict is None else row.verdict.value}); "
+        "only an inconclusive one may come back, on an unused block, and any other is refused as a duplicate."
+        for row in tested_before(ledger, chosen.id)
+    ]
 
 
-def _queue(setting: Setting, ledger: Ledger, chosen: Hypothesis, question: str, model: str | None, person: str) -> int:
-    from theodolite.canonical import canonical_json
-    from theodolite.experiments.proposals import INBOX_KIND, HandedProposal
-
-    handed = HandedProposal(hypothesis=chosen, question=question, model=model)
-    content = canonical_json(handed.model_dump(mode="json"))
-    return ledger.ops.hand_in(setting.campaign_id, INBOX_KIND, person, content)
+def _checked(setting: Setting, handed: HandedProposal, said: list[str], block: str, reused: bool) -> dict[str, object]:
+    """Return what would be handed in, for a program that hands it in itself."""
+    return {
+        "campaign": setting.campaign_id,
+        "proposal": handed.model_dump(mode="json"),
+        "claim": _words(setting, handed.hypothesis),
+        "block": block,
+        "reused": reused,
+        "notes": said,
+    }
 
 
 def _show(setting: Setting, ledger: Ledger, chosen: Hypothesis, number: int, person: str, file: str) -> None:

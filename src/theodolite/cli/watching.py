@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theodolite.cli.console import json_line, results, say
+from theodolite.reports.row_words import ROW_WORDS, STATE_WORDS, STOP_WORDS
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -21,44 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["coordinator_words", "view", "watch"]
 
-ROW_WORDS = {
-    "campaign": "campaign opened",
-    "stream": "error stream locked",
-    "split": "split locked",
-    "fit": "fitted on discovery genes",
-    "look": "look at discovery genes",
-    "description": "described on discovery genes",
-    "hypothesis": "proposed",
-    "refusal": "refused",
-    "registration": "plan locked",
-    "plan_review": "plan reviewed",
-    "result": "measured",
-    "failure": "failed",
-    "judgement": "judged",
-    "record_review": "record reviewed",
-    "verdict": "verdict",
-    "rejudgement": "judged again",
-    "review_trial": "sealed trial of the reviewer",
-    "model_call": "call of a model",
-    "malformed": "answer of no use",
-    "repeat": "repeated action",
-    "wish": "something is missed",
-    "budget": "mark of a budget passed",
-    "control": "control of the reviewer",
-    "approval": "word of a person",
-    "figure": "figure drawn",
-    "tool_check": "tool checked",
-    "invalidation": "a node invalidated",
-    "invalidated": "verdict turned invalid",
-    "round": "round closed",
-    "stop": "campaign stopped",
-}
-"""Kinds of rows in words; a kind that is not here is shown under its own name."""
-
-STATE_WORDS = {"ran": "measured", "registered": "locked", "verdict": "settled", "timeout": "timed out"}
-"""States of slots and jobs that another word says better."""
-
-STOP_WORDS = {"round": "after its round", "step": "after the step under way", "now": "at once"}
 _LEAST_ROWS, _FIXED_LINES, _BAR = 3, 12, 20
 
 

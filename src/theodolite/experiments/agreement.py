@@ -12,7 +12,8 @@ from math import comb, fsum
 from typing import Any
 
 from theodolite.claims import Verdict
-from theodolite.experiments.controls import VARIANT_OF, inapplicable
+from theodolite.experiments.control_variants import VARIANT_OF
+from theodolite.experiments.controls import inapplicable
 from theodolite.experiments.registration import MOST_RETURNS
 from theodolite.gates import Ablation
 from theodolite.gates.ordered import GAIN

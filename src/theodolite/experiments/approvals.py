@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field, ValidationError
 
+from theodolite.canonical import canonical_json
 from theodolite.claims import ReviewerCap, Sha256
 from theodolite.plans import Plan
+from theodolite.prompts import clean_text
 from theodolite.records import Closed
 from theodolite.store import ApprovalRecord, EntryKind, InboxItem, Ledger, block_observed, entry_id, slot_id
+from theodolite.store.ops import Sign
 
 if TYPE_CHECKING:
     from theodolite.experiments.rounds import CampaignRun
 
 __all__ = [
     "INBOX_KIND",
+    "ApprovalError",
     "ApprovalOf",
     "Awaited",
     "HandedApproval",
@@ -29,6 +33,9 @@ __all__ = [
     "approval_caps",
     "asks_for",
     "awaited",
+    "choose_awaited",
+    "hand_in_approvals",
+    "read_approval",
     "take_up_approvals",
     "withdraw",
     "withdrawn",
@@ -38,6 +45,10 @@ ApprovalOf = Literal["registration", "verdict"]
 
 INBOX_KIND: Final = "approval"
 """Under which approvals lie in the inbox of a campaign."""
+
+
+class ApprovalError(ValueError):
+    """An approval that cannot be handed in; says what was wrong, and what there is."""
 
 
 class HandedApproval(Closed):
@@ -111,7 +122,7 @@ def take_up_approvals(run: CampaignRun, round_number: int, of: ApprovalOf) -> li
     if of == "verdict":
         due = {subject: (slot, plan) for subject, (slot, plan) in due.items() if run.judgement(round_number, slot)}
     for item in ledger.ops.inbox(campaign, INBOX_KIND):
-        handed = _read(item)
+        handed = read_approval(item)
         if handed is not None and (handed.of != of or handed.subject not in due):
             if _may_come(run, handed):
                 continue
@@ -182,7 +193,7 @@ def _awaited(ledger: Ledger, campaign: str, approve: str) -> Iterator[Awaited]:
     handed = {
         (read.subject, read.of): item.person
         for item in ledger.ops.inbox(campaign, INBOX_KIND)
-        if (read := _read(item)) is not None
+        if (read := read_approval(item)) is not None
     }
     open_round = 1 + sum(1 for _ in ledger.entries(kind=EntryKind.ROUND, subject=campaign))
     for entry in ledger.entries(kind=EntryKind.REGISTRATION, prefix=f"{campaign}/r{open_round:02d}."):
@@ -212,7 +223,68 @@ def _awaited(ledger: Ledger, campaign: str, approve: str) -> Iterator[Awaited]:
         yield Awaited(campaign, plan.round, plan.slot, subject, of, plan.claim_text, plan.sha256, waits)
 
 
-def _read(item: InboxItem) -> HandedApproval | None:
+def choose_awaited(waiting: list[Awaited], names: list[str], every: bool = False) -> list[Awaited]:
+    """Return what a person means of all that waits.
+
+    Parameters
+    ----------
+    waiting
+        All of it, from :func:`awaited`.
+    names
+        Slots, in full (``pbmc-1a2b3c4d/r01.s003``) or without their campaign where only one has such a slot.
+    every
+        Everything that nobody has answered yet.
+
+    Raises
+    ------
+    ApprovalError
+        If a slot does not wait, is one of several campaigns, or was answered; naming it and what there is.
+    """
+    if not waiting:
+        raise ApprovalError("nothing waits for a person here; `theodolite status` shows how the campaigns stand")
+    wanted = [item for item in waiting if every and item.handed_in is None]
+    for name in names:
+        found = [item for item in waiting if name == item.subject or item.subject.endswith(f"/{name}")]
+        if len(found) != 1:
+            known = ", ".join(item.subject for item in found or waiting)
+            many = "is a slot of several campaigns" if found else "does not wait for a person"
+            raise ApprovalError(f"{name!r} {many}; choose from {known}")
+        if found[0].handed_in is not None:
+            raise ApprovalError(
+                f"{found[0].handed_in} has handed in about {name!r} already; `theodolite run` takes it up, and the "
+                "first word stands"
+            )
+        wanted += [item for item in found if item not in wanted]
+    if not wanted:
+        raise ApprovalError("everything that waits has been answered; `theodolite run` takes it up")
+    return wanted
+
+
+def hand_in_approvals(
+    ledger: Ledger, chosen: list[Awaited], approved: bool, person: str, reason: str, *, sign: Sign | None = None
+) -> list[int]:
+    """Put what a person says of some slots into the inbox, and return the numbers there.
+
+    Raises
+    ------
+    ApprovalError
+        If something is rejected and no reason is given.
+    """
+    reason = clean_text(reason, 600)
+    if not approved and not reason:
+        raise ApprovalError("to reject needs a reason: say why (--because TEXT)")
+    numbers = []
+    for item in chosen:
+        handed = HandedApproval(
+            subject=item.subject, prereg_sha256=item.prereg_sha256, of=item.of, approved=approved, reason=reason
+        )
+        content = canonical_json(handed.model_dump(mode="json"))
+        numbers.append(ledger.ops.hand_in(item.campaign, INBOX_KIND, person, content, sign=sign))
+    return numbers
+
+
+def read_approval(item: InboxItem) -> HandedApproval | None:
+    """Return an approval as it was handed in; None for what this version cannot read."""
     try:
         return HandedApproval.model_validate_json(item.content)
     except ValidationError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-from theodolite.claims import LocusKind, ReviewerCap
+from theodolite.claims import LocusKind
+from theodolite.experiments.control_variants import VARIANT_OF
 from theodolite.experiments.jobs import JobOutcome
 from theodolite.experiments.journal import Event, with_labels
 from theodolite.experiments.opening import Opening
@@ -15,19 +16,7 @@ from theodolite.plans import Plan
 from theodolite.store import ControlName, ControlRecord, Entry, EntryKind, Ledger, entry_id
 from theodolite.tools import get_tool
 
-__all__ = ["VARIANT_OF", "Controls", "control_cap", "inapplicable", "measured_control"]
-
-VARIANT_OF: Final[dict[ControlName, str]] = {
-    "untrained_again": "untrained(3)",
-    "random_embedding_again": "random_embedding(1)",
-    "shuffled_input": "shuffled_input(0)",
-}
-"""The variant that each control is; none of them is among the baselines that every claim is held against."""
-
-
-def control_cap(payload: dict[str, Any]) -> ReviewerCap:
-    """Return what a control's row leaves of a verdict: a claim that does not clearly beat it stays undecided."""
-    return "inconclusive" if payload["passed"] is False else "none"
+__all__ = ["Controls", "inapplicable", "measured_control"]
 
 
 def inapplicable(plan: Plan) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from theodolite.experiments.controls import VARIANT_OF
+from theodolite.experiments.control_variants import VARIANT_OF
 from theodolite.experiments.jobs import FITS
 from theodolite.experiments.planned_jobs import planned_job, planned_jobs
 from theodolite.plans import Plan

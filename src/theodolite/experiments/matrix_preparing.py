@@ -23,7 +23,8 @@ from theodolite.experiments.inputs import load_cells
 from theodolite.experiments.matrix import SINGLE, Axis, Child, Matrix
 from theodolite.experiments.preparing import prepare
 from theodolite.experiments.reading import CampaignError
-from theodolite.experiments.setting import REFERENCE_KIND, Setting
+from theodolite.experiments.reference_kinds import REFERENCE_KIND
+from theodolite.experiments.setting import Setting
 from theodolite.experiments.surveying import surveyed
 from theodolite.experiments.workspace import Workspace
 from theodolite.models.facts import ModelFacts

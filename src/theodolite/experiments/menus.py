@@ -10,14 +10,11 @@ from pydantic import ValidationError
 
 from theodolite.claims import Author, Direction, Hypothesis, Locus, LocusKind
 from theodolite.data import Reference
+from theodolite.experiments.handed import ProposalError
 from theodolite.experiments.setting import Setting
 from theodolite.tools import Tool, ToolError
 
-__all__ = ["ProposalError", "directions_of", "persons_claim", "places_of", "references_to_test", "tool_named"]
-
-
-class ProposalError(ValueError):
-    """A proposal that is not on the menus; names the value and what there is."""
+__all__ = ["directions_of", "persons_claim", "places_of", "references_to_test", "tool_named"]
 
 
 def tool_named(setting: Setting, name: str) -> Tool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from theodolite.experiments.approvals import approval_caps
-from theodolite.experiments.controls import VARIANT_OF, control_cap
+from theodolite.experiments.control_variants import VARIANT_OF, control_cap
 from theodolite.experiments.standing import cap_of, is_advisory_now
 from theodolite.gates import Place, StreamExhausted, settle, spends
 from theodolite.judgements import Judgement, Review, Settlement

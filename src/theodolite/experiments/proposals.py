@@ -9,82 +9,29 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING
 
-from pydantic import Field, ValidationError
-
-from theodolite.claims import Author, Hypothesis
+from theodolite.claims import Author
+from theodolite.experiments.handed import INBOX_KIND, ROW_KIND, HandedProposal, handed_row, read_proposal
 from theodolite.experiments.registration import block_spent
 from theodolite.experiments.setting import Setting
-from theodolite.records import Closed
 from theodolite.store import EntryKind, InboxItem, Ledger, LedgerConflict, LedgerPayloadError, block_observed
 
 if TYPE_CHECKING:
     from theodolite.experiments.rounds import CampaignRun
 
 __all__ = [
-    "INBOX_KIND",
-    "PERSONS_CONVERSATION",
-    "ROW_KIND",
-    "HandedProposal",
-    "HandedRow",
     "Intake",
-    "Spent",
     "block_for_people",
     "block_in_use",
     "block_of_round",
     "conversing",
     "of_people_alone",
     "proposals_wait",
-    "read_proposal",
     "slots_of_people",
-    "spent_by_people",
     "take_up_proposals",
     "untouched",
 ]
-
-INBOX_KIND: Final = "proposal"
-"""Under which proposals lie in the inbox of a campaign."""
-ROW_KIND: Final = "row"
-"""Under which calls of language models lie there that were made for people; they become rows as they are."""
-
-PERSONS_CONVERSATION: Final = "-person"
-"""How the names of conversations end that were held for people, outside of the campaign's own steps."""
-
-
-class HandedProposal(Closed):
-    """What a person hands in: a typed hypothesis whose author is a person.
-
-    Attributes
-    ----------
-    hypothesis
-        What is proposed.
-    question
-        The person's question in words, where a language model chose the claim from it.
-    model
-        Which model chose.
-    """
-
-    hypothesis: Hypothesis
-    question: str = Field(default="", max_length=2000)
-    model: str | None = None
-
-
-class HandedRow(Closed):
-    """A call that was made for a person, or a conversation without a usable answer, as it is to stand in the chain."""
-
-    kind: Literal["model_call", "malformed"]
-    id: str
-    payload: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Tokens and US dollars that were spent on language models, and calls whose model has no price."""
-
-    tokens: int
-    cost: float
-    unpriced: int
 
 
 @dataclass(frozen=True)
@@ -162,35 +109,14 @@ def take_up_proposals(run: CampaignRun, round_number: int, slots: int) -> Intake
     return Intake(len(taken), bool(taken) and block_for_people(setting, ledger) != block_in_use(setting, ledger))
 
 
-def spent_by_people(ledger: Ledger, campaign: str) -> Spent:
-    """Return what calls that were made for people have cost and that no coordinator has taken up yet."""
-    rows = [row.payload for item in ledger.ops.inbox(campaign, ROW_KIND) if (row := _handed_row(item)) is not None]
-    calls = [payload for payload in rows if "tokens_in" in payload]
-    return Spent(
-        tokens=sum(int(call["tokens_in"]) + int(call["tokens_out"]) for call in calls),
-        cost=sum(float(call["cost"]) for call in calls),
-        unpriced=sum(not call["priced"] for call in calls),
-    )
-
-
 def _take_up_rows(ledger: Ledger, campaign: str) -> None:
     for item in ledger.ops.inbox(campaign, ROW_KIND):
-        row = _handed_row(item)
+        row = handed_row(item)
         if row is not None:
             # What cannot be a row is left out as an unreadable proposal is: it would stop every later session too.
             with suppress(LedgerPayloadError, LedgerConflict):
                 ledger.append_once(row.kind, row.id, campaign, row.payload)
         ledger.ops.take_in(item.number)
-
-
-def _handed_row(item: InboxItem) -> HandedRow | None:
-    """Return a row as it was handed in; None for what is no conversation that was held for a person."""
-    try:
-        row = HandedRow.model_validate_json(item.content)
-    except ValidationError:
-        return None
-    own = row.id.startswith(f"{item.campaign}/{row.kind}/")
-    return row if own and str(row.payload.get("conversation", "")).endswith(PERSONS_CONVERSATION) else None
 
 
 def proposals_wait(run: CampaignRun) -> bool:
@@ -236,12 +162,3 @@ def _beside(item: InboxItem, handed: HandedProposal) -> dict[str, object]:
     if handed.model is not None:
         beside["model"] = handed.model
     return beside
-
-
-def read_proposal(item: InboxItem) -> HandedProposal | None:
-    """Return a proposal as it was handed in; None for what this version cannot read, or what is no person's."""
-    try:
-        found = HandedProposal.model_validate_json(item.content)
-    except ValidationError:
-        return None
-    return found if found.hypothesis.author is Author.PERSON else None

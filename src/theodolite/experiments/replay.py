@@ -14,7 +14,8 @@ from theodolite.canonical import canonical_json
 from theodolite.claims import Author, ReviewerCap, Verdict
 from theodolite.experiments.agreement import Agreement
 from theodolite.experiments.approvals import ApprovalOf, asks_for
-from theodolite.experiments.controls import control_cap, measured_control
+from theodolite.experiments.control_variants import control_cap
+from theodolite.experiments.controls import measured_control
 from theodolite.experiments.described_rows import DescribedRows
 from theodolite.experiments.dossiers import dossier_of, members_of
 from theodolite.experiments.fallen import Fallen

@@ -9,7 +9,8 @@ from typing import Any
 from theodolite.claims import Hypothesis, ReviewerCap
 from theodolite.data.rulers import Ruler
 from theodolite.experiments.approvals import approval_caps
-from theodolite.experiments.controls import Controls, control_cap
+from theodolite.experiments.control_variants import control_cap
+from theodolite.experiments.controls import Controls
 from theodolite.experiments.dossiers import dossier_of
 from theodolite.experiments.invalidating import turn_recorded
 from theodolite.experiments.jobs import JobOutcome, JobSpec

@@ -28,6 +28,7 @@ from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.jobs import FITS, Materials
 from theodolite.experiments.labels import label_places
 from theodolite.experiments.machine import resolved_device
+from theodolite.experiments.reference_kinds import REFERENCE_KIND
 from theodolite.experiments.seeds import derived_seed
 from theodolite.experiments.terms import Terms
 from theodolite.experiments.workbench import COVARIATES
@@ -52,10 +53,7 @@ from theodolite.prompts import Prompts
 from theodolite.tools import ModelShape, Tool, ToolError, ToolParams, closed_list, get_tool
 from theodolite.tools.places import places_by_words
 
-__all__ = ["REFERENCE_KIND", "BaselineLoci", "Setting", "adjustment_of"]
-
-REFERENCE_KIND = {"GeneScores": "set", "PairScores": "pairs", "BipartiteScores": "regulon", "AnchorLatents": "ruler"}
-"""Kind of the references that a measurement shape can be held against."""
+__all__ = ["BaselineLoci", "Setting", "adjustment_of"]
 
 
 def adjustment_of(shape: str) -> tuple[Covariate, ...]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from theodolite.reports.described import DescriptionLine, as_description, description_lines
-from theodolite.reports.exchange import Exchange, exchange
-from theodolite.reports.export import COLUMNS, export_rows, to_csv, to_json
-from theodolite.reports.searched import CandidateLine, candidate_lines
-from theodolite.reports.slot_life import SlotLife, SlotStep, find_subject, slot_life
-from theodolite.reports.standing import AgentsStanding, CampaignStanding, LastEntry, Mark, Standing, standing
-from theodolite.reports.tiers import TierLine, audit
-from theodolite.reports.verdict_table import OUTCOMES, VerdictLine, count_outcomes, reused_supports, verdict_lines
+from typing import TYPE_CHECKING
+
+from theodolite.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from theodolite.reports.described import DescriptionLine, as_description, description_lines
+    from theodolite.reports.exchanges import Exchange, exchange
+    from theodolite.reports.export import COLUMNS, export_rows, to_csv, to_json
+    from theodolite.reports.searched import CandidateLine, candidate_lines
+    from theodolite.reports.slot_lives import SlotLife, SlotStep, find_subject, slot_life
+    from theodolite.reports.standings import AgentsStanding, CampaignStanding, LastEntry, Mark, Standing, standing
+    from theodolite.reports.tiers import TierLine, audit
+    from theodolite.reports.verdict_table import OUTCOMES, VerdictLine, count_outcomes, reused_supports, verdict_lines
 
 __all__ = [
     "COLUMNS",
@@ -41,3 +46,53 @@ __all__ = [
     "to_json",
     "verdict_lines",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "described": (
+            "DescriptionLine",
+            "as_description",
+            "description_lines",
+        ),
+        "exchanges": (
+            "Exchange",
+            "exchange",
+        ),
+        "export": (
+            "COLUMNS",
+            "export_rows",
+            "to_csv",
+            "to_json",
+        ),
+        "searched": (
+            "CandidateLine",
+            "candidate_lines",
+        ),
+        "slot_lives": (
+            "SlotLife",
+            "SlotStep",
+            "find_subject",
+            "slot_life",
+        ),
+        "standings": (
+            "AgentsStanding",
+            "CampaignStanding",
+            "LastEntry",
+            "Mark",
+            "Standing",
+            "standing",
+        ),
+        "tiers": (
+            "TierLine",
+            "audit",
+        ),
+        "verdict_table": (
+            "OUTCOMES",
+            "VerdictLine",
+            "count_outcomes",
+            "reused_supports",
+            "verdict_lines",
+        ),
+    },
+)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from theodolite.claims import LocusKind, Verdict
 from theodolite.experiments import Setting
 from theodolite.experiments.matrix_preparing import instruments_of
-from theodolite.experiments.setting import REFERENCE_KIND
+from theodolite.experiments.reference_kinds import REFERENCE_KIND
 from theodolite.store import EntryKind, Ledger, campaign_rows
 from theodolite.store.coverage_queries import LookedAt, SlotInShort, looked_at, slots_in_short
 from theodolite.tools import get_tool

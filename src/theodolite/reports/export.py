@@ -2,58 +2,87 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from dataclasses import asdict, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from typing import Any
 
-from theodolite.store import HypothesisRow, Ledger, hypothesis_rows, refusal_rows
+from theodolite.reports.leaving import Leaving, columns_of, csv_pieces, json_pieces
+from theodolite.store import Find, HypothesisRow, Ledger, find, refusal_rows
+from theodolite.store.tables import hypothesis
 
-__all__ = ["COLUMNS", "export_rows", "to_csv", "to_json"]
+__all__ = [
+    "COLUMNS",
+    "ExportedHypothesis",
+    "as_exported",
+    "export_rows",
+    "hypothesis_batches",
+    "hypothesis_columns",
+    "to_csv",
+    "to_json",
+]
 
-COLUMNS: tuple[str, ...] = (*(field.name for field in fields(HypothesisRow)), "refusal_code", "refusal_reason")
+_BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedHypothesis(HypothesisRow):
+    """A slot with the code of its refusal; None where it was not refused."""
+
+    refusal_code: str | None
+
+
+COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(ExportedHypothesis))
 """Columns of an export; effects are in the unit of the column ``unit``."""
+_OWN = tuple(field.name for field in fields(HypothesisRow))
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+def hypothesis_columns() -> tuple[Leaving, ...]:
+    """Return :data:`COLUMNS` with what they hold."""
+    known = {column.name: column for column in columns_of(hypothesis)}
+    return tuple(known.get(name, Leaving(name, "text")) for name in COLUMNS)
+
+
+def hypothesis_batches(
+    ledger: Ledger, what: Find, *, sort: str = "proposed", descending: bool = True
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield the hypotheses that a filter leaves, in an order, some at a time, as plain data under :data:`COLUMNS`.
+
+    Each batch is of its own moment, so that no reader keeps the ledger from being tidied: what changes its place in the
+    order while it is read may be missed, or come twice. Where nobody writes, or by ``proposed``, nothing does.
+
+    Raises
+    ------
+    LedgerQueryError
+        As :func:`theodolite.store.find` says, before the first batch.
+    """
+    cursor: str | None = None
+    while True:
+        page = find(ledger, what, sort=sort, descending=descending, cursor=cursor, limit=_BATCH)
+        if page.rows:
+            yield as_exported(ledger, page.rows)
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def as_exported(ledger: Ledger, rows: tuple[HypothesisRow, ...]) -> list[dict[str, Any]]:
+    """Return slots as plain data under :data:`COLUMNS`; only their own refusals are looked up."""
+    refused = [row.subject for row in rows if row.outcome == "refused"]
+    codes = {row.subject: row.code for row in refusal_rows(ledger, subjects=refused)} if refused else {}
+    return [{**{name: getattr(row, name) for name in _OWN}, "refusal_code": codes.get(row.subject)} for row in rows]
 
 
 def export_rows(ledger: Ledger, campaign: str | None = None) -> list[dict[str, Any]]:
-    """Return every slot, of one campaign or of all, as plain data under :data:`COLUMNS`."""
-    refusals = {row.subject: row for row in refusal_rows(ledger, campaign)}
-    rows = []
-    for row in hypothesis_rows(ledger, campaign):
-        refusal = refusals.get(row.subject)
-        rows.append(
-            {
-                **asdict(row),
-                "refusal_code": None if refusal is None else refusal.code,
-                "refusal_reason": None if refusal is None else refusal.reason,
-            }
-        )
-    return rows
+    """Return every slot, of one campaign or of all, as proposed, as plain data under :data:`COLUMNS`."""
+    batches = hypothesis_batches(ledger, Find(campaign=campaign), descending=False)
+    return [row for batch in batches for row in batch]
 
 
 def to_csv(rows: list[dict[str, Any]]) -> str:
-    """Return rows as CSV with a header; lists are joined by ``;``, what is absent is empty.
-
-    Words of agents and people are among the values: text that a spreadsheet would take for a formula gets a leading
-    apostrophe (OWASP, CSV injection).
-    """
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(value) for name, value in row.items()})
-    return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, tuple):
-        value = ";".join(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """Return rows as CSV with a header, as :func:`theodolite.reports.leaving.csv_pieces` writes them."""
+    return "".join(csv_pieces(hypothesis_columns(), [rows]))
 
 
 def to_json(rows: list[dict[str, Any]]) -> str:
     """Return rows as a JSON list of objects."""
-    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    return "".join(json_pieces([rows]))

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from theodolite.calibration.plants import Agreement, Sensitivity, Standing, agreement, standings
-from theodolite.gates.advisory import BEYOND_CODE, CEILING, FLOOR, LEAST_PLANTS, LEAST_SHAMS, ReviewerStanding
+from theodolite.calibration.bounds import clopper_pearson_upper
+from theodolite.calibration.plants.track_records import Agreement, Sensitivity, Standing, agreement, standings
+from theodolite.gates.advisory import (
+    BEYOND_CODE,
+    CEILING,
+    FLOOR,
+    LEAST_PLANTS,
+    LEAST_SHAMS,
+    ReviewerStanding,
+    TrialCounts,
+    reviewer_standing,
+)
 from theodolite.judgements import ObjectionCode
-from theodolite.store import Ledger, trial_rows
+from theodolite.store import Ledger, trial_rows, trial_tallies
+from theodolite.store.stream_queries import reviewer_names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFECT_WORDS",
     "STANDING_WORDS",
+    "ReviewerRecord",
     "reviewer_agreements",
+    "reviewer_records",
     "reviewer_standings",
     "save_reviewer_figure",
     "standing_sentence",
@@ -55,6 +69,47 @@ _CAPTION: Final = (
 )
 
 
+@dataclass(frozen=True)
+class ReviewerRecord:
+    """What a reviewer is held to; fields as in :class:`~theodolite.calibration.plants.Standing`."""
+
+    reviewer: str
+    classes: dict[ObjectionCode, Sensitivity]
+    beyond_code: Sensitivity
+    shams: int
+    false_alarms: int
+    upper: float | None
+    standing: ReviewerStanding
+
+
+def reviewer_records(ledger: Ledger, most: int = 20) -> tuple[ReviewerRecord, ...]:
+    """Return the records of the reviewers that were tried, the newest ``most``, from counts and not trial by trial."""
+    return tuple(_record(ledger, name) for name in reviewer_names(ledger)[-most:])
+
+
+def _record(ledger: Ledger, reviewer: str) -> ReviewerRecord:
+    plants: dict[ObjectionCode, list[int]] = {code: [0, 0] for code in DEFECT_WORDS}
+    shams = alarms = 0
+    for tally in trial_tallies(ledger, reviewer):
+        if tally.defect is None:
+            shams += tally.trials
+            alarms += tally.trials * tally.objected
+        else:
+            counted = plants[tally.defect]
+            counted[0] += tally.trials
+            counted[1] += tally.trials * tally.caught
+    beyond = Sensitivity(*(sum(plants[code][part] for code in BEYOND_CODE) for part in (0, 1)))
+    return ReviewerRecord(
+        reviewer=reviewer,
+        classes={code: Sensitivity(*counted) for code, counted in plants.items()},
+        beyond_code=beyond,
+        shams=shams,
+        false_alarms=alarms,
+        upper=clopper_pearson_upper(alarms, shams) if shams else None,
+        standing=reviewer_standing(TrialCounts(beyond.plants, beyond.caught, shams, alarms)),
+    )
+
+
 def reviewer_standings(ledger: Ledger) -> tuple[Standing, ...]:
     """Return the record of every reviewer that was tried in a ledger."""
     return standings(trial_rows(ledger))
@@ -68,7 +123,7 @@ def reviewer_agreements(ledger: Ledger) -> tuple[Agreement, ...]:
     return tuple(pair for pair in found if pair.items)
 
 
-def standing_sentence(standing: Standing) -> str:
+def standing_sentence(standing: Standing | ReviewerRecord) -> str:
     """Return what a reviewer's record amounts to, in one sentence."""
     beyond, words = standing.beyond_code, STANDING_WORDS[standing.standing]
     if standing.standing is ReviewerStanding.UNMEASURED:

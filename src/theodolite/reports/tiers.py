@@ -41,10 +41,18 @@ def _e_value(row: HypothesisRow, q: float, n_max: int) -> float:
     return grid_calibrated_e(row.p if row.p is not None else 1.0, row.t or 1, q, n_max)
 
 
-def audit(ledger: Ledger) -> list[TierLine]:
-    """Return the tiers of every test of every stream, in the order of the streams and of their levels."""
+def audit(ledger: Ledger, only: str | None = None) -> list[TierLine]:
+    """Return the tiers of every test of every stream, in the order of the streams and of their levels.
+
+    Parameters
+    ----------
+    only
+        The name of one stream; it is read whole.
+    """
     lines: list[TierLine] = []
     for stream in stream_rows(ledger):
+        if only not in (None, stream.stream):
+            continue
         tests = sorted(
             (row for row in hypothesis_rows(ledger, stream=stream.stream) if row.t is not None),
             key=lambda row: row.t or 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from theodolite.experiments.approvals import Awaited, awaited
-from theodolite.experiments.proposals import INBOX_KIND, ROW_KIND, Spent, read_proposal, spent_by_people
+from theodolite.experiments.handed import INBOX_KIND, ROW_KIND, Spent, read_proposal, spent_by_people
 from theodolite.experiments.wording import claim_text
 from theodolite.store import EntryKind, Ledger, entry_id
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from theodolite.agents.stop_requests import INBOX_KIND, StopAt, read_stop
-from theodolite.experiments.campaign import CampaignSpec
+from theodolite.reports.asked import Asked, asked
 from theodolite.store import (
     BlockRow,
     BudgetName,
@@ -21,7 +21,6 @@ from theodolite.store import (
     Spending,
     StreamRow,
     block_rows,
-    registered_count,
     round_count,
     spending,
 )
@@ -30,6 +29,7 @@ from theodolite.store.live import (
     campaign_row,
     count_jobs,
     count_looks,
+    count_registered,
     count_repeats,
     newest_campaign,
     newest_rows,
@@ -160,7 +160,7 @@ class _Chain:
     seq: int = -1
     campaign: str = ""
     row: CampaignRow | None = None
-    spec: CampaignSpec | None = None
+    asked: Asked | None = None
     paid: Spending = field(default_factory=lambda: Spending(0, 0, 0, 0, 0.0, 0))
     paid_seq: int = 0
     facts: dict[str, Any] = field(default_factory=dict)
@@ -226,8 +226,8 @@ class Watcher:
         if campaign is not None:
             # Its row also says that it has stopped.
             chain.row = campaign_row(ledger, campaign)
-            if chain.row is not None and chain.spec is None:
-                chain.spec = CampaignSpec.model_validate(chain.row.spec)
+            if chain.row is not None and chain.asked is None:
+                chain.asked = asked(chain.row)
             closed = round_count(ledger, campaign)
             stopped = chain.row is not None and chain.row.stop_reason is not None
             number = max(closed, 1) if stopped else closed + 1
@@ -238,25 +238,29 @@ class Watcher:
                 "rounds_closed": closed,
                 "slots": slots_by_state(ledger, campaign, number),
                 "budgets": self._budgets(campaign),
-                "streams": () if chain.spec is None else tuple(streams_of(ledger, chain.spec.error.stream)),
+                "streams": self._streams(),
                 "blocks": blocks[0],
                 "blocks_left": blocks[1],
                 "stopped": f"{chain.row.stop_reason}: {chain.row.stop_detail}" if chain.row and stopped else None,
             }
         chain.seq = head
 
+    def _streams(self) -> tuple[StreamRow, ...]:
+        said = self._chain.asked
+        return () if said is None or said.stream is None else tuple(streams_of(self._ledger, said.stream))
+
     def _budgets(self, campaign: str) -> tuple[Budget, ...]:
         ledger, chain = self._ledger, self._chain
-        if chain.spec is None:
+        if chain.asked is None:
             return ()
-        if chain.spec.agents is not None:
+        if chain.asked.executor is not None:
             # Calls are added up once; after that, only what was appended.
             head = ledger.head().seq
             chain.paid += spending(ledger, campaign, chain.paid_seq)
             chain.paid_seq = head
         found = []
         for name in _BUDGETS:
-            limit = chain.spec.limit(name)
+            limit = chain.asked.limits.get(name)
             if name != "wall_time" and limit is not None:
                 found.append(Budget(name, self._used(name, campaign), limit))
         return tuple(found)
@@ -264,7 +268,7 @@ class Watcher:
     def _used(self, name: BudgetName, campaign: str) -> float:
         match name:
             case "experiments":
-                return float(registered_count(self._ledger, campaign))
+                return float(count_registered(self._ledger, campaign))
             case "tokens":
                 return float(self._chain.paid.tokens)
             case "money":
@@ -275,7 +279,7 @@ class Watcher:
                 return float(count_repeats(self._ledger, campaign))
 
     def _campaign(self, campaign: str, *, over: bool) -> CampaignNow:
-        ledger, spec = self._ledger, self._chain.spec
+        ledger, said = self._ledger, self._chain.asked
         session = newest_session(ledger, campaign)
         seconds = ledger.ops.seconds_run(campaign)
         if session is not None and session.ended is None and not over:
@@ -288,7 +292,7 @@ class Watcher:
             running=tuple(running_jobs(ledger, campaign, _JOBS)),
             session=session,
             verdicts=verdicts_by_word(ledger, campaign) if over else None,
-            wall_time=Budget("wall_time", seconds, None if spec is None else spec.limit("wall_time")),
+            wall_time=Budget("wall_time", seconds, None if said is None else said.limits.get("wall_time")),
         )
 
 

@@ -13,6 +13,7 @@ __all__ = ["Cursor"]
 
 _CHECKED = 4
 """Bytes of the check sum at the end of the text."""
+_SEQS = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Cursor:
             if check != _check(said):
                 raise ValueError("its check sum is another")
             found = cls(*json.loads(said))
+            if not (_whole(found.seq) and (_whole(found.value) or isinstance(found.value, (str, float, type(None))))):
+                raise ValueError("it names no place")
         except (ValueError, TypeError) as error:
             raise LedgerQueryError(
                 f"the cursor {text!r:.100} is damaged ({error}); leave it out to begin at the first page"
@@ -65,3 +68,7 @@ class Cursor:
 
 def _check(said: bytes) -> bytes:
     return zlib.crc32(said).to_bytes(_CHECKED, "big")
+
+
+def _whole(value: object) -> bool:
+    return type(value) is int and 0 <= value < _SEQS

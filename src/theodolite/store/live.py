@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from sqlalchemy import Column, Connection, Row, select
 from sqlalchemy import func as sql
-from sqlalchemy import select
 
 from theodolite.store import tables
 from theodolite.store.kinds import EntryKind
 from theodolite.store.ledger import Ledger
 from theodolite.store.ops import JobRow, JobState, SessionRow
+from theodolite.store.project_slots import SlotStatus
 from theodolite.store.queries import select_rows
 from theodolite.store.rows import CampaignRow, StreamRow
 from theodolite.store.schema import entry_table, ops_job, ops_session
+from theodolite.store.tallies import tallies
 
 __all__ = [
+    "ROW",
+    "UNSETTLED",
     "RowLine",
     "campaign_row",
     "count_jobs",
     "count_looks",
+    "count_registered",
     "count_repeats",
     "newest_campaign",
     "newest_rows",
     "newest_session",
+    "row_lines",
+    "rows_after",
     "running_jobs",
     "slots_by_state",
     "streams_of",
     "verdicts_by_word",
 ]
+
+ROW: list[Column[Any]] = [entry_table.c[name] for name in ("seq", "at", "kind", "id", "subject")]
+"""Columns that :func:`row_lines` takes."""
+
+UNSETTLED = frozenset({"pending", "refused"})
+"""Outcomes that are no verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +87,24 @@ def newest_session(ledger: Ledger, campaign: str | None = None) -> SessionRow | 
 
 def newest_rows(ledger: Ledger, most: int) -> list[RowLine]:
     """Return the newest rows, oldest first."""
-    entry, slot = entry_table.c, tables.hypothesis.c
-    newest = select(entry.seq, entry.at, entry.kind, entry.id, entry.subject).order_by(entry.seq.desc()).limit(most)
+    newest = select(*ROW).order_by(entry_table.c.seq.desc()).limit(most)
     with ledger.read() as connection:
-        found = connection.execute(newest).all()
-        settled = [row.subject for row in found if row.kind == EntryKind.VERDICT.value]
-        verdicts = connection.execute(select(slot.subject, slot.verdict).where(slot.subject.in_(settled)))
-        verdict_of: dict[str, str] = {row.subject: row.verdict for row in verdicts}
+        return row_lines(connection, connection.execute(newest).all()[::-1])
+
+
+def rows_after(ledger: Ledger, seq: int, most: int) -> list[RowLine]:
+    """Return the first rows behind a row of the chain, oldest first."""
+    following = select(*ROW).where(entry_table.c.seq > seq).order_by(entry_table.c.seq).limit(most)
+    with ledger.read() as connection:
+        return row_lines(connection, connection.execute(following).all())
+
+
+def row_lines(connection: Connection, found: Sequence[Row[Any]]) -> list[RowLine]:
+    """Return rows of the chain, of which :data:`ROW` was selected, with the verdicts that they settle."""
+    slot, verdict = tables.hypothesis.c, EntryKind.VERDICT.value
+    settled = [row.subject for row in found if row.kind == verdict]
+    query = select(slot.subject, slot.verdict).where(slot.subject.in_(settled))
+    verdict_of: dict[str, str] = {row.subject: row.verdict for row in connection.execute(query)} if settled else {}
     return [
         RowLine(
             row.seq,
@@ -86,9 +112,9 @@ def newest_rows(ledger: Ledger, most: int) -> list[RowLine]:
             row.kind,
             row.id,
             row.subject,
-            verdict_of.get(row.subject) if row.kind == EntryKind.VERDICT.value else None,
+            verdict_of.get(row.subject) if row.kind == verdict else None,
         )
-        for row in reversed(found)
+        for row in found
     ]
 
 
@@ -101,15 +127,31 @@ def slots_by_state(ledger: Ledger, campaign: str, round: int) -> dict[str, int]:
 
 
 def verdicts_by_word(ledger: Ledger, campaign: str) -> dict[str, int]:
-    """Return how many slots of a campaign ended how; read once, at its end."""
-    slot = tables.hypothesis.c
-    query = (
-        select(slot.verdict, sql.count())
-        .where(slot.campaign == campaign, slot.verdict.is_not(None))
-        .group_by(slot.verdict)
+    """Return how many slots of a campaign ended how."""
+    found = tallies(ledger, by=["outcome"], campaign=campaign)
+    return {outcome: count for outcome, count in found if outcome not in UNSETTLED}
+
+
+def count_registered(ledger: Ledger, campaign: str) -> int:
+    """Return how many hypotheses a campaign has registered, without reading those of rounds that are closed.
+
+    What has a verdict was registered, what was refused was not, and what is pending is of the round under way.
+    """
+    found: dict[str, int] = dict(tallies(ledger, by=["outcome"], campaign=campaign))
+    settled = sum(count for outcome, count in found.items() if outcome not in UNSETTLED)
+    if not found.get("pending"):
+        return settled
+    slot, closed = tables.hypothesis.c, tables.round_row.c
+    newest = select(sql.coalesce(sql.max(closed.round), 0)).where(closed.campaign == campaign).scalar_subquery()
+    query = select(sql.count()).where(
+        slot.campaign == campaign,
+        slot.round > newest,
+        slot.prereg_sha256.is_not(None),
+        slot.verdict.is_(None),
+        slot.status != SlotStatus.REFUSED.value,
     )
     with ledger.read() as connection:
-        return {row[0]: row[1] for row in connection.execute(query)}
+        return settled + int(connection.execute(query).scalar_one())
 
 
 def count_jobs(ledger: Ledger, campaign: str) -> dict[str, int]:

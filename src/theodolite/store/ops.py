@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -19,7 +19,10 @@ from theodolite.store.schema import ops_inbox, ops_job, ops_lease, ops_session, 
 if TYPE_CHECKING:
     from theodolite.store.ledger import Ledger
 
-__all__ = ["InboxItem", "JobRow", "JobState", "Ops", "SessionRow", "TimingRow"]
+__all__ = ["SIGNATURE_KIND", "InboxItem", "JobRow", "JobState", "Ops", "SessionRow", "Sign", "TimingRow"]
+
+SIGNATURE_KIND: Final = "signature"
+"""Under which the signature of an item lies in the inbox, right behind it."""
 
 
 class JobState(StrEnum):
@@ -111,6 +114,10 @@ class InboxItem:
     content: str
     at: str
     taken_at: str | None
+
+
+Sign = Callable[[InboxItem], str]
+"""Makes the content of a signature of an item of the inbox."""
 
 
 class Ops:
@@ -278,12 +285,31 @@ class Ops:
         with self._ledger.read() as connection:
             return float(connection.execute(query).scalar_one())
 
-    def hand_in(self, campaign: str, kind: str, person: str, content: str) -> int:
-        """Put something of a person's into the inbox of a campaign, and return its number."""
+    def hand_in(self, campaign: str, kind: str, person: str, content: str, *, sign: Sign | None = None) -> int:
+        """Put something of a person's into the inbox of a campaign, and return its number.
+
+        Parameters
+        ----------
+        campaign, kind, person, content
+            As in :class:`InboxItem`.
+        sign
+            What signs it; the signature is written in the same transaction, as an item of its own, so that whoever
+            takes the item up reads it as any other.
+        """
         row = {"campaign": campaign, "kind": kind, "person": person, "content": content, "at": self._ledger.now()}
         with self._ledger.write() as connection:
             made = connection.execute(insert(ops_inbox).values(**row))
-        return int((made.inserted_primary_key or (0,))[0])
+            number = int((made.inserted_primary_key or (0,))[0])
+            if sign is not None:
+                signature = sign(InboxItem(number, **row, taken_at=None))
+                connection.execute(insert(ops_inbox).values({**row, "kind": SIGNATURE_KIND, "content": signature}))
+        return number
+
+    def handed_in(self, number: int) -> InboxItem | None:
+        """Return an item of the inbox by its number, taken up or not; None where there is none."""
+        with self._ledger.read() as connection:
+            row = connection.execute(select(ops_inbox).where(ops_inbox.c.number == number)).mappings().first()
+        return None if row is None else InboxItem(**row)
 
     def inbox(self, campaign: str | None, kind: str | None = None, *, waiting: bool = True) -> list[InboxItem]:
         """Return what was handed in, oldest first, for a campaign or for all; ``waiting`` leaves out what was taken."""

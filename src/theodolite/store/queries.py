@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
@@ -90,9 +91,14 @@ def _equal(table: Table, **values: Any) -> list[ColumnElement[bool]]:
     return [table.c[name] == value for name, value in values.items() if value is not None]
 
 
-def _all(ledger: Ledger, table: Table, row: type[_Row], **values: Any) -> list[_Row]:
+def _all(
+    ledger: Ledger, table: Table, row: type[_Row], *, subjects: Sequence[str] | None = None, **values: Any
+) -> list[_Row]:
+    where = _equal(table, **values)
+    if subjects is not None:
+        where.append(table.c.subject.in_(subjects))
     with ledger.read() as connection:
-        return select_rows(connection, table, row, *_equal(table, **values))
+        return select_rows(connection, table, row, *where)
 
 
 def campaign_rows(ledger: Ledger) -> list[CampaignRow]:
@@ -166,14 +172,16 @@ def invalidated_rows(ledger: Ledger, subject: str | None = None) -> list[Invalid
     return _all(ledger, tables.invalidated, InvalidatedRow, subject=subject)
 
 
-def refusal_rows(ledger: Ledger, campaign: str | None = None) -> list[RefusalRow]:
-    """Return what was refused before it ran."""
-    return _all(ledger, tables.refusal, RefusalRow, campaign=campaign)
+def refusal_rows(
+    ledger: Ledger, campaign: str | None = None, *, subjects: Sequence[str] | None = None
+) -> list[RefusalRow]:
+    """Return what was refused before it ran: in one campaign, of these slots (a page of them), or of all."""
+    return _all(ledger, tables.refusal, RefusalRow, campaign=campaign, subjects=subjects)
 
 
-def gate_rows(ledger: Ledger, subject: str | None = None) -> list[GateRow]:
-    """Return gates of one slot, or of all."""
-    return _all(ledger, tables.gate, GateRow, subject=subject)
+def gate_rows(ledger: Ledger, subject: str | None = None, *, subjects: Sequence[str] | None = None) -> list[GateRow]:
+    """Return gates of one slot, of these (a page of them), or of all."""
+    return _all(ledger, tables.gate, GateRow, subject=subject, subjects=subjects)
 
 
 def null_rows(ledger: Ledger, subject: str | None = None) -> list[NullRow]:

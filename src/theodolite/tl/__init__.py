@@ -14,6 +14,7 @@ from theodolite.tl.captures import forget
 from theodolite.tl.describing import describe
 from theodolite.tl.errors import MeasureError, MemoryLimitError
 from theodolite.tl.instruments import instrument
+from theodolite.tl.manifolds import manifold_search
 from theodolite.tl.measuring import measure
 from theodolite.tl.reading import as_anndata, read_anndata
 from theodolite.tl.settings import Settings, settings
@@ -63,6 +64,7 @@ __all__ = [
     "intrinsic_dimension",
     "layer_choice",
     "lineage_convergence",
+    "manifold_search",
     "mean_ablation",
     "measure",
     "pair_proximity",

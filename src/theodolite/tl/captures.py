@@ -24,6 +24,7 @@ from theodolite.tools import Axes
 
 if TYPE_CHECKING:
     from theodolite.models.ablated import Ablated
+    from theodolite.models.cell_states import CellStates
     from theodolite.models.components import Component, How
     from theodolite.models.protocol import FoundationModel
     from theodolite.saes import Dictionary, DictionaryRecipe
@@ -40,6 +41,8 @@ __all__ = [
     "placed",
     "remembered",
     "runs_on",
+    "states",
+    "states_path",
 ]
 
 _log = logging.getLogger(__name__)
@@ -259,6 +262,39 @@ def features(
         return kept.features[layer]
 
     return values
+
+
+def states_path(model: AnyModel, cells: CellSet, genes: Genes, cache: Path | None) -> Path:
+    """Return the file in which a model's streams of cells are kept; in a folder of this process where no other is."""
+    key = capture_key(model, cells, genes, with_attention=False, what="cell states 1")
+    return (_scratch() if cache is None else cache) / key
+
+
+def states(model: AnyModel, cells: CellSet, genes: Genes, cache: Path | None) -> CellStates:
+    """Return what a model holds of each cell, without attention: taken when first asked for, and kept in a file.
+
+    Parameters
+    ----------
+    model, cells, genes
+        What is run on what; the model is loaded only where it has to run.
+    cache
+        Folder of the file; where none is given, one that goes when the process ends, or when all is forgotten.
+
+    Raises
+    ------
+    CellDataError
+        If the model cannot read the cells, or a cell has none of the genes.
+    ActivationError
+        If it overflowed.
+    """
+    from theodolite.models.cell_states import cell_states, load_cell_states, save_cell_states
+
+    path = states_path(model, cells, genes, cache)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        taken = cell_states(placed(model), cells, genes.names, _log.warning, with_attention=False)
+        save_cell_states(path, taken, (model.facts.sha256, cells.sha256, "main"))
+    return load_cell_states(path)
 
 
 def _scratch() -> Path:

@@ -17,7 +17,8 @@ from theodolite.descriptions import Description
 from theodolite.experiments.campaign import CampaignSpec
 from theodolite.experiments.finding_references import PROGRAMS, references_of
 from theodolite.experiments.labels import edge_places, pair_labels
-from theodolite.experiments.setting import REFERENCE_KIND, adjustment_of
+from theodolite.experiments.reference_kinds import REFERENCE_KIND
+from theodolite.experiments.setting import adjustment_of
 from theodolite.gates.adjust import least_genes, midranks
 from theodolite.gates.exploration import LEAST_GENES, shown
 from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores

@@ -188,8 +188,8 @@ def _instrument(tool: str | Tool) -> Tool:
             raise MeasureError(f"{error.args[0]}; theodolite.plugins.load_plugin(PATH) loads one of your own") from None
     if found.relation.of_cells:
         raise MeasureError(
-            f"{found.name} reads anchors, for which an AnnData has no place; theodolite.analysis.manifold takes "
-            "arrays, and a campaign with `manifold:` runs it"
+            f"{found.name} reads anchors, of which it scores no gene; theodolite.tl.manifold_search makes them of an "
+            "AnnData and searches, and a campaign with `manifold:` claims"
         )
     if found.shape.shape not in STORED:
         raise MeasureError(

@@ -16,7 +16,7 @@ from theodolite.data.loading import ReadCells, read_stored
 from theodolite.tl.errors import MeasureError
 from theodolite.tl.storing import GeneRows
 
-__all__ = ["CELL_OPTIONS", "ReadAnnData", "as_anndata", "read_anndata"]
+__all__ = ["CELL_OPTIONS", "ReadAnnData", "as_anndata", "check_anndata", "read_anndata"]
 
 CELL_OPTIONS = (
     "name", "species", "gene_column", "ensembl_column", "aliases", "labels", "donor", "batch", "cell_type",
@@ -44,6 +44,24 @@ class ReadAnnData:
     names: tuple[str, ...]
 
 
+def check_anndata(adata: Any) -> None:
+    """Refuse what is no AnnData in memory.
+
+    Raises
+    ------
+    MeasureError
+        With the type, and what to give instead.
+    """
+    import anndata
+
+    if not isinstance(adata, anndata.AnnData):
+        raise MeasureError(
+            f"adata is of type {type(adata).__name__}; give an anndata.AnnData (of a MuData, one of .mod)"
+        )
+    if adata.isbacked:
+        raise MeasureError(f"adata is backed by {str(adata.filename)!r}; give adata.to_memory()")
+
+
 def read_anndata(adata: Any, *, counts: str = "X", cells: Mapping[str, Any] | None = None) -> ReadAnnData:
     """Read the counts of an AnnData.
 
@@ -64,14 +82,7 @@ def read_anndata(adata: Any, *, counts: str = "X", cells: Mapping[str, Any] | No
     CellDataError
         Whatever is wrong with the cells, by code and with the remedy.
     """
-    import anndata
-
-    if not isinstance(adata, anndata.AnnData):
-        raise MeasureError(
-            f"adata is of type {type(adata).__name__}; give an anndata.AnnData (of a MuData, one of .mod)"
-        )
-    if adata.isbacked:
-        raise MeasureError(f"adata is backed by {str(adata.filename)!r}; give adata.to_memory()")
+    check_anndata(adata)
     options = dict(cells or {})
     if unknown := sorted(set(options) - set(CELL_OPTIONS)):
         raise MeasureError(f"cells has the key {unknown[0]!r}; there are {', '.join(CELL_OPTIONS)}")

@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 from theodolite.measurements import BipartiteScores, GeneScores, Measurement, PairScores
 from theodolite.tl.errors import MeasureError
 
-__all__ = ["STORED", "GeneRows", "check_key", "into", "put_column", "put_facts", "put_measurement", "put_vectors"]
+__all__ = [
+    "STORED",
+    "GeneRows",
+    "check_key",
+    "into",
+    "put_column",
+    "put_facts",
+    "put_measurement",
+    "put_names",
+    "put_vectors",
+]
 
 STORED: Mapping[str, str] = {"GeneScores": "var", "PairScores": "varp", "BipartiteScores": "varm"}
 """Where a measurement of a shape goes, under its key."""
@@ -69,6 +79,24 @@ def put_column(adata: Any, key: str, rows: GeneRows, genes: Sequence[str], value
     """Write one number a gene, (n,), into ``adata.var[key]``."""
     match = rows.match(genes)
     adata.var[key] = np.where(match >= 0, np.asarray(values, dtype=np.float64)[match], np.nan)
+
+
+def put_names(adata: Any, key: str, names: Sequence[str], rows: Sequence[Sequence[int]]) -> None:
+    """Write the name of the group that each cell is in into ``adata.obs[key]``, missing for a cell of none.
+
+    Parameters
+    ----------
+    adata, key
+        Where to.
+    names, rows
+        Of each group, and the rows of its cells.
+    """
+    import pandas as pd
+
+    codes = np.full(adata.n_obs, -1, dtype=np.intp)
+    for code, cells in enumerate(rows):
+        codes[list(cells)] = code
+    adata.obs[key] = pd.Categorical.from_codes(codes, categories=list(names))
 
 
 def put_vectors(adata: Any, key: str, rows: GeneRows, genes: Sequence[str], vectors: Floats) -> None:

@@ -13,7 +13,7 @@ from theodolite.analysis import manifold
 
 def test_the_examples_run_and_show_what_the_page_says(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = (checkout / "docs" / "instruments" / "manifold.md").read_text(encoding="utf-8")
-    code, searching = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    code, searching, on_anndata = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     names: dict[str, Any] = {}
     exec(compile(code, "docs/instruments/manifold.md", "exec"), names)
     printed = capsys.readouterr().out
@@ -28,6 +28,9 @@ def test_the_examples_run_and_show_what_the_page_says(checkout: Path, capsys: py
     printed = capsys.readouterr().out
     assert "NOT MET" not in printed and names["confirmed"].verdict.passed
     assert printed.count("met ") == len(names["confirmed"].verdict.gates)
+    exec(compile(on_anndata, "docs/instruments/manifold.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "it meets all 14 gates" in printed and "this is no claim" in printed
 
 
 def test_the_page_gives_the_thresholds_that_there_are(checkout: Path) -> None:

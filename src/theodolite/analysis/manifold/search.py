@@ -68,6 +68,10 @@ class SearchRow:
         gains = [gain is not None and gain > gates.above_margin for gain in self.gains.values()]
         return self.trust is not None and self.trust >= gates.least_trust and all(gains)
 
+    def rank(self, gates: ManifoldGates) -> tuple[bool, bool, float, str]:
+        """Return what sorts rows, best first: those fit for the gates, then by score, refused ones last."""
+        return self.score is None, not self.fit_for(gates), -(self.score or 0.0), self.candidate
+
 
 @dataclass(frozen=True)
 class ManifoldSearch:
@@ -153,12 +157,7 @@ def search(
         if key not in done:
             done[key] = bench.row(known[key])
             append_line(journal, {"protocol": protocol, "candidate": known[key].record, "row": asdict(done[key])})
-
-    def rank(row: SearchRow) -> tuple[bool, bool, float, str]:
-        score = row.score
-        return score is None, not row.fit_for(gates), -(score or 0.0), row.candidate
-
-    rows = tuple(sorted((done[key] for key in run), key=rank))
+    rows = tuple(sorted((done[key] for key in run), key=lambda row: row.rank(gates)))
     return ManifoldSearch(rows, known, data, gates.sha256, len(order) - len(run))
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from theodolite.calibration.plants.clean import clean_item
-from theodolite.calibration.plants.defects import ACCEPTED, DEFECTS, NotPlantable, plant
-from theodolite.calibration.plants.forms import Form
-from theodolite.calibration.plants.items import Item
-from theodolite.calibration.plants.rounds import SHARE, put_trial, seal_round, trial_id, trial_items
-from theodolite.calibration.plants.standing import Agreement, Sensitivity, Standing, agreement, standing, standings
-from theodolite.calibration.plants.trials import PER_CLASS, SealedItem, Trial, give, sealed_items, sealed_trials
+from typing import TYPE_CHECKING
+
+from theodolite.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from theodolite.calibration.plants.clean import clean_item
+    from theodolite.calibration.plants.defects import ACCEPTED, DEFECTS, NotPlantable, plant
+    from theodolite.calibration.plants.forms import Form
+    from theodolite.calibration.plants.items import Item
+    from theodolite.calibration.plants.rounds import SHARE, put_trial, seal_round, trial_id, trial_items
+    from theodolite.calibration.plants.track_records import (
+        Agreement,
+        Sensitivity,
+        Standing,
+        agreement,
+        standing,
+        standings,
+    )
+    from theodolite.calibration.plants.trials import PER_CLASS, SealedItem, Trial, give, sealed_items, sealed_trials
 
 __all__ = [
     "ACCEPTED",
@@ -36,3 +48,16 @@ __all__ = [
     "trial_id",
     "trial_items",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "clean": ("clean_item",),
+        "defects": ("ACCEPTED", "DEFECTS", "NotPlantable", "plant"),
+        "forms": ("Form",),
+        "items": ("Item",),
+        "rounds": ("SHARE", "put_trial", "seal_round", "trial_id", "trial_items"),
+        "track_records": ("Agreement", "Sensitivity", "Standing", "agreement", "standing", "standings"),
+        "trials": ("PER_CLASS", "SealedItem", "Trial", "give", "sealed_items", "sealed_trials"),
+    },
+)

@@ -2,7 +2,7 @@
 
 from theodolite.data.rulers.anchors import LEAST_CELLS, AnchorTable, anchor_table
 from theodolite.data.rulers.items import RulerItem
-from theodolite.data.rulers.making import RulerError, make_ruler, stage_graph_of
+from theodolite.data.rulers.making import RulerError, branches_on, make_ruler, stage_graph_of
 from theodolite.data.rulers.ruler import Ruler
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "RulerError",
     "RulerItem",
     "anchor_table",
+    "branches_on",
     "make_ruler",
     "stage_graph_of",
 ]

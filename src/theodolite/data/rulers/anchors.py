@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from theodolite.data.cells import CellSet
 from theodolite.data.counts import CellDataError, CellErrorCode
 from theodolite.data.seeded import derive_seed, seeded_bits, stable_permutation
@@ -61,6 +64,13 @@ class AnchorTable:
             for name in ("anchors", "donor", "block", "stage", "branch", "rows")
         }
         return AnchorTable(**parts, dropped=self.dropped, unit=self.unit)
+
+    def means(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return means (n, k) over the cells of each anchor of what each cell has, (cells, k)."""
+        found = np.empty((len(self.rows), values.shape[1]))
+        for anchor, cells in enumerate(self.rows):
+            found[anchor] = values[np.asarray(cells)].mean(axis=0, dtype=np.float64)
+        return found
 
     @property
     def document(self) -> dict[str, Any]:

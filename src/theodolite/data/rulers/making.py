@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from theodolite.data.rulers.ruler import DECIMALS, Ruler
 from theodolite.data.stage_graphs import StageGraph, load_stage_graphs
 from theodolite.sources import Source
 
-__all__ = ["RulerError", "make_ruler", "stage_graph_of"]
+__all__ = ["RulerError", "branches_on", "make_ruler", "stage_graph_of"]
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +54,15 @@ def stage_graph_of(item: RulerItem, folder: Path = Path()) -> StageGraph | None:
     return found[0]
 
 
-def make_ruler(item: RulerItem, table: AnchorTable, cells: CellSet, folder: Path = Path()) -> Ruler:
+def branches_on(item: RulerItem, graph: StageGraph, stages: Iterable[str]) -> dict[str, str]:
+    """Return the branch of each stage that has a node in a graph, by the name that the item maps it to."""
+    nodes = {stage: item.stages.get(stage, stage) for stage in stages}
+    return {stage: graph.branch[node] for stage, node in nodes.items() if node in graph.branch}
+
+
+def make_ruler(
+    item: RulerItem, table: AnchorTable, cells: CellSet, folder: Path = Path(), graph: StageGraph | None = None
+) -> Ruler:
     """Lay a ruler on anchors.
 
     Parameters
@@ -67,6 +75,8 @@ def make_ruler(item: RulerItem, table: AnchorTable, cells: CellSet, folder: Path
         The cells, for their labels and, of what is computed from counts, for these.
     folder
         Which paths are relative to.
+    graph
+        The stage graph that the item names, where it is at hand; looked up by that name where not.
 
     Raises
     ------
@@ -80,7 +90,7 @@ def make_ruler(item: RulerItem, table: AnchorTable, cells: CellSet, folder: Path
     origins: tuple[Source, ...] = ()
     try:
         if item.graph is not None:
-            nodes, places, matrix, depth, origins = _on_graph(item, table, folder)
+            nodes, places, matrix, depth, origins = _on_graph(item, table, graph or stage_graph_of(item, folder))
         elif item.rank is not None:
             places = _stages(item, table, item.rank)
             # By name where ranks are equal: the order of a set changes from one process to the next.
@@ -141,9 +151,8 @@ def _stages(item: RulerItem, table: AnchorTable, known: Mapping[str, object]) ->
 
 
 def _on_graph(
-    item: RulerItem, table: AnchorTable, folder: Path
+    item: RulerItem, table: AnchorTable, graph: StageGraph | None
 ) -> tuple[list[str], tuple[str, ...], Floats, dict[str, str], tuple[Source, ...]]:
-    graph = stage_graph_of(item, folder)
     assert graph is not None
     measured = graph_ruler(graph.edges)
     places = tuple(item.stages.get(stage, stage) for stage in table.stage)
@@ -169,14 +178,10 @@ def _values(item: RulerItem, table: AnchorTable, cells: CellSet) -> tuple[Floats
         values = cells.log1p_cp10k(item.program).astype(np.float64)
         spread = values.std(axis=0)
         scored = ((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)).mean(axis=1, keepdims=True)
-        return _means(scored, table), (cells.source,)
+        return table.means(scored), (cells.source,)
     columns = (item.column,) if item.column is not None else item.mixture or item.spatial or ()
     numbers = np.column_stack([_numbers(item, cells, name) for name in columns if name is not None])
-    return _means(numbers, table), ()
-
-
-def _means(values: Floats, table: AnchorTable) -> Floats:
-    return np.stack([values[list(rows)].mean(axis=0) for rows in table.rows])
+    return table.means(numbers), ()
 
 
 def _numbers(item: RulerItem, cells: CellSet, column: str) -> Floats:

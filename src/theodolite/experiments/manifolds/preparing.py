@@ -6,7 +6,7 @@ import numpy as np
 
 from theodolite.data import DISCOVERY, CellSet
 from theodolite.data.cells import UnitKind
-from theodolite.data.rulers import AnchorTable, RulerError, anchor_table, make_ruler, stage_graph_of
+from theodolite.data.rulers import AnchorTable, RulerError, anchor_table, branches_on, make_ruler, stage_graph_of
 from theodolite.data.splits import DonorSplit, donor_split
 from theodolite.data.stage_graphs import StageGraph, StageGraphError
 from theodolite.experiments.campaign import CampaignSpec
@@ -128,9 +128,7 @@ def _tables(
     branch_of = None
     if graph is not None:
         item = next(item for item in said.rulers if item.graph is not None)
-        stages = set(cells.label(said.stage))
-        nodes = {stage: item.stages.get(stage, stage) for stage in stages}
-        branch_of = {stage: graph.branch[node] for stage, node in nodes.items() if node in graph.branch}
+        branch_of = branches_on(item, graph, set(cells.label(said.stage)))
 
     def group(kept: np.ndarray) -> AnchorTable:
         return anchor_table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -196,15 +196,14 @@ class AnchorRows:
 
     def _means(self, values: NDArray[Any]) -> Floats:
         """Return means over the cells of each anchor; of what is fitted anew, over as many cells drawn from them."""
-        found = np.empty((len(self.table.rows), values.shape[1]))
-        for row, cells in enumerate(self.table.rows):
-            chosen = np.asarray(cells)
-            if self.variant.kind is VariantKind.REFITTED:
-                # By the anchor's name, so that its cells are the same in every part.
-                seed = derive_seed(self.seed, "cells drawn anew", str(self.variant.seed), self.table.anchors[row])
-                chosen = np.random.default_rng(seed).choice(chosen, len(chosen))
-            found[row] = values[chosen].mean(axis=0, dtype=np.float64)
-        return found
+        if self.variant.kind is not VariantKind.REFITTED:
+            return self.table.means(values)
+        drawn = []
+        for anchor, cells in zip(self.table.anchors, self.table.rows, strict=True):
+            # By the anchor's name, so that its cells are the same in every part.
+            seed = derive_seed(self.seed, "cells drawn anew", str(self.variant.seed), anchor)
+            drawn.append(tuple(np.random.default_rng(seed).choice(cells, len(cells)).tolist()))
+        return replace(self.table, rows=tuple(drawn)).means(values)
 
     def expression(self) -> Floats:
         """Return mean log1p CP10K (n, genes) of the genes that are read."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from theodolite.claims import Locus
+from pydantic import ValidationError
+
+from theodolite.judgements import Judgement
+from theodolite.plans import Plan
 from theodolite.store import (
     ApprovalRecord,
     EntryKind,
@@ -19,9 +23,10 @@ from theodolite.store import (
     invalidated_rows,
     invalidation_rows,
     null_rows,
-    refusal_rows,
     review_rows,
 )
+from theodolite.store.one_slot import refusal_of, slots_named
+from theodolite.store.records import artefacts_of
 
 __all__ = ["SlotLife", "SlotStep", "Turned", "find_subject", "slot_life"]
 
@@ -34,6 +39,7 @@ class SlotStep:
     kind: str
     at: str
     hash: str
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ class SlotLife:
     ``found_at`` is where a claim about any place stands out most; None where it names its place or was not tested.
     ``person`` is who proposed it, where a person did; ``approvals`` is what people said of the plan and the verdict.
     ``controls`` holds the records of controls that a reviewer ordered, ``invalidations`` what turned the verdict.
+    ``judgement`` is what the gates computed; ``jobs`` are what measured it, by reading; ``artefacts`` is what its rows
+    name: kind of the row, field and SHA-256.
     """
 
     hypothesis: HypothesisRow
@@ -72,6 +80,17 @@ class SlotLife:
     approvals: tuple[ApprovalRecord, ...] = ()
     controls: tuple[dict[str, Any], ...] = ()
     invalidations: tuple[Turned, ...] = ()
+    judgement: Judgement | None = None
+    jobs: tuple[tuple[str, str], ...] = ()
+    artefacts: tuple[tuple[str, str, str], ...] = ()
+
+    @cached_property
+    def locked(self) -> Plan | None:
+        """The plan with its types; None where nothing was locked, or a version locked it whose plans held less."""
+        try:
+            return None if self.plan is None else Plan.model_validate(self.plan)
+        except ValidationError:
+            return None
 
 
 def find_subject(ledger: Ledger, name: str) -> list[str]:
@@ -79,13 +98,11 @@ def find_subject(ledger: Ledger, name: str) -> list[str]:
 
     ``pbmc-demo-1a2b3c4d/r01.s003`` is one slot; ``r01.s003`` is that slot in every campaign of the ledger.
     """
-    subjects = [row.subject for row in hypothesis_rows(ledger)]
-    if name in subjects:
-        return [name]
+    found = slots_named(ledger, name)
+    if found:
+        return found
     entry = ledger.get(name)
-    if entry is not None and entry.subject in subjects:
-        return [entry.subject]
-    return [subject for subject in subjects if subject.endswith(f"/{name}")]
+    return [] if entry is None else slots_named(ledger, entry.subject)
 
 
 def slot_life(ledger: Ledger, subject: str) -> SlotLife:
@@ -101,8 +118,10 @@ def slot_life(ledger: Ledger, subject: str) -> SlotLife:
         raise KeyError(f"no slot {subject!r}")
     entries = list(ledger.entries(subject=subject))
     payloads = {entry.kind: entry.payload for entry in entries}
-    found = payloads.get(EntryKind.JUDGEMENT, {}).get("judgement", {}).get("place")
-    refusal = next((row for row in refusal_rows(ledger, rows[0].campaign) if row.subject == subject), None)
+    judged = payloads.get(EntryKind.JUDGEMENT, {}).get("judgement")
+    judgement = None if judged is None else Judgement.model_validate(judged)
+    found = None if judgement is None else judgement.place
+    refusal = refusal_of(ledger, subject)
     return SlotLife(
         hypothesis=rows[0],
         plan=payloads.get(EntryKind.REGISTRATION, {}).get("plan"),
@@ -111,14 +130,23 @@ def slot_life(ledger: Ledger, subject: str) -> SlotLife:
         nulls=tuple(null_rows(ledger, subject)),
         reviews=tuple(review_rows(ledger, subject)),
         settlement=payloads.get(EntryKind.VERDICT, {}).get("settlement"),
-        steps=tuple(SlotStep(entry.seq, entry.kind.value, entry.at, entry.hash) for entry in entries),
-        found_at=None if found is None else str(Locus.model_validate(found)),
+        steps=tuple(SlotStep(entry.seq, entry.kind.value, entry.at, entry.hash, entry.id) for entry in entries),
+        found_at=None if found is None else str(found),
         person=payloads[EntryKind.HYPOTHESIS].get("person"),
         approvals=tuple(
             ApprovalRecord.model_validate(entry.payload) for entry in entries if entry.kind is EntryKind.APPROVAL
         ),
         controls=tuple(entry.payload for entry in entries if entry.kind is EntryKind.CONTROL),
         invalidations=_invalidations(ledger, subject),
+        judgement=judgement,
+        jobs=tuple(
+            (str(reading), str(job)) for entry in entries for reading, job in (entry.payload.get("jobs") or {}).items()
+        ),
+        artefacts=tuple(
+            (entry.kind.value, field, sha256)
+            for entry in entries
+            for field, sha256 in artefacts_of(entry.kind.value, entry.payload).items()
+        ),
     )
 
 

@@ -1,0 +1,82 @@
+"""One server on one address, until it is told to stop."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from theodolite.dashboard.app import create_app
+from theodolite.dashboard.settings import DashboardError, DashboardSettings
+
+__all__ = ["DashboardServer", "serve"]
+
+_BACKLOG = 256
+
+
+def serve(settings: DashboardSettings, *, ready: Callable[[str], None]) -> None:
+    """Serve a ledger until the process is interrupted.
+
+    Parameters
+    ----------
+    settings
+        What to serve, and where; port 0 takes a free one.
+    ready
+        Called with the address once the port is taken.
+
+    Raises
+    ------
+    DashboardError
+        If the port is taken or the address is not this machine's.
+    """
+    app = create_app(settings)
+    listener = _listen(settings)
+    host, port = listener.getsockname()[:2]
+    ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+    config = uvicorn.Config(
+        app, log_level="warning", server_header=False, timeout_graceful_shutdown=3, backlog=_BACKLOG, access_log=False
+    )
+    DashboardServer(app, config).run(sockets=[listener])
+
+
+class DashboardServer(uvicorn.Server):
+    """A server that ends its live streams first when it stops; it would wait for them, and they never end.
+
+    Parameters
+    ----------
+    app
+        What :func:`~theodolite.dashboard.app.create_app` made.
+    config
+        How it is served.
+    """
+
+    def __init__(self, app: FastAPI, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._app.state.feed.close()
+        await super().shutdown(sockets)
+
+
+def _listen(settings: DashboardSettings) -> socket.socket:
+    host = settings.host.strip("[]")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+        return listener
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise DashboardError(
+                f"port {settings.port} of {host} is taken; give another with --port, or --port 0 for a free one"
+            ) from error
+        raise DashboardError(f"{host!r} port {settings.port} cannot be listened on: {error}") from error

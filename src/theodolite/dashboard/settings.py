@@ -1,0 +1,96 @@
+"""What a dashboard serves, to whom, and what it lets them do."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+
+__all__ = ["DashboardError", "DashboardSettings", "is_loopback"]
+
+_SHORTEST_TOKEN = 16
+
+
+class DashboardError(ValueError):
+    """A dashboard cannot be served as asked; says why, and what to do."""
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or address means this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class DashboardSettings:
+    """How one ledger is served.
+
+    Attributes
+    ----------
+    ledger
+        The SQLite file; it is opened for reading only.
+    host, port
+        Where the server listens.
+    token
+        What people log in with; None where whoever reaches the address may read.
+    allow_writes
+        Whether notes, proposals and approvals may be handed in; needs a token.
+    names
+        Names under which the server is reached beside ``host``, as a browser sends them.
+    secure
+        Whether it is reached by https only, so that cookies never travel otherwise.
+    poll_seconds
+        How often the ledger is looked at for what is new.
+    secret
+        Key of the sessions of this server; they end with it.
+
+    Raises
+    ------
+    DashboardError
+        If a server that others reach has no token, if writes are allowed without one, or if it is short.
+    """
+
+    ledger: Path
+    host: str = "127.0.0.1"
+    port: int = 8321
+    token: str | None = field(default=None, repr=False)
+    allow_writes: bool = False
+    names: tuple[str, ...] = ()
+    secure: bool = False
+    poll_seconds: float = 1.0
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+
+    def __post_init__(self) -> None:
+        if self.token is not None and len(self.token) < _SHORTEST_TOKEN:
+            raise DashboardError(
+                f"the token has {len(self.token)} characters; give at least {_SHORTEST_TOKEN}, for instance those that "
+                '`python -c "import secrets; print(secrets.token_urlsafe())"` prints'
+            )
+        if self.token is None and not is_loopback(self.host):
+            raise DashboardError(
+                f"--host is {self.host!r}, which other machines reach, and there is no token; give one in "
+                "THEODOLITE_DASHBOARD_TOKEN, or leave --host at 127.0.0.1"
+            )
+        if self.token is None and self.allow_writes:
+            raise DashboardError(
+                "writes are allowed and there is no token, so that nobody could be told from anybody; give one in "
+                "THEODOLITE_DASHBOARD_TOKEN"
+            )
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be handed in."""
+        return not self.allow_writes
+
+    @property
+    def host_names(self) -> frozenset[str]:
+        """Names by which a request may call the server, lower case, without port."""
+        own = {self.host.strip("[]").lower(), *(name.lower() for name in self.names)}
+        if is_loopback(self.host):
+            own |= {"localhost", "127.0.0.1", "::1"}
+        return frozenset(own)
