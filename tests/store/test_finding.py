@@ -137,6 +137,7 @@ def test_pages_counts_and_neighbours_are_those_of_all_rows(large, small, data):
         if not small:  # as where no set is small: everything is walked
             patched.setattr(sets_module, "SMALL", 3)
             patched.setattr(finding_module, "_SORTED", 3)
+            patched.setattr(finding_module, "_NEAR", 20)
         expected = ordered(wanted(rows, unmet, what), **order)
         forward, back = pages(ledger, what, data.draw(st.sampled_from([1, 7, 50, 500])), **order)
         assert forward == back == expected

@@ -6,7 +6,7 @@ through all hypotheses: see ``found_sets.py`` for filters and ``tallies.py`` for
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import time
 from itertools import islice
@@ -42,6 +42,8 @@ _AT_ONCE = 500
 """Rows whose dates are looked at together."""
 _SORTED = 20_000
 """So many hypotheses are sorted by what their rows say; of more, the index of the order is walked."""
+_NEAR = 1_000
+"""So many rows of an order are looked at before a large set is laid out."""
 _BEGINNING, _END = "", "9999"
 _FIRST, _LAST = "T00:00:00.000000+00:00", "T23:59:59.999999+00:00"
 _LISTED = "seq IN (SELECT value FROM json_each(?))"
@@ -190,6 +192,7 @@ class _Query:
             span = self._span if place is None else self._span.cut(_beyond(place, falling))
             return list(islice(self._proposed(span, falling), most))
         source, member, values = self._members(order.column)
+        walked = self._arms and source.endswith(order.column)
         found: list[int] = []
         for valued in (False, True) if backwards else (True, False):
             at_place = place is None or valued is (place.value is not None)
@@ -197,8 +200,18 @@ class _Query:
                 continue  # the place is behind all of this part
             key, keys = _key(order.column, place if at_place else None, falling, valued)
             way = "DESC" if falling else "ASC"
-            query = f"{source} WHERE {ALL} AND {key}{member} ORDER BY {order.column} {way}, seq {way} LIMIT ?"
-            found += self._connection.exec_driver_sql(query, (*keys, *values, most - len(found))).scalars()
+            ordered = f"ORDER BY {order.column} {way}, seq {way} LIMIT ?"
+            wanted = most - len(found)
+            near: list[int] = []
+            if walked and wanted:
+                # Of a large set some are mostly near; only where they are not, the whole set is laid out.
+                query = f"{source} WHERE {ALL} AND {key} {ordered}"
+                near = self._fitting(self._connection.exec_driver_sql(query, (*keys, _NEAR)).scalars().all())
+            if len(near) >= wanted:
+                found += near[:wanted]
+                continue
+            query = f"{source} WHERE {ALL} AND {key}{member} {ordered}"
+            found += self._connection.exec_driver_sql(query, (*keys, *values, wanted)).scalars()
         return found
 
     def count(self, most: int) -> Count:
@@ -244,6 +257,17 @@ class _Query:
         while some := list(islice(seqs, _AT_ONCE)):
             fit = set(self._connection.exec_driver_sql(query, (str(some), self._since, self._until)).scalars())
             yield from (seq for seq in some if seq in fit)
+
+    def _fitting(self, seqs: Sequence[int]) -> list[int]:
+        """Return those of some rows that the filter leaves, each looked at."""
+        checks = " AND ".join(arm.check for arm in self._arms)
+        query = (
+            f"SELECT h.seq FROM hypothesis AS h WHERE h.{_LISTED} AND h.seq BETWEEN ? AND ? AND h.{_DATED} AND {checks}"
+        )
+        values = (value for arm in self._arms for value in arm.values)
+        span = (self._span.first, self._span.last, self._since, self._until)
+        fit = set(self._connection.exec_driver_sql(query, (str(list(seqs)), *span, *values)).scalars())
+        return [seq for seq in seqs if seq in fit]
 
     def _members(self, column: str) -> tuple[str, str, list[Any]]:
         """Return where rows are read from for an order by values, which of them the filter leaves, and parameters."""

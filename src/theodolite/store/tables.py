@@ -35,7 +35,7 @@ __all__ = [
     "tool_check",
 ]
 
-PROJECTION_VERSION = "5"
+PROJECTION_VERSION = "6"
 """Raised by hand with every change to this file or ``{column_types,derived,project*,invalidations}.py``."""
 PROJECTIONS = MetaData()
 
