@@ -258,7 +258,8 @@ def safeguards_figure(found: Calibrated) -> Spec:
             {
                 "mark": {"type": "bar"},
                 "encoding": {
-                    "y": y, "yOffset": offset, "x": {**x, "field": "rate", "title": "error rate found"}, "color": colour,
+                    "y": y, "yOffset": offset, "color": colour,
+                    "x": {**x, "field": "rate", "title": "error rate found"},
                 },
             },
             *_limit(found.q, "x", "q =", x),

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from theodolite.reports.depth import Depth, depth_of, level_title
 from theodolite.reports.looked_places import Estimate, estimates
-from theodolite.store import Ledger, tallies
-from theodolite.store.place_queries import CampaignInShort, campaigns_in_short, outcomes_by_place
+from theodolite.store import Ledger
+from theodolite.store.place_queries import CampaignInShort, campaigns_in_short, outcomes_by_model, outcomes_by_place
 
 __all__ = ["OUTCOMES", "Atlas", "AtlasCell", "AtlasRow", "Level", "Scope", "Survey", "SurveyRow", "atlas", "survey"]
 
@@ -222,15 +222,11 @@ def atlas(
 
 
 def survey(ledger: Ledger, *, most: int = 200) -> Survey:
-    """Return every model and cells that campaigns asked about, the newest last, with outcomes by family."""
-    pairs: dict[str, tuple[str, str]] = {}
-    campaigns: Counter[tuple[str, str]] = Counter()
-    for item in campaigns_in_short(ledger):
-        pairs[item.campaign] = (item.model, item.cells)
-        campaigns[item.model, item.cells] += 1
-    counted: defaultdict[tuple[str, str], defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
-    for campaign, family, outcome, number in tallies(ledger, by=("campaign", "family", "outcome")):
-        counted[pairs[campaign]][family][outcome] += number
+    """Return every model and cells that campaigns asked about, by name, with outcomes by family."""
+    campaigns = Counter((item.model, item.cells) for item in campaigns_in_short(ledger))
+    counted: defaultdict[tuple[str, str], defaultdict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+    for model, cells, family, outcome, number in outcomes_by_model(ledger):
+        counted[model, cells][family][outcome] = number
     families = sorted({family for own in counted.values() for family in own})
     shown = tuple(families[:_FAMILIES])
     names = sorted(campaigns)

@@ -133,10 +133,10 @@ def published() -> Calibrated:
     return found
 
 
-def own_calibration(ledger: Path) -> Calibrated | str | None:
+def own_calibration(ledger: Path | None) -> Calibrated | str | None:
     """Return the calibration in the folder beside a ledger; a sentence where it cannot be read, None without one."""
-    path = ledger.parent / OWN
-    return read_calibration(path) if path.is_file() else None
+    path = None if ledger is None else ledger.parent / OWN
+    return read_calibration(path) if path is not None and path.is_file() else None
 
 
 def read_calibration(path: Path) -> Calibrated | str:

@@ -260,6 +260,7 @@ def _next_level(row: StreamRow) -> float | None:
 
 
 def _point(row: CourseRow, rule: str | None) -> CoursePoint:
+    evidence: float | None
     if row.e is not None and rule != "r-lond":
         evidence = 1.0 if row.e <= 1.0 else 1.0 / row.e
     else:

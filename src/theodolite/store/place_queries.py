@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from theodolite.store.derived import ALL
 from theodolite.store.ledger import Ledger
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "PlaceLook",
     "campaigns_in_short",
     "count_place_looks",
+    "outcomes_by_model",
     "outcomes_by_place",
     "place_looks",
 ]
@@ -48,9 +50,14 @@ class PlaceLook(NamedTuple):
 _CAMPAIGNS = "SELECT campaign, name, model, cells FROM campaign ORDER BY seq"
 _OF = "campaign IN (SELECT value FROM json_each(?))"
 _COUNTED = f"SELECT a, b, outcome, sum(number) FROM tally WHERE kind = 'family locus' AND {_OF} GROUP BY a, b, outcome"
+_COUNTED_OF_MODELS = """
+SELECT campaign.model, campaign.cells, tally.a, tally.outcome, sum(tally.number)
+FROM campaign CROSS JOIN tally ON tally.kind = 'family tool' AND tally.campaign = campaign.campaign
+GROUP BY campaign.model, campaign.cells, tally.a, tally.outcome
+"""
 _COUNTED_OF_REFERENCE = (
     "SELECT family, locus, outcome, count(*) FROM hypothesis INDEXED BY {index} "
-    f"WHERE reference = ? AND {_OF} GROUP BY family, locus, outcome"
+    f"WHERE {ALL} AND reference = ? AND {_OF} GROUP BY family, locus, outcome"
 )
 _COUNTER = "SELECT sum(number) FROM tally WHERE kind ="
 _HOW_MANY = {
@@ -84,13 +91,19 @@ def outcomes_by_place(
     listed = json.dumps(list(campaigns))
     with ledger.read() as connection:
         if reference is None:
-            return [tuple(row) for row in connection.exec_driver_sql(_COUNTED, (listed,))]  # type: ignore[misc]
+            return [tuple(row) for row in connection.exec_driver_sql(_COUNTED, (listed,)).all()]
         sizes = {
             index: connection.exec_driver_sql(query, (value,)).scalar() or 0
             for (index, query), value in zip(_HOW_MANY.items(), (reference, listed), strict=True)
         }
         query = _COUNTED_OF_REFERENCE.format(index=min(sizes, key=lambda index: sizes[index]))
-        return [tuple(row) for row in connection.exec_driver_sql(query, (reference, listed))]  # type: ignore[misc]
+        return [tuple(row) for row in connection.exec_driver_sql(query, (reference, listed)).all()]
+
+
+def outcomes_by_model(ledger: Ledger) -> list[tuple[str, str, str, str, int]]:
+    """Return model, cells, family, outcome, and how many hypotheses have them, read off counters."""
+    with ledger.read() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(_COUNTED_OF_MODELS).all()]
 
 
 def count_place_looks(ledger: Ledger, campaign: str) -> int:

@@ -81,8 +81,8 @@ def control_rows(ledger: Ledger, stream: str, newest: int) -> list[ControlRow]:
     """Return the planted controls of the newest tests of a stream, in the order of their levels."""
     with ledger.read() as connection:
         return [
-            ControlRow(*row[:6], None if row[6] is None else bool(row[6]))
-            for row in connection.exec_driver_sql(_CONTROLS, (stream, newest))
+            ControlRow._make((*found, None if passed is None else bool(passed)))
+            for *found, passed in connection.exec_driver_sql(_CONTROLS, (stream, newest))
         ]
 
 
