@@ -73,7 +73,7 @@ def test_the_page_of_a_campaign(client: TestClient, campaign: str) -> None:
         "none: nothing runs here",
         "campaign stopped",
         f"/ledger?campaign={campaign}&amp;outcome=refuted",
-        f'hx-sse:connect="/campaigns/{campaign}/events?after=',
+        f'data-stream="/campaigns/{campaign}/events?after=',
     ):
         assert part in text, part
 

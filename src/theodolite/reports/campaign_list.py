@@ -23,7 +23,6 @@ from theodolite.store import (
     block_rows,
     spending,
     stream_rows,
-    tallies,
 )
 from theodolite.store.campaign_facts import (
     Ends,
@@ -34,7 +33,7 @@ from theodolite.store.campaign_facts import (
     sessions_of,
     split_of,
 )
-from theodolite.store.live import campaign_row, count_registered
+from theodolite.store.live import campaign_row, count_registered, outcomes_of
 
 __all__ = ["CampaignLine", "CampaignList", "CampaignPage", "ErrorLevel", "Stands", "error_levels"]
 
@@ -214,6 +213,7 @@ class CampaignList:
         split = split_of(ledger, row.campaign)
         own = [block for block in blocks if split is not None and block.split_sha256 == split]
         inside = max((block.k or 0 for block in own), default=0)
+        outcomes = outcomes_of(ledger, row.campaign)
         stands, why = _stands(row, sessions, lease)
         return CampaignLine(
             campaign=row.campaign,
@@ -221,8 +221,8 @@ class CampaignList:
             model=row.model,
             cells=row.cells,
             seq=row.seq,
-            outcomes=dict(tallies(ledger, by=["outcome"], campaign=row.campaign)),
-            registered=count_registered(ledger, row.campaign),
+            outcomes=outcomes,
+            registered=count_registered(ledger, row.campaign, outcomes),
             budget=None if budget is None else int(budget),
             spent=self.spent(row.campaign),
             seconds=0.0 if sessions is None else sessions.seconds,

@@ -34,6 +34,7 @@ from theodolite.store.live import (
     newest_campaign,
     newest_rows,
     newest_session,
+    outcomes_of,
     running_jobs,
     slots_by_state,
     streams_of,
@@ -268,7 +269,7 @@ class Watcher:
     def _used(self, name: BudgetName, campaign: str) -> float:
         match name:
             case "experiments":
-                return float(count_registered(self._ledger, campaign))
+                return float(count_registered(self._ledger, campaign, outcomes_of(self._ledger, campaign)))
             case "tokens":
                 return float(self._chain.paid.tokens)
             case "money":

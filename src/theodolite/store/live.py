@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ __all__ = [
     "newest_campaign",
     "newest_rows",
     "newest_session",
+    "outcomes_of",
     "row_lines",
     "rows_after",
     "running_jobs",
@@ -126,20 +127,30 @@ def slots_by_state(ledger: Ledger, campaign: str, round: int) -> dict[str, int]:
         return {row[0]: row[1] for row in connection.execute(query)}
 
 
+def outcomes_of(ledger: Ledger, campaign: str) -> dict[str, int]:
+    """Return how many hypotheses of a campaign stand how."""
+    return dict(tallies(ledger, by=["outcome"], campaign=campaign))
+
+
 def verdicts_by_word(ledger: Ledger, campaign: str) -> dict[str, int]:
     """Return how many slots of a campaign ended how."""
-    found = tallies(ledger, by=["outcome"], campaign=campaign)
-    return {outcome: count for outcome, count in found if outcome not in UNSETTLED}
+    return {word: count for word, count in outcomes_of(ledger, campaign).items() if word not in UNSETTLED}
 
 
-def count_registered(ledger: Ledger, campaign: str) -> int:
+def count_registered(ledger: Ledger, campaign: str, outcomes: Mapping[str, int]) -> int:
     """Return how many hypotheses a campaign has registered, without reading those of rounds that are closed.
 
     What has a verdict was registered, what was refused was not, and what is pending is of the round under way.
+
+    Parameters
+    ----------
+    campaign
+        Which.
+    outcomes
+        Its hypotheses by outcome.
     """
-    found: dict[str, int] = dict(tallies(ledger, by=["outcome"], campaign=campaign))
-    settled = sum(count for outcome, count in found.items() if outcome not in UNSETTLED)
-    if not found.get("pending"):
+    settled = sum(count for outcome, count in outcomes.items() if outcome not in UNSETTLED)
+    if not outcomes.get("pending"):
         return settled
     slot, closed = tables.hypothesis.c, tables.round_row.c
     newest = select(sql.coalesce(sql.max(closed.round), 0)).where(closed.campaign == campaign).scalar_subquery()

@@ -77,8 +77,14 @@
     source.addEventListener("htmx:sse:close", begin);
     source.addEventListener("htmx:error", begin);
     source.addEventListener("htmx:response:error", begin);
+
+    // htmx looks through the page in a timer that it sets before hx-sse need be there; this one comes after both.
+    setTimeout(() => {
+      source.setAttribute("hx-sse:connect", source.dataset.stream);
+      htmx.process(source);
+    });
   }
 
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-  else start();
+  if (document.readyState === "complete") start();
+  else document.addEventListener("DOMContentLoaded", start);
 })();
