@@ -73,6 +73,8 @@ def test_keys_are_written_on_the_page_and_can_be_switched_off(served: str, tab: 
     tab.get_by_role("button", name="Keys").click()
     tab.get_by_label("Use these keys").check()
     tab.get_by_role("button", name="Close").click()
+    tab.locator("dialog").wait_for(state="detached")
+    assert tab.evaluate("document.activeElement.textContent") == "all keys"
     tab.keyboard.press("j")
     assert len(_marked(tab)) == 1
 

@@ -81,7 +81,11 @@
     const close = element("button", "Close");
     close.type = "button";
     close.addEventListener("click", () => dialog.close());
-    dialog.addEventListener("close", () => dialog.remove());
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      // The button that opened it may have been written anew since.
+      if (document.activeElement === document.body) document.querySelector("[data-keys] button")?.focus({ preventScroll: true });
+    });
     dialog.append(heading, table, element("p", "", label), close);
     document.body.append(dialog);
     dialog.showModal();
@@ -147,7 +151,7 @@
   document.addEventListener("keydown", (event) => {
     if (off || event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     const at = event.target instanceof Element ? event.target : document.body;
-    if (at.isContentEditable || at.closest("input, textarea, select, dialog")) return;
+    if (at.isContentEditable || at.closest("input, textarea, select, dialog[open]")) return;
     const leads = Date.now() - leading < SEQUENCE_MS;
     leading = 0;
     if (leads && Object.hasOwn(PAGES, event.key)) {
