@@ -8,9 +8,7 @@ from urllib.parse import urljoin, urlsplit
 
 __all__ = ["Shape", "defects"]
 
-VOID = frozenset(
-    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-)
+VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
 # Elements whose end may be left out.
 OPTIONAL = frozenset({"li", "p", "dt", "dd", "option", "tr", "td", "th", "thead", "tbody", "tfoot", "colgroup"})
 ADDRESSED = frozenset({"href", "src", "action", "formaction", "poster", "xlink:href", "hx-get", "hx-post", "srcset"})

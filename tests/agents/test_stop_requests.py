@@ -84,6 +84,25 @@ def test_who_asked_is_named_where_a_signal_came_first(ledger):
             halt.check()
 
 
+def test_who_asked_is_named_where_it_was_asked_while_the_inbox_was_read(ledger):
+    """The request lies in the inbox before its signal goes out, but may come after the look and before the signal."""
+    with ledger.coordinator("me", campaign=CAMPAIGN):
+        halt = halted(ledger)
+        take, asked = halt.requests.take, []
+
+        def take_and_be_asked():
+            found = take()
+            if not asked:
+                asked.append(hand_in_stop(ledger, CAMPAIGN, "Ada", StopAt.STEP, lease_of(ledger)))
+                halt.ask("SIGTERM")
+            return found
+
+        halt.requests.take = take_and_be_asked
+        with pytest.raises(CampaignPaused, match="stopped by Ada; the step under way was finished"):
+            halt.check()
+        assert take() == []
+
+
 def test_a_pause_between_calls_looks_into_the_inbox(ledger, monkeypatch):
     """No signal comes from another machine."""
     monkeypatch.setattr("theodolite.agents.halting._HEED_EVERY_S", 0.01)

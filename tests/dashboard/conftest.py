@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import uvicorn
@@ -18,6 +19,9 @@ from starlette.testclient import TestClient
 
 from theodolite.dashboard import DashboardSettings, create_app
 from theodolite.dashboard.serving import DashboardServer
+from theodolite.dashboard.templating import slot_address
+from theodolite.dashboard.walking import one_a_route, opened
+from theodolite.store import Ledger, hypothesis_rows
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -135,7 +139,7 @@ class Served:
         self._thread.join(timeout=10)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def served_at() -> type[Served]:
     """Return what serves a dashboard with settings of a test's own, in a ``with`` block."""
     return Served
@@ -175,3 +179,14 @@ def browser() -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def addresses(finished_ledger: Path) -> dict[str, str]:
+    """Return an address of every route: what links lead to, and what the rows of the ledger have pages of."""
+    with Ledger.open(finished_ledger, read_only=True) as read:
+        subjects = {row.outcome: row.subject for row in hypothesis_rows(read)}
+        entries = {entry.kind: f"/entries/{quote(entry.id, safe='/')}" for entry in read.entries()}
+    first = ("/", "/ledger", "/map", "/error-control", "/people", "/glossary", "/licences")
+    with opened(DashboardSettings(finished_ledger)) as pages:
+        return one_a_route(pages, beside=(*first, *map(slot_address, subjects.values()), *entries.values()))

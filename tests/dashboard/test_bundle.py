@@ -35,9 +35,12 @@ _PAGE = """
 <h1>A page that is added later</h1>
 <div hx-get="/pictured" hx-trigger="every 1s" sse-connect="/live">stands still</div>
 <form action="/pictured"><label>Filter <input name="text"></label></form>
-{% call ui.figure("bars", "Two bars", spec, "/pictured.vl.json") %}<table><tr><td>1</td><td>2</td></tr></table>{% endcall %}
+{% call ui.figure("bars", "Two bars", spec, "/pictured.vl.json") %}
+<table><tr><td>1</td><td>2</td></tr></table>
+{% endcall %}
 <p>A page of {{ settings.ledger }}</p>
-<a href="https://elsewhere.example/">elsewhere</a> <a href="/glossary#sesoi">SESOI</a> <a href="/pictured?after=2">next</a>
+<a href="https://elsewhere.example/">elsewhere</a> <a href="/glossary#sesoi">SESOI</a>
+<a href="/pictured?after=2">next</a>
 {% endblock %}
 """
 _SPEC = {

@@ -1,42 +1,22 @@
-"""Every page, whatever it shows: well formed, strict, readable without scripts, and without a barrier that axe finds."""
+"""Every page is well formed, strict, readable without scripts, and without a barrier that axe finds."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
 from checked_pages import defects
 from starlette.testclient import TestClient
 
-from theodolite.dashboard import DashboardSettings
-from theodolite.dashboard.templating import slot_address
-from theodolite.dashboard.walking import one_a_route, opened, page_routes
-from theodolite.store import Ledger, hypothesis_rows
+from theodolite.dashboard.walking import page_routes
 
 VENDORED = Path(__file__).with_name("vendor")
 AXE_SHA256 = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
-BEGIN = ("/", "/ledger", "/map", "/error-control", "/people", "/glossary", "/licences")
 ROUTES = page_routes()
 VIEWS = [(1280, "light"), (1280, "dark"), (400, "light"), (400, "dark")]
-
-
-def found_addresses(ledger: Path) -> dict[str, str]:
-    """Return an address of every route: what links lead to, and where they lead nowhere, a page of the ledger's rows."""
-    with Ledger.open(ledger, read_only=True) as read:
-        subjects = {row.outcome: row.subject for row in hypothesis_rows(read)}
-        entries = {entry.kind: f"/entries/{quote(entry.id, safe='/')}" for entry in read.entries()}
-    beside = [*BEGIN, *map(slot_address, subjects.values()), *entries.values()]
-    with opened(DashboardSettings(ledger)) as pages:
-        return one_a_route(pages, beside=tuple(beside))
-
-
-@pytest.fixture(scope="session")
-def addresses(finished_ledger: Path) -> dict[str, str]:
-    return found_addresses(finished_ledger)
 
 
 def address_of(addresses: dict[str, str], route: str) -> str:
@@ -90,7 +70,7 @@ def tested_pages(browser: Any) -> Any:
         page.evaluate(axe)
         found = page.evaluate(
             """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(
-                 (item) => `${item.id}: ${item.help}: ${item.nodes.slice(0, 3).map((node) => node.html).join(" | ")}`)"""
+              (item) => `${item.id}: ${item.help}: ${item.nodes.slice(0, 3).map((at) => at.html).join(" | ")}`)"""
         )
         wide = page.evaluate("document.documentElement.scrollWidth")
         page.close()

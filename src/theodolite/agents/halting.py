@@ -69,6 +69,8 @@ class Halt:
         """Raise :class:`CampaignPaused` if a stop was asked for; called between two steps."""
         self._heed()
         if self.asked:
+            # A signal that came while the inbox was read announces a request that lies in it now.
+            self._heed()
             by = f"stopped by {self._person}" if self._person else f"{self.who} asked for it"
             raise CampaignPaused(StopReason.INTERRUPTED, f"{by}; the step under way was finished")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from theodolite.agents.llm import read_completion
+from theodolite.agents.llm.replies import read_completion
 from theodolite.store import ArtefactError, Entry, EntryKind, Ledger
 
 __all__ = ["Exchange", "exchange"]

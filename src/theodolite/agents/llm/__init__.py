@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from theodolite.agents.llm.answers import Action, ActionDef, Invalid, parse_action
-from theodolite.agents.llm.breaker import CircuitBreaker
-from theodolite.agents.llm.calls import Answer, Caller, call_name
-from theodolite.agents.llm.conversation import LADDER, REPAIRS, Conversation, NoAnswer, Sampling
-from theodolite.agents.llm.replies import Completion, Reply, ToolCall, read_completion, strict_json
-from theodolite.agents.llm.settings import CALLS_VARIABLE, ModelPrice, ModelSettings, SettingsError, calls_allowed
-from theodolite.agents.llm.usage import cost_of, estimated_tokens, model_family
-from theodolite.agents.llm.wire import CallsForbidden, OpenAIWire, Wire, scrubbed
+from typing import TYPE_CHECKING
+
+from theodolite.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from theodolite.agents.llm.answers import Action, ActionDef, Invalid, parse_action
+    from theodolite.agents.llm.breaker import CircuitBreaker
+    from theodolite.agents.llm.calls import Answer, Caller, call_name
+    from theodolite.agents.llm.conversation import LADDER, REPAIRS, Conversation, NoAnswer, Sampling
+    from theodolite.agents.llm.replies import Completion, Reply, ToolCall, read_completion, strict_json
+    from theodolite.agents.llm.settings import CALLS_VARIABLE, ModelPrice, ModelSettings, SettingsError, calls_allowed
+    from theodolite.agents.llm.usage import cost_of, estimated_tokens, model_family
+    from theodolite.agents.llm.wire import CallsForbidden, OpenAIWire, Wire, scrubbed
 
 __all__ = [
     "CALLS_VARIABLE",
@@ -43,3 +48,53 @@ __all__ = [
     "scrubbed",
     "strict_json",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "answers": (
+            "Action",
+            "ActionDef",
+            "Invalid",
+            "parse_action",
+        ),
+        "breaker": ("CircuitBreaker",),
+        "calls": (
+            "Answer",
+            "Caller",
+            "call_name",
+        ),
+        "conversation": (
+            "LADDER",
+            "REPAIRS",
+            "Conversation",
+            "NoAnswer",
+            "Sampling",
+        ),
+        "replies": (
+            "Completion",
+            "Reply",
+            "ToolCall",
+            "read_completion",
+            "strict_json",
+        ),
+        "settings": (
+            "CALLS_VARIABLE",
+            "ModelPrice",
+            "ModelSettings",
+            "SettingsError",
+            "calls_allowed",
+        ),
+        "usage": (
+            "cost_of",
+            "estimated_tokens",
+            "model_family",
+        ),
+        "wire": (
+            "CallsForbidden",
+            "OpenAIWire",
+            "Wire",
+            "scrubbed",
+        ),
+    },
+)
