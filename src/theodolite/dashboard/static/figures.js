@@ -8,6 +8,8 @@
     const [ink, soft, line] = [colour("--ink"), colour("--soft"), colour("--line")];
     return {
       background: "transparent",
+      // The figure is named as a whole, and its numbers stand beside it as a table.
+      aria: false,
       font: "system-ui, sans-serif",
       view: { stroke: null },
       axis: { labelColor: soft, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
