@@ -84,7 +84,12 @@ def append(ledger: Ledger, campaign: str, number: int, *, start: int = 0) -> int
     """Append rows to a campaign, and return which is the last."""
     seq = 0
     for place in range(start, start + number):
-        payload = {"conversation": "a talk", "what": "tool", "name": f"tool_{place}", "reason": "it would tell these two apart"}
+        payload = {
+            "conversation": "a talk",
+            "what": "tool",
+            "name": f"tool_{place}",
+            "reason": "it would tell these two apart",
+        }
         entry = ledger.append(EntryKind.WISH, entry_id(campaign, EntryKind.WISH, name=f"n{place}"), campaign, payload)
         seq = entry.seq
     return seq

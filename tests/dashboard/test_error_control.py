@@ -105,7 +105,7 @@ def test_a_long_stream_is_thinned_and_other_rules_are_left_to_the_command_line(
     path = tmp_path / "ledger.sqlite"
     shutil.copy(finished_ledger, path)
     with sqlite3.connect(path) as database:
-        database.execute("UPDATE stream SET t = 6000, n_max = 100000")
+        database.execute("UPDATE stream SET t = 6000, n_max = 10000")
         wanted = ", ".join(row[1] for row in database.execute("PRAGMA table_info(hypothesis)"))
         seq, t = database.execute("SELECT max(seq), max(t) FROM hypothesis WHERE stream = 'main'").fetchone()
         changed = {"subject": "subject || '-' || n", "seq": "1000000 + n", "t": f"{t} + n"}
@@ -133,7 +133,7 @@ def test_figures_draw_without_an_error_of_the_policy(browser: Any, served: str) 
     drawn = json.loads(page.locator("#stream-spec").text_content())["data"]["values"]
     marks = page.locator("#stream .drawing svg .mark-symbol.role-mark path").count()
     assert marks == sum(value["evidence"] is not None for value in drawn) > 0
-    assert "supported" in page.locator("#stream .drawing svg").inner_text()
+    assert "supported" in page.locator("#stream .drawing svg").text_content()
     page.locator("#stream summary").focus()
     page.keyboard.press("Enter")
     assert page.locator("#stream table").is_visible()

@@ -79,7 +79,7 @@ def test_a_long_stream_is_thinned_and_keeps_what_was_supported(any_ledger: Ledge
         for most in (4, 8):
             found = stream_course(any_ledger, line, most)
             indices = [point.t for point in found.points]
-            assert len(indices) <= most + 2 and indices == sorted(set(indices))
+            assert len(indices) <= most and indices == sorted(set(indices))
             assert found.tests == len(rows) and found.thinned == (len(indices) < len(rows))
             if rows:
                 assert {indices[0], indices[-1]} == {rows[0].t, rows[-1].t}

@@ -19,7 +19,8 @@ COLUMNS = (
 )  # fmt: skip
 NOTHING: dict[str, Any] = dict.fromkeys(column.name for column in COLUMNS)
 ROWS: list[dict[str, Any]] = [
-    {"text": "µ, \"quoted\"\n\0", "number": -0.25, "whole": 2**62, "yes": False, "words": ("a", "", "µ"), "data": {"a": [1]}},
+    {"text": "µ, \"quoted\"\n\0", "number": -0.25, "whole": 2**62, "yes": False, "words": ("a", "", "µ"),
+     "data": {"a": [1]}},
     NOTHING,
     {"text": "", "number": 0.0, "whole": 0, "yes": True, "words": (), "data": []},
     {"text": "\u202e<script>", "number": float("inf"), "whole": -1, "yes": True, "words": ("x" * 10_000,), "data": "="},

@@ -61,6 +61,6 @@ def rulers(items: Iterable[ListedHypothesis]) -> dict[str, Ruler]:
         reach[line.scale] = max(reach.get(line.scale, 0.1), far, item.least or 0.0)
     found = {}
     for scale, far in reach.items():
-        half = min(_WIDEST[scale], ceil(far * 10) / 10)
+        half = ceil(min(far, _WIDEST[scale]) * 10) / 10
         found[scale] = Ruler(scale, _CHANCE[scale] - half, _CHANCE[scale], _CHANCE[scale] + half)
     return found

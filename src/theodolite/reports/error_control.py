@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import get_args
 
-from theodolite.gates.stream import RuleName, StreamExhausted, level_at
+from theodolite.gates.stream import LARGEST_N_MAX, RuleName, level_at
 from theodolite.reports.tiers import TierLine, audit
 from theodolite.store import BlockRow, Ledger, StreamRow, block_rows, stream_rows
 from theodolite.store.stream_queries import ControlRow, CourseRow, control_rows, course, unmet_number
@@ -223,7 +223,7 @@ def blocks(ledger: Ledger) -> Blocks:
 
 def stream_tiers(ledger: Ledger, stream: StreamLine) -> StreamTiers | None:
     """Return what other rules say of a stream; None where it is too long to be read whole, or undeclared."""
-    if stream.tests > AUDITED or stream.q is None or stream.n_max is None:
+    if stream.tests > AUDITED or stream.q is None or stream.n_max is None or stream.n_max > LARGEST_N_MAX:
         return None
     lines = audit(ledger, stream.stream)
     return StreamTiers(
@@ -254,7 +254,8 @@ def _next_level(row: StreamRow) -> float | None:
         return None
     try:
         return level_at(rules[row.rule], row.t + 1, min(row.supports, row.t), row.q, row.n_max).alpha
-    except StreamExhausted:
+    except ValueError:
+        # Used up, or declared for more tests than any rule has levels for.
         return None
 
 

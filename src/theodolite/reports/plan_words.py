@@ -63,4 +63,4 @@ def _parameters(plan: Plan) -> str:
 
 def scale_term(plan: Plan) -> str:
     """Return the term of the glossary that explains the statistic of a plan."""
-    return "auroc" if plan.statistic == "auroc" else "rank-correlation"
+    return "auroc" if plan.statistic == "auroc" else "rho"

@@ -69,13 +69,13 @@ def count_campaigns(ledger: Ledger) -> int:
 
 def campaigns_before(ledger: Ledger, before: int | None, most: int) -> list[CampaignRow]:
     """Return campaigns, newest first: those whose row is before a row of the chain, or from the newest on."""
-    table = tables.campaign
-    query = select(_CAMPAIGN.seq).order_by(_CAMPAIGN.seq.desc()).limit(most)
+    # By the index of the chain: there is none by seq among campaigns.
+    query = select(_ENTRY.subject).where(_ENTRY.kind == EntryKind.CAMPAIGN.value).order_by(_ENTRY.seq.desc())
     if before is not None:
-        query = query.where(_CAMPAIGN.seq < before)
+        query = query.where(_ENTRY.seq < before)
     with ledger.read() as connection:
-        wanted = connection.execute(query).scalars().all()
-        return select_rows(connection, table, CampaignRow, table.c.seq.in_(wanted))[::-1]
+        wanted = connection.execute(query.limit(most)).scalars().all()
+        return select_rows(connection, tables.campaign, CampaignRow, _CAMPAIGN.campaign.in_(wanted))[::-1]
 
 
 def sessions_of(ledger: Ledger, campaigns: Sequence[str]) -> dict[str, Sessions]:
@@ -107,9 +107,7 @@ def ends_of(ledger: Ledger, campaigns: Sequence[CampaignRow]) -> dict[str, Ends]
         wanted = {*last.values(), *(row.seq for row in campaigns)}
         times = connection.execute(select(_ENTRY.seq, _ENTRY.at).where(_ENTRY.seq.in_(wanted)))
         at: dict[int, str] = {row.seq: row.at for row in times}
-    return {
-        row.campaign: Ends(row.seq, at[row.seq], last[row.campaign], at[last[row.campaign]]) for row in campaigns
-    }
+    return {row.campaign: Ends(row.seq, at[row.seq], last[row.campaign], at[last[row.campaign]]) for row in campaigns}
 
 
 def rows_of_campaign(ledger: Ledger, campaign: str, until: int, most: int) -> list[RowLine]:

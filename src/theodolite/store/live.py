@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Column, Connection, Row, select
 from sqlalchemy import func as sql
 
 from theodolite.store import tables
@@ -39,7 +39,7 @@ __all__ = [
     "verdicts_by_word",
 ]
 
-ROW = (entry_table.c.seq, entry_table.c.at, entry_table.c.kind, entry_table.c.id, entry_table.c.subject)
+ROW: list[Column[Any]] = [entry_table.c[name] for name in ("seq", "at", "kind", "id", "subject")]
 """Columns that :func:`row_lines` takes."""
 
 UNSETTLED = frozenset({"pending", "refused"})
@@ -137,7 +137,7 @@ def count_registered(ledger: Ledger, campaign: str) -> int:
 
     What has a verdict was registered, what was refused was not, and what is pending is of the round under way.
     """
-    found = dict(tallies(ledger, by=["outcome"], campaign=campaign))
+    found: dict[str, int] = dict(tallies(ledger, by=["outcome"], campaign=campaign))
     settled = sum(count for outcome, count in found.items() if outcome not in UNSETTLED)
     if not found.get("pending"):
         return settled

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from theodolite.store.ledger import Ledger
 
 __all__ = ["ControlRow", "Course", "CourseRow", "control_rows", "course", "reviewer_names", "unmet_number"]
@@ -45,9 +43,13 @@ class ControlRow(NamedTuple):
     passed: bool | None
 
 
-_ROW = "SELECT subject, t, alpha, p, e, evidence, multiplier, outcome FROM hypothesis"
-_TESTS = "SELECT count(*) FROM hypothesis WHERE stream = ? AND t IS NOT NULL"
-_SUPPORTED = "SELECT t FROM hypothesis WHERE stream = ? AND verdict = 'supported' AND t IS NOT NULL ORDER BY t"
+_ROW = "SELECT subject, t, alpha, p, e, evidence, multiplier, outcome FROM hypothesis WHERE stream = ? AND"
+# Indices are given out one by one, so that the last one counts the tests.
+_FIRST = "SELECT t FROM hypothesis WHERE stream = ? AND t IS NOT NULL ORDER BY t LIMIT 1"
+_LAST = "SELECT t FROM hypothesis WHERE stream = ? AND t IS NOT NULL ORDER BY t DESC LIMIT 1"
+_SUPPORTED = (
+    "SELECT t FROM hypothesis WHERE stream = ? AND verdict = 'supported' AND t IS NOT NULL ORDER BY t LIMIT 10000"
+)
 _CONTROLS = """
 SELECT gate.subject, newest.t, gate.gate, gate.title, gate.number, gate.threshold, gate.passed
 FROM (SELECT subject, t FROM hypothesis WHERE stream = ? AND t IS NOT NULL ORDER BY t DESC LIMIT ?) AS newest
@@ -64,15 +66,15 @@ def course(ledger: Ledger, stream: str, most: int) -> Course:
     At most half of them are kept for being supported; of more supports every so-manieth too.
     """
     with ledger.read() as connection:
-        tests = int(connection.exec_driver_sql(_TESTS, (stream,)).scalar() or 0)
+        first, last = (connection.exec_driver_sql(query, (stream,)).scalar() or 0 for query in (_FIRST, _LAST))
         supported = list(connection.exec_driver_sql(_SUPPORTED, (stream,)).scalars())
-        if tests <= most:
-            found = connection.exec_driver_sql(f"{_ROW} WHERE stream = ? AND t IS NOT NULL ORDER BY t", (stream,))
+        if last <= most:
+            found = connection.exec_driver_sql(f"{_ROW} t IS NOT NULL ORDER BY t LIMIT ?", (stream, most))
         else:
-            wanted = _some(connection, stream, tests, supported, most)
-            query = f"{_ROW} WHERE stream = ? AND t IN (SELECT value FROM json_each(?)) ORDER BY t"
-            found = connection.exec_driver_sql(query, (stream, json.dumps(wanted)))
-        return Course(tuple(CourseRow(*row) for row in found), tests, len(supported))
+            wanted = json.dumps(_some(int(first), int(last), supported, most))
+            query = f"{_ROW} t IN (SELECT value FROM json_each(?)) ORDER BY t LIMIT ?"
+            found = connection.exec_driver_sql(query, (stream, wanted, most))
+        return Course(tuple(CourseRow(*row) for row in found), int(last), len(supported))
 
 
 def control_rows(ledger: Ledger, stream: str, newest: int) -> list[ControlRow]:
@@ -96,14 +98,11 @@ def reviewer_names(ledger: Ledger) -> list[str]:
         return list(connection.exec_driver_sql(_REVIEWERS).scalars())
 
 
-def _some(connection: Connection, stream: str, tests: int, supported: list[int], most: int) -> list[int]:
-    first, last = (
-        int(connection.exec_driver_sql(f"SELECT {which}(t) FROM hypothesis WHERE stream = ?", (stream,)).scalar() or 0)
-        for which in ("min", "max")
-    )
-    every = -(-len(supported) // (most // 2)) or 1
+def _some(first: int, last: int, supported: list[int], most: int) -> list[int]:
+    every = -(-len(supported) // max(most // 2 - 2, 1)) or 1
     kept = {*supported[::every], first, last}
-    # An index that no test has is not found, and leaves one point fewer.
-    step = max((last - first) / max(most - len(kept), 1), 1.0)
-    kept.update(round(first + step * number) for number in range(most - len(kept)))
+    left = most - len(kept)
+    step = max((last - first) / max(left, 1), 1.0)
+    # An index that is kept already leaves one point fewer.
+    kept.update(round(first + step * number) for number in range(left))
     return sorted(kept)

@@ -12,10 +12,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from theodolite.dashboard.failing import Refused
 from theodolite.dashboard.filters import Filtering, filtering
-from theodolite.dashboard.glossary import terms
+from theodolite.dashboard.glossary import term_id, terms
 from theodolite.dashboard.static_files import STATIC
 from theodolite.dashboard.templating import page, query, slot_address
 from theodolite.gates.decision import HARD_GATES
+from theodolite.reports.people import notes_about
 from theodolite.reports.plain_words import plain_words
 from theodolite.reports.plan_words import plan_lines
 from theodolite.reports.slot_figures import slot_figures
@@ -91,7 +92,8 @@ def hypothesis_page(request: Request, subject: str, given: Annotated[Filtering, 
         workspace=shlex.quote(settings.ledger.resolve().parent.name or "."),
         review_script=(STATIC / "review.js").is_file(),
         known=terms(),
-        gate_term=_gate_term,
+        term_id=term_id,
+        notes=notes_about(ledger, subject),
         binding=_BINDING,
     )
 
@@ -119,11 +121,6 @@ def _level(life: SlotLife) -> dict[str, Any] | None:
         return None
     numbers = ("gamma", "harmonic", "alpha", "e", "multiplier")
     return {**settled, **{name: None if settled.get(name) is None else float(settled[name]) for name in numbers}}
-
-
-def _gate_term(gate: str) -> str:
-    """Return the id of a gate in the glossary."""
-    return gate.lower().replace("+", "-plus").removesuffix("-") + ("-minus" if gate.endswith("-") else "")
 
 
 def _saved_as(name: str) -> dict[str, str]:

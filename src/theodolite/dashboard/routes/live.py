@@ -1,8 +1,9 @@
 """Server-sent events: what is appended to the ledger, and how the campaign that runs stands.
 
-The id of an event is the number of its row. Whoever comes back says the last it has seen, in ``Last-Event-ID`` or, where
-a client cannot, in ``after``; it is sent everything since, once and in order. The first time a page says which row it
-was made at. Without either a stream begins now. An id that is none, or is beyond the ledger, is refused with 400.
+The id of an event is the number of its row. Whoever comes back says the last it has seen, in ``Last-Event-ID`` or,
+where a client cannot, in ``after``; it is sent everything since, once and in order. A page that connects the first time
+names the row that it was made at. Without either a stream begins now. An id that is none, or is beyond the ledger, is
+refused with 400.
 """
 
 from __future__ import annotations
