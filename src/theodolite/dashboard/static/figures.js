@@ -8,8 +8,6 @@
     const [ink, soft, line] = [colour("--ink"), colour("--soft"), colour("--line")];
     return {
       background: "transparent",
-      // The figure is named as a whole, and its numbers stand beside it as a table.
-      aria: false,
       font: "system-ui, sans-serif",
       view: { stroke: null },
       axis: { labelColor: soft, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft, labelFontSize: 12, titleFontSize: 12, titleFontWeight: "normal" },
@@ -33,6 +31,8 @@
     });
     views.set(place, view);
     await view.runAsync();
+    // The figure is named as a whole, and its numbers stand beside it as a table: marks have no names of their own.
+    place.querySelector("svg")?.setAttribute("aria-hidden", "true");
     const leaves = place.closest("figure")?.querySelector("[data-leaves]");
     if (leaves) leaves.hidden = false;
   }
