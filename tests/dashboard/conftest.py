@@ -139,7 +139,7 @@ class Served:
         self._thread.join(timeout=10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def served_at() -> type[Served]:
     """Return what serves a dashboard with settings of a test's own, in a ``with`` block."""
     return Served

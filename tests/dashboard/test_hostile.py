@@ -53,8 +53,8 @@ def answers(hostile: Path) -> dict[str, Answer]:
 
 
 @pytest.fixture(scope="module")
-def served_hostile(hostile: Path, served_at: Any) -> Iterator[str]:
-    with served_at(DashboardSettings(hostile, poll_seconds=0.1)) as address:
+def served_hostile(hostile: Path, serve: Any) -> Iterator[str]:
+    with serve(DashboardSettings(hostile, poll_seconds=0.1)) as address:
         yield address
 
 

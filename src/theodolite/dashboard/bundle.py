@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urldefrag, urlsplit
+from urllib.parse import parse_qsl, quote, urldefrag, urlsplit
 
 from starlette.requests import Request
 
@@ -264,14 +264,17 @@ class _Writing:
         """Return the first page: what the copy holds, by kind, each with its title."""
         groups: dict[str, list[_Kept]] = {}
         for item in self._kept.values():
+            if item.is_page and set(dict(parse_qsl(urlsplit(item.address).query))) - {"campaign", "outcome"}:
+                continue  # a further page of a list, which the first one leads to
             route = route_of(item.address)
             assert route is not None
             kind = "files" if not item.is_page else route.path if route.param_convertors else "pages"
             groups.setdefault(kind, []).append(item)
         rows = campaign_rows(self._pages.app.state.ledger)
-        scope = {"type": "http", "app": self._pages.app, "path": "/", "headers": [], "method": "GET"}
+        request = Request({"type": "http", "app": self._pages.app, "path": "/", "headers": [], "method": "GET"})
+        request.state.reader = True
         shown = page(
-            Request(scope),
+            request,
             "bundle.html",
             campaign=next(row for row in rows if row.campaign == self._campaign),
             groups={

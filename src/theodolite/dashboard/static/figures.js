@@ -31,6 +31,8 @@
     });
     views.set(place, view);
     await view.runAsync();
+    // The figure is named as a whole, and its numbers stand beside it as a table: marks have no names of their own.
+    place.querySelector("svg")?.setAttribute("aria-hidden", "true");
     const leaves = place.closest("figure")?.querySelector("[data-leaves]");
     if (leaves) leaves.hidden = false;
   }
