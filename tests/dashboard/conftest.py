@@ -168,9 +168,12 @@ def serve() -> type[Served]:
     return Served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Return Debian's Chromium, headless; skip where there is none."""
+    """Return Debian's Chromium, headless; skip where there is none.
+
+    Of one file: playwright keeps a loop of its own in this thread while it is open, and other tests want theirs.
+    """
     if CHROMIUM is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     from playwright.sync_api import sync_playwright

@@ -49,7 +49,7 @@ def test_axe_is_what_its_makers_published() -> None:
     assert "Mozilla Public License" in (VENDORED / "LICENSE-axe-core.txt").read_text("utf-8")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tested_pages(browser: Any) -> Any:
     """Return a function that opens an address in a view and says what axe and the console have against it."""
     axe = (VENDORED / "axe.min.js").read_text("utf-8")
