@@ -139,9 +139,11 @@ def main() -> int:
     given = parser.parse_args()
     late = []
     with tempfile.TemporaryDirectory(prefix="theodolite-") as folder:
-        small, large = Path(folder) / "small.sqlite", given.ledger or Path(folder) / "large.sqlite"
+        small, large = (Path(folder) / name / "ledger.sqlite" for name in ("small", "large"))
+        large = given.ledger or large
         for path, hypotheses in ((small, SMALL), (large, given.hypotheses)):
             if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
                 # In a process of its own, whose memory is given back.
                 subprocess.run([sys.executable, "-c", MAKE, str(path), str(hypotheses)], check=True)
         with serving(small) as (address, _):

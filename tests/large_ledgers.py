@@ -35,11 +35,13 @@ COMMON, HALF, RARE, NOWHERE = "genes", "attention", "quokka", "theodolitic"
 """Words in the texts of every hypothesis, of half of them, of one in 50,000 (at least one), and of none."""
 A_CAMPAIGN, CAMPAIGNS, A_ROUND, AT_ONCE = 5_000, 6, 20, 20_000
 """Hypotheses of a campaign at most, campaigns at least, and hypotheses of a round and of a statement."""
+IN_STREAM = 10_000
+"""Tests of an error stream, the most that one may hold."""
 BEGAN, DAYS = datetime(2024, 1, 1, tzinfo=UTC), 870
 """When the first hypothesis was proposed, and how many days before the last one that was."""
 
 FAMILIES = ("attention", "geometry", "ablation", "depth", "saes", "manifold", "pairs", "gradients")
-RELATIONS = ("separates", "changes_with_depth", "recovers", "follows")
+RELATIONS = ("separates", "changes_with_depth", "ranks_above", "follows")
 MODELS = tuple(f"model-{name}" for name in ("small", "medium", "large", "tuned", "old", "other"))
 CELLS = tuple(f"cells-{name}" for name in ("pbmc", "marrow", "lung", "liver", "gut", "skin", "brain", "heart"))
 REFERENCES = tuple(f"reference_{number:02d}" for number in range(60))
@@ -114,7 +116,7 @@ class _Writer:
         return self.seq
 
     def campaign(self, name: str, model: str, cells: str, at: str) -> None:
-        seq = self.entry("campaign", f"{name}/campaign", name, {"name": name}, at)
+        seq = self.entry("campaign", f"{name}/campaign", name, {"name": name, "spec": {}}, at)
         row = (name, seq, name, model, digest(model), cells, digest(cells), "2", "1", "7", "{}", "budget", "all used")
         self._connection.execute(f"INSERT INTO campaign VALUES ({', '.join('?' * len(row))})", row)
 
@@ -221,7 +223,8 @@ def _told(hypotheses: int, chance: random.Random, writer: _Writer) -> Iterator[d
             continue
         prereg = {"prereg_sha256": digest([identity, "plan"])}
         row["last_seq"] = writer.entry("registration", place_id + "registration", subject, prereg, at)
-        row |= {**prereg, "block_id": f"split/block-{1 + of % 6}", "reused": of % 6 == 0, "stream": "main"}
+        row |= {**prereg, "block_id": f"split/block-{1 + of % 6}", "reused": of % 6 == 0}
+        row["stream"] = f"budget {1 + t // IN_STREAM}"
         if outcome == "pending":
             yield row
             continue
@@ -229,7 +232,7 @@ def _told(hypotheses: int, chance: random.Random, writer: _Writer) -> Iterator[d
         late = (BEGAN + step * number + waited).isoformat(timespec="microseconds")
         seq = writer.entry("verdict", place_id + "verdict", subject, {**prereg, "verdict": outcome}, late)
         t += 1
-        row |= {"last_seq": seq, "status": "verdict", "decided_at": late, "t": t, "alpha": 0.001, "evidence": "e"}
+        row |= {"last_seq": seq, "status": "verdict", "decided_at": late, "t": 1 + (t - 1) % IN_STREAM, "alpha": 0.001, "evidence": "e"}
         row |= dict.fromkeys(("machine_verdict", "verdict", "recorded_verdict"), outcome)
         row |= {"cap": "none", "next_step": chance.choice(NEXT)}
         if outcome == "error":
@@ -266,6 +269,11 @@ def _derive(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO tally SELECT kind, '', value, '', '', count(*) FROM mark GROUP BY kind, value")
     connection.execute(
         "INSERT INTO day SELECT substr(proposed_at, 1, 10), count(*), min(seq), max(seq) FROM hypothesis GROUP BY 1"
+    )
+    connection.execute(
+        f"INSERT INTO stream SELECT stream, min(seq), 'e-lond', 0.1, {IN_STREAM}, coalesce(max(t), 0), "
+        "count(DISTINCT CASE verdict WHEN 'supported' THEN claim_key END) FROM hypothesis "
+        "WHERE stream IS NOT NULL GROUP BY stream"
     )
     connection.execute("INSERT INTO hypothesis_text (hypothesis_text) VALUES ('rebuild')")
     for index in _ASIDE:
