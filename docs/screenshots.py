@@ -24,7 +24,7 @@ import uvicorn
 from theodolite.dashboard import DashboardSettings, create_app
 from theodolite.dashboard.templating import slot_address
 from theodolite.dashboard.walking import one_a_route, opened, route_of
-from theodolite.store import Ledger, hypothesis_rows
+from theodolite.store import Ledger, LedgerError, hypothesis_rows
 
 WIDTHS = (1280, 400)
 THEMES = ("light", "dark")
@@ -38,15 +38,16 @@ def addresses(ledger: Path) -> dict[str, str]:
         entry = f"/entries/{quote(next(read.entries()).id)}"
     with opened(DashboardSettings(ledger)) as pages:
         found = one_a_route(pages, beside=("/ledger", "/map", "/error-control", "/people", "/glossary", entry))
-        shown = {
-            re.sub(r"[^a-z]+", "-", path.partition("{")[0].strip("/")) or "campaigns": address
-            for path, address in sorted(found.items())
-            if pages.ask(address).is_page
-        }
+        shown = {_name(path): address for path, address in sorted(found.items()) if pages.ask(address).is_page}
     for outcome, address in subjects.items():
         if route_of(address) is not None:
             shown[f"hypothesis-{outcome}"] = address
     return {**shown, "error": "/no-such-page"}
+
+
+def _name(path: str) -> str:
+    words = re.sub(r"[^a-z]+", "-", path.partition("{")[0].strip("/"))
+    return f"one-of-{words}" if "{" in path else words or "campaigns"
 
 
 @contextmanager
@@ -101,7 +102,11 @@ def main() -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     from playwright.sync_api import sync_playwright
 
-    shown = addresses(ledger)
+    try:
+        shown = addresses(ledger)
+    except LedgerError as error:
+        print(error, file=sys.stderr)
+        return 2
     with served(ledger) as base, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         complaints = take(browser, base, shown, given.out)

@@ -11,6 +11,7 @@ import pytest
 from checked_pages import defects
 from starlette.testclient import TestClient
 
+from theodolite.dashboard import DashboardSettings
 from theodolite.dashboard.walking import page_routes
 
 VENDORED = Path(__file__).with_name("vendor")
@@ -76,6 +77,7 @@ def tested_pages(browser: Any) -> Any:
         page.close()
         return [*said, *found], wide
 
+    tested.contexts = contexts  # type: ignore[attr-defined]
     yield tested
     for context in contexts.values():
         context.close()
@@ -93,3 +95,25 @@ def test_nothing_bars_anybody(
     found, wide = tested_pages(served + address, view)
     assert found == []
     assert wide <= view[0], f"{address} is {wide} px wide in a window of {view[0]} px"
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_nothing_bars_people_who_log_in_and_hand_in(
+    paused: Any, serve: Any, tested_pages: Any, view: tuple[int, str]
+) -> None:
+    token = "a token of more than sixteen characters"
+    settings = DashboardSettings(paused("registrations") / "ledger.sqlite", token=token, allow_writes=True)
+    with serve(settings) as address:
+        assert tested_pages(f"{address}/login", view)[0] == []
+        page = tested_pages.contexts[view].new_page()
+        page.goto(f"{address}/login")
+        page.fill("input[name=token]", token)
+        page.fill("input[name=person]", "Ada Lovelace")
+        page.keyboard.press("Enter")
+        page.wait_for_url(lambda url: not url.endswith("/login"))
+        assert defects(page.content()) == []
+        page.close()
+        for path in ("/people", "/people/propose"):
+            found, wide = tested_pages(address + path, view)
+            assert found == [] and wide <= view[0], path
+    tested_pages.contexts[view].clear_cookies()
