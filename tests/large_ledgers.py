@@ -232,7 +232,14 @@ def _told(hypotheses: int, chance: random.Random, writer: _Writer) -> Iterator[d
         late = (BEGAN + step * number + waited).isoformat(timespec="microseconds")
         seq = writer.entry("verdict", place_id + "verdict", subject, {**prereg, "verdict": outcome}, late)
         t += 1
-        row |= {"last_seq": seq, "status": "verdict", "decided_at": late, "t": 1 + (t - 1) % IN_STREAM, "alpha": 0.001, "evidence": "e"}
+        row |= {
+            "last_seq": seq,
+            "status": "verdict",
+            "decided_at": late,
+            "t": 1 + (t - 1) % IN_STREAM,
+            "alpha": 0.001,
+            "evidence": "e",
+        }
         row |= dict.fromkeys(("machine_verdict", "verdict", "recorded_verdict"), outcome)
         row |= {"cap": "none", "next_step": chance.choice(NEXT)}
         if outcome == "error":

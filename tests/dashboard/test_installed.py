@@ -1,7 +1,8 @@
 """Installed from a wheel, without an index and away from the checkout, the dashboard serves all that its pages need.
 
-What is shown: the wheel carries every template, style, script, licence and glossary. What is not: that its requirements
-can be had from a wheelhouse, for here they are read from the environment that runs the tests.
+The wheel carries every template, style, script, licence and glossary. Its requirements are read from the environment
+that runs the tests; where THEODOLITE_WHEELHOUSE names a folder of wheels, all of them are installed from there, and from
+nowhere else (`evidence/dashboard_wheelhouse.py` makes such a folder).
 """
 
 from __future__ import annotations
@@ -22,9 +23,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def installed(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the scripts of a fresh environment that holds the project's wheel alone, and a way to its requirements."""
+    """Return the scripts of a fresh environment that holds the project's wheel, and its requirements or a way to them."""
     folder = tmp_path_factory.mktemp("installed")
     wheels, fresh = folder / "wheels", folder / "fresh"
+    if house := os.environ.get("THEODOLITE_WHEELHOUSE"):
+        subprocess.run([sys.executable, "-m", "venv", str(fresh)], check=True)
+        install = [fresh / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-index", "--find-links", house]
+        subprocess.run([*install, "theodolite"], check=True)
+        return fresh / "bin"
     pip = [sys.executable, "-m", "pip"]
     subprocess.run([*pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(wheels), str(checkout)], check=True)
     subprocess.run([sys.executable, "-m", "venv", str(fresh)], check=True)
