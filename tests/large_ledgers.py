@@ -282,6 +282,12 @@ def _derive(connection: sqlite3.Connection) -> None:
         "count(DISTINCT CASE verdict WHEN 'supported' THEN claim_key END) FROM hypothesis "
         "WHERE stream IS NOT NULL GROUP BY stream"
     )
+    # The newest round of a campaign is under way.
+    connection.execute(
+        "INSERT INTO round SELECT campaign, round, max(last_seq), coalesce(min(block_id), 'split/block-1'), 0, "
+        "coalesce(max(t), 0), 0 FROM hypothesis AS slot GROUP BY campaign, round "
+        "HAVING round < (SELECT max(round) FROM hypothesis WHERE campaign = slot.campaign)"
+    )
     connection.execute("INSERT INTO hypothesis_text (hypothesis_text) VALUES ('rebuild')")
     for index in _ASIDE:
         connection.execute(str(CreateIndex(index).compile(dialect=sqlite.dialect())))
