@@ -10,7 +10,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from theodolite.dashboard import DashboardSettings, create_app
-from theodolite.store import EntryKind, Ledger, campaign_rows, entry_id, spending
+from theodolite.dashboard.templating import slot_address
+from theodolite.store import EntryKind, Ledger, campaign_rows, entry_id, hypothesis_rows, spending
 
 HOSTILE = "<script>alert(1)</script>\u202e\x00\"'&" + "x" * 10_000
 
@@ -173,3 +174,13 @@ def test_a_ledger_of_an_older_version_with_language_models_has_pages(checkout: P
             text = client.get(f"/campaigns/{row.campaign}").text
             assert calls[row.campaign] and f"{calls[row.campaign]:,} calls" in text
             assert "Tokens of language models" in text and 'aria-label="tokens of language models"' in text
+
+
+def test_a_campaign_says_first_what_it_found(client: TestClient, finished_ledger: Path) -> None:
+    with Ledger.open(finished_ledger, read_only=True) as ledger:
+        rows = hypothesis_rows(ledger)
+    page = client.get(f"/campaigns/{rows[0].campaign}").text
+    found = page.partition("<h2>What it found</h2>")[2].partition("<h2>Last events</h2>")[0]
+    supported = [row for row in rows if row.outcome == "supported"]
+    assert all(slot_address(row.subject) in found for row in supported[-12:])
+    assert bool(supported) != ("Nothing is supported so far" in found)

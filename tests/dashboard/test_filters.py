@@ -30,3 +30,8 @@ def test_what_is_no_number_or_order_is_refused_by_name(wrong: dict[str, str]) ->
     with pytest.raises(Refused) as refused:
         filtering(**wrong)
     assert refused.value.status == 400 and next(iter(wrong)) in refused.value.what
+
+
+def test_signs_alone_are_no_filter() -> None:
+    assert filtering(text="-- = “").find.given() == {}
+    assert filtering(text="B-cell").find.text == "B-cell"

@@ -1,7 +1,7 @@
 """Installed from a wheel, without an index and away from the checkout, the dashboard serves all that its pages need.
 
 The wheel carries every template, style, script, licence and glossary. Its requirements are read from the environment
-that runs the tests; where THEODOLITE_WHEELHOUSE names a folder of wheels, all of them are installed from there, and from
+that runs the tests; where THEODOLITE_WHEELHOUSE names a folder of wheels, all of them are installed from there and from
 nowhere else (`evidence/dashboard_wheelhouse.py` makes such a folder).
 """
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def installed(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the scripts of a fresh environment that holds the project's wheel, and its requirements or a way to them."""
+    """Return the scripts of a fresh environment that holds the project's wheel and a way to its requirements."""
     folder = tmp_path_factory.mktemp("installed")
     wheels, fresh = folder / "wheels", folder / "fresh"
     if house := os.environ.get("THEODOLITE_WHEELHOUSE"):

@@ -143,6 +143,36 @@ def test_a_slow_reader_catches_up(ledger, campaign, settings, serve):
         assert slow.ids(last) == list(range(head + 1, last + 1))
 
 
+def test_whatever_fails_once_ends_no_stream(ledger, campaign, settings, serve, monkeypatch, caplog):
+    """A disk, a locked table, one campaign that cannot be told: it is tried again, and no event is lost."""
+    broken = {"rows": True, "state": True}
+    looked = Feed._look
+
+    def look(feed, topics):
+        if broken["rows"]:
+            raise RuntimeError("the table is away")
+        return looked(feed, topics)
+
+    monkeypatch.setattr(Feed, "_look", look)
+    server = serve(settings)
+    with server as address, EventStream(f"{address}/campaigns/{campaign}/events?after={ledger.head().seq}") as stream:
+        describe = server.app.state.feed._describe
+
+        def described(topic):
+            if broken["state"]:
+                raise KeyError("a row that is none")
+            return describe(topic)
+
+        server.app.state.feed._describe = described
+        last = append(ledger, campaign, 3)
+        eventually(lambda: "the table is away" in caplog.text)
+        broken["rows"] = False
+        assert stream.ids(last) == list(range(last - 2, last + 1))
+        eventually(lambda: "could not be told" in caplog.text)
+        broken["state"] = False
+        stream.named("state")
+
+
 def test_a_stream_of_one_campaign_holds_no_rows_of_another_and_moves_on_past_them(ledger, campaign, settings, serve):
     head = ledger.head().seq
     with serve(settings) as address, EventStream(f"{address}/campaigns/{campaign}/events?after={head}") as stream:

@@ -87,3 +87,10 @@ def test_a_carriage_return_begins_no_row() -> None:
 def test_json_is_one_list() -> None:
     assert json.loads("".join(json_pieces(_batches(5)))) == json.loads(json.dumps(ROWS))
     assert json.loads("".join(json_pieces([]))) == []
+
+
+@pytest.mark.parametrize("text", ["a;=HYPERLINK(1)", " =1+1", "\u200b=1", "x;\x0b@cmd"])
+def test_no_text_becomes_a_formula_where_semicolons_cut_cells(text: str) -> None:
+    (found,) = csv.DictReader(io.StringIO("".join(csv_pieces(COLUMNS, [[{**NOTHING, "text": text}]]))))
+    for cell in found["text"].split(";"):
+        assert not cell.lstrip(" \u200b\x0b").startswith(("=", "@"))

@@ -63,7 +63,7 @@ def create_app(settings: DashboardSettings) -> FastAPI:
     app.state.attempts = None if settings.token is None else Attempts(settings.token)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, attempts=app.state.attempts)
     # The last one is the first that a request meets.
-    app.add_middleware(SafeAnswers, host_names=settings.host_names)
+    app.add_middleware(SafeAnswers, settings=settings)
     answer_failures(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     for router in ROUTERS:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from theodolite.store import Ledger, LedgerError
+from theodolite.store import Ledger
 from theodolite.store.live import RowLine, rows_after
 
 __all__ = ["Feed", "Reader", "State"]
@@ -80,9 +80,8 @@ class Feed:
                 return
             try:
                 rows, states = await asyncio.to_thread(self._look, tuple(self._topics))
-            except LedgerError as error:
-                # A disk that is full or away may come back; readers wait meanwhile.
-                _LOG.warning("the ledger could not be looked at: %s", error)
+            except Exception:  # noqa: BLE001 - whatever it is, it may pass, and readers wait meanwhile
+                _LOG.exception("the ledger could not be looked at; it is tried again")
             else:
                 self._publish(rows, states)
             with suppress(TimeoutError):
@@ -116,7 +115,13 @@ class Feed:
         while page := rows_after(self._ledger, behind, _PAGE):
             rows += page
             behind = page[-1].seq
-        return rows, {topic: self._describe(topic) for topic in topics}
+        states = {}
+        for topic in topics:
+            try:
+                states[topic] = self._describe(topic)
+            except Exception:  # noqa: BLE001 - one campaign that cannot be told stops no other, and no event
+                _LOG.exception("how %r stands could not be told", topic)
+        return rows, states
 
     def _publish(self, rows: Sequence[RowLine], states: dict[str, str]) -> None:
         if rows and rows[0].seq != self._head + 1:

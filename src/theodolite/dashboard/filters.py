@@ -99,7 +99,8 @@ def filtering(
         cost_to=_money("cost_to", cost_to),
         since=since or None,
         until=until or None,
-        text=text or None,
+        # Signs alone look for nothing, and are no filter in force.
+        text=text if any(map(str.isalnum, text)) else None,
     )
     return Filtering(found, sort, order == "descending")
 

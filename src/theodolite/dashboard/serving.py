@@ -35,6 +35,9 @@ def serve(settings: DashboardSettings, *, ready: Callable[[str], None]) -> None:
     app = create_app(settings)
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
+    if settings.everywhere:
+        # An address that a browser can be given; the unspecified one is none.
+        host = socket.gethostname()
     ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
     config = uvicorn.Config(
         app, log_level="warning", server_header=False, timeout_graceful_shutdown=3, backlog=_BACKLOG, access_log=False

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import secrets
+import socket
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
-__all__ = ["DashboardError", "DashboardSettings", "is_loopback"]
+__all__ = ["DashboardError", "DashboardSettings", "is_address", "is_loopback"]
 
 _SHORTEST_TOKEN = 16
 
 
 class DashboardError(ValueError):
     """A dashboard cannot be served as asked; says why, and what to do."""
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is written as an IP address: no name that somebody else could point here."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:
@@ -91,6 +101,14 @@ class DashboardSettings:
     def host_names(self) -> frozenset[str]:
         """Names by which a request may call the server, lower case, without port."""
         own = {self.host.strip("[]").lower(), *(name.lower() for name in self.names)}
-        if is_loopback(self.host):
+        if is_loopback(self.host) or self.everywhere:
             own |= {"localhost", "127.0.0.1", "::1"}
+        if self.everywhere:
+            own |= {socket.gethostname().lower(), socket.getfqdn().lower()}
         return frozenset(own)
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it listens on every address of the machine, so that any address in a request may be its own."""
+        host = self.host.strip("[]")
+        return is_address(host) and ip_address(host).is_unspecified

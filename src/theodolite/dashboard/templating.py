@@ -23,12 +23,26 @@ __all__ = ["environment", "page", "slot_address"]
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number to so many significant digits, as people write it; nothing for None."""
+    """Return a number as people write it; nothing for None.
+
+    A whole number in full; any other to so many significant digits, with an exponent only where it is below a
+    thousandth or a million and above.
+    """
     if value is None:
         return ""
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:,.{digits}g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:.{max(digits - 1, 0)}e}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if value != 0 and not 1e-3 <= abs(value) < 1e6:
+        return f"{value:.{max(digits - 1, 0)}e}"
+    short = f"{value:.{digits}g}"
+    return f"{float(short):,.0f}" if "e" in short or abs(value) >= 1000 else short
+
+
+def money(value: float | None) -> str:
+    """Return US dollars to the cent, of less than ten cents to two significant digits; nothing for None."""
+    if value is None:
+        return ""
+    return f"${value:,.2f}" if value == 0 or value >= 0.1 else f"${number(float(value), 2)}"
 
 
 def seconds(value: float | None) -> str:
@@ -79,7 +93,7 @@ def _make() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for filter in (number, seconds, when, shortened, slot_address, json_data):
+    for filter in (number, money, seconds, when, shortened, slot_address, json_data):
         made.filters[filter.__name__] = filter
     made.globals.update(
         static=static_address, query=query, gloss=gloss, glossed=glossed, term_id=term_id, version=__version__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
@@ -20,6 +21,8 @@ Kind = Literal["text", "number", "whole", "yes", "words", "json"]
 Batch = Sequence[Mapping[str, Any]]
 """Some rows as plain data."""
 
+_CUT = re.compile(r"(?<=;)")
+_UNSEEN = " \u00a0\u200b\ufeff\x0b\x0c"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
@@ -83,7 +86,13 @@ def _cell(value: Any, kind: Kind) -> Any:
         value = ";".join(value)
     elif kind == "json":
         value = _json(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return _guarded(value) if isinstance(value, str) else value
+
+
+def _guarded(value: str) -> str:
+    """Return text that no spreadsheet takes for a formula, also where it cuts cells at semicolons."""
+    parts = _CUT.split(value)
+    return "".join(f"'{part}" if part.lstrip(_UNSEEN).startswith(_FORMULA) else part for part in parts)
 
 
 def _json(value: Any) -> str:

@@ -8,7 +8,7 @@ ROW_WORDS = {
     "campaign": "campaign opened",
     "stream": "error stream locked",
     "split": "split locked",
-    "fit": "fitted on discovery genes",
+    "fit": "fitted",
     "look": "look at discovery genes",
     "description": "described on discovery genes",
     "hypothesis": "proposed",

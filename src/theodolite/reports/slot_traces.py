@@ -21,6 +21,7 @@ MOST: Final = 50
 _LARGEST_FIGURE: Final = 400_000
 """Bytes of a specification that a page carries; a larger one is linked."""
 _MOST_POINTS: Final = 200
+_MOST_COLUMNS: Final = 20
 
 
 @dataclass(frozen=True)
@@ -207,9 +208,25 @@ def _figures(ledger: Ledger, subject: str) -> tuple[RecordedFigure, ...]:
 def _read(content: bytes) -> tuple[dict[str, Any] | None, str]:
     try:
         spec = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, "its file holds no JSON"
-    return (spec, "") if isinstance(spec, dict) else (None, "its file holds no figure")
+    if not isinstance(spec, dict):
+        return None, "its file holds no figure"
+    return (None, "it names an address, and a figure holds its numbers") if _names_address(spec) else (spec, "")
+
+
+def _names_address(spec: dict[str, Any]) -> bool:
+    """Return whether a specification would load something, or lead somewhere; rows of data are only shown."""
+    left: list[Any] = [spec]
+    while left:
+        part = left.pop()
+        if isinstance(part, list):
+            left += part
+        elif isinstance(part, dict):
+            if part.keys() & {"url", "href"}:
+                return True
+            left += [value for key, value in part.items() if key not in ("values", "datasets")]
+    return False
 
 
 def _points(spec: dict[str, Any] | None) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], int]:
@@ -218,7 +235,7 @@ def _points(spec: dict[str, Any] | None) -> tuple[tuple[str, ...], tuple[tuple[s
     values = data.get("values") if isinstance(data, dict) else None
     if not isinstance(values, list) or not values or not all(isinstance(item, dict) for item in values):
         return (), (), 0
-    columns = tuple(str(key) for key in values[0])
+    columns = tuple(str(key) for key in islice(values[0], _MOST_COLUMNS))
     rows = tuple(tuple(_cell(item.get(column)) for column in columns) for item in values[:_MOST_POINTS])
     return columns, rows, max(0, len(values) - _MOST_POINTS)
 

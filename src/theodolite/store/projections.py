@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -30,9 +32,11 @@ def ensure_projections(connection: Connection, *, write: bool) -> None:
     if version == PROJECTION_VERSION:
         return
     if not write:
+        where = connection.engine.url.database or "this ledger"
         raise LedgerFormatError(
-            f"the projections have version {version!r}, this code reads {PROJECTION_VERSION!r}; run "
-            "`theodolite ledger rebuild`, or open the ledger once for writing"
+            f"the tables of {where} were made by another version of theodolite ({version!r}, this one reads "
+            f"{PROJECTION_VERSION!r}); run `theodolite ledger rebuild -w {Path(where).parent}`, which makes them again "
+            "from the chain: nothing is lost"
         )
     rebuild_projections(connection)
 

@@ -14,7 +14,8 @@ from theodolite.dashboard.live_states import LiveStates, NowOfCampaign, list_val
 from theodolite.dashboard.templating import page
 from theodolite.reports.asked import Asked, asked
 from theodolite.reports.described import DescriptionLine, description_lines
-from theodolite.store import CampaignRow, Ledger, reference_rows
+from theodolite.reports.listed import listed
+from theodolite.store import CampaignRow, Find, Ledger, find, reference_rows
 from theodolite.store.campaign_facts import rows_of_campaign
 from theodolite.store.live import campaign_row, newest_rows
 
@@ -22,7 +23,7 @@ __all__ = ["router"]
 
 router = APIRouter()
 
-_EVENTS, _SHOWN = 30, 60
+_EVENTS, _SHOWN, _FOUND = 30, 60, 12
 _LARGEST = 2**53
 
 
@@ -60,6 +61,7 @@ def campaign_page(request: Request, campaign: str) -> Response:
         references=reference_rows(ledger, campaign),
         descriptions=_descriptions(ledger, campaign, said),
         candidates=_candidates(ledger, campaign, said),
+        found=listed(ledger, find(ledger, Find(campaign=campaign, outcome="supported"), limit=_FOUND).rows),
         events=[event_line(item) for item in rows_of_campaign(ledger, campaign, min(now.line.last, head), _EVENTS)],
         live_after=head,
         most=_SHOWN,

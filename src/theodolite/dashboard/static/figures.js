@@ -1,6 +1,9 @@
 // Draws the Vega-Lite specifications of a page, without `eval`: expressions are walked, not compiled.
 (() => {
   const views = new Map();
+  // A figure holds its numbers. One that names an address, to read data from or to lead to, gets nothing and leads nowhere.
+  const refuse = () => Promise.reject(new Error("a figure loads nothing and leads nowhere"));
+  const loader = { load: refuse, sanitize: refuse, http: refuse, file: refuse };
 
   function config() {
     const style = getComputedStyle(document.documentElement);
@@ -27,7 +30,7 @@
     const compiled = vegaLite.compile(spec, { config: { ...config(), ...(spec.config || {}) } }).spec;
     views.get(place)?.finalize();
     const view = new vega.View(vega.parse(compiled, null, { ast: true }), {
-      expr: vegaInterpreter.expressionInterpreter, renderer: "svg", container: place, hover: true,
+      expr: vegaInterpreter.expressionInterpreter, renderer: "svg", container: place, hover: true, loader,
     });
     views.set(place, view);
     await view.runAsync();
