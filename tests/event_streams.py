@@ -24,11 +24,13 @@ class Event:
 class EventStream:
     """Reads one stream; a context manager that cuts the connection at its end."""
 
-    def __init__(self, address: str, *, last_id: int | str | None = None) -> None:
+    def __init__(self, address: str, *, last_id: int | str | None = None, cookie: str = "") -> None:
         parts = urlsplit(address)
         assert parts.hostname is not None
         self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE)
         headers = {} if last_id is None else {"Last-Event-ID": str(last_id)}
+        if cookie:
+            headers["Cookie"] = cookie
         self._connection.request("GET", f"{parts.path}?{parts.query}", headers=headers)
         self._answer = self._connection.getresponse()
         self.status = self._answer.status

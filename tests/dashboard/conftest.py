@@ -14,11 +14,10 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from theodolite.dashboard import DashboardSettings, create_app
-from theodolite.dashboard.serving import DashboardServer
+from theodolite.dashboard.serving import DashboardServer, configured
 from theodolite.dashboard.templating import slot_address
 from theodolite.dashboard.walking import one_a_route, opened
 from theodolite.store import Ledger, hypothesis_rows
@@ -122,7 +121,9 @@ class Served:
 
     def __init__(self, settings: DashboardSettings, port: int = 0) -> None:
         self.app = create_app(settings)
-        self._server = DashboardServer(self.app, uvicorn.Config(self.app, port=port, log_level="warning"))
+        config = configured(self.app, settings)
+        config.port = port
+        self._server = DashboardServer(self.app, config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
     def __enter__(self) -> str:

@@ -81,6 +81,8 @@ def test_a_form_needs_what_pages_of_its_own_session_carry(
         {"origin": "http://127.0.0.1:9"},
         {"origin": "http://127.0.0.1.evil.example"},
         {"origin": "file://127.0.0.1"},
+        {"origin": "http://["},
+        {"origin": "http://127.0.0.1]"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
         {"sec-fetch-site": "none"},
@@ -173,3 +175,11 @@ def test_a_read_only_server_says_how_to_start_one_that_is_not(
 def test_one_may_log_out_of_a_read_only_server(person_at: Callable[..., Any], folder: Path) -> None:
     reader = person_at(folder, allow_writes=False)
     assert reader.hand_in("/logout").status_code == 303
+
+
+def test_what_is_said_to_be_allowed_is(ada: Any) -> None:
+    refused = ada.client.request("OPTIONS", "/people")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, POST")
+    for method in refused.headers["allow"].split(", "):
+        address = "/people" if method == "GET" else "/logout"
+        assert ada.client.request(method, address, data={"csrf": ada.csrf}, follow_redirects=False).status_code != 405

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from theodolite.dashboard import DashboardSettings
 from theodolite.dashboard.feed import Feed
+from theodolite.dashboard.sessions import Session, Sessions
 from theodolite.store import JobState, Ledger, campaign_rows
 from theodolite.store.live import rows_after
 
@@ -212,6 +213,30 @@ def test_signs_of_life_are_sent_while_nothing_happens(ledger, settings, serve, m
         stream.named("state")
         event = stream.next()
         assert event is not None and (event.comment, event.id, event.data) == ("alive", None, "")
+
+
+@pytest.mark.parametrize("how", ["logged out", "expired", "expired between heartbeats"])
+def test_a_stream_ends_with_its_session(ledger, campaign, live_ledger, serve, monkeypatch, how):
+    if how != "expired between heartbeats":
+        monkeypatch.setattr("theodolite.dashboard.routes.live.HEARTBEAT_SECONDS", 0.1)
+    server = serve(DashboardSettings(live_ledger, poll_seconds=0.05, token="a token of more than sixteen characters"))
+    with server as address:
+        sessions: Sessions = server.app.state.sessions
+        begun = sessions.begin("Ada")
+        lasts = 12 * 3600 if how == "logged out" else 2
+        session = Session(begun.person, begun.nonce, int(time.time()) + lasts, begun.csrf)
+        cookie = f"{sessions.cookie}={sessions.written(session)}"
+        with EventStream(f"{address}/events", cookie=cookie) as stream:
+            stream.named("state")
+            began = time.monotonic()
+            if how == "logged out":
+                sessions.end(session)
+                append(ledger, campaign, 1)
+            while (event := stream.next()) is not None:
+                assert event.name != "entry", "nothing is sent after the session's end"
+            assert time.monotonic() - began < 8
+        with EventStream(f"{address}/events", cookie=cookie) as stream:
+            assert stream.status == 401
 
 
 def test_rows_are_read_in_pages(ledger):

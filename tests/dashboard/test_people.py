@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from typer.testing import CliRunner
 
 from theodolite.agents import CampaignPaused
 from theodolite.cli import app as commands
-from theodolite.dashboard import DashboardSettings
+from theodolite.dashboard import DashboardSettings, proposing
 from theodolite.experiments import load_campaign
 from theodolite.experiments.approvals import awaited
 from theodolite.experiments.signatures import check_signatures
@@ -163,6 +164,50 @@ def test_a_row_that_was_changed_afterwards_is_marked(
     page = ada.client.get("/people").text
     assert "The signature of number 1 does not hold" in page
     assert '<strong class="broken">' in page
+
+
+def test_a_note_that_was_changed_and_whose_signature_was_deleted_is_marked(
+    asking: Callable[..., Path], person_at: Callable[..., Any]
+) -> None:
+    folder = asking()
+    ada = person_at(folder)
+    subject = waits(folder)[0]["subject"]
+    ada.hand_in("/people/notes", subject=subject, text="it looks right")
+    with Ledger.open(folder / "ledger.sqlite") as ledger, ledger.write() as connection:
+        content = ledger.ops.inbox(None, "note")[0].content.replace("right", "wrong")
+        connection.execute(update(ops_inbox).where(ops_inbox.c.number == 1).values(content=content))
+        connection.execute(delete(ops_inbox).where(ops_inbox.c.number == 2))
+    page = ada.client.get("/people").text
+    assert "The signature of number 1 is missing" in page and ">unsigned<" not in page
+    assert '<strong class="broken">its signature is missing</strong>' in page
+    assert "its signature is missing" in ada.client.get(f"/hypotheses/{subject}").text
+
+
+def test_a_claim_and_its_signature_that_were_deleted_are_told(
+    asking: Callable[..., Path], person_at: Callable[..., Any]
+) -> None:
+    folder = asking()
+    ada = person_at(folder)
+    subject = waits(folder)[0]["subject"]
+    for text in ("one", "two"):
+        ada.hand_in("/people/notes", subject=subject, text=text)
+    with Ledger.open(folder / "ledger.sqlite") as ledger, ledger.write() as connection:
+        connection.execute(delete(ops_inbox).where(ops_inbox.c.number <= 2))
+    assert "Signature 2 is not there as a later one names it" in ada.client.get("/people").text
+
+
+def test_while_another_claim_is_checked_nobody_waits_and_the_choices_stay(
+    asking: Callable[..., Path], person_at: Callable[..., Any]
+) -> None:
+    folder = asking()
+    ada = person_at(folder)
+    began = time.monotonic()
+    with proposing._ONE:
+        answer = ada.hand_in("/people/propose", **choices(folder))
+    assert answer.status_code == 503 and time.monotonic() - began < 30
+    assert "claim is being checked; try again in a moment" in answer.text
+    assert 'value="layer 1 axis 2"' in answer.text and "I wonder</textarea>" in answer.text
+    assert inbox(folder) == []
 
 
 def test_what_the_command_line_hands_in_is_shown_as_unsigned(

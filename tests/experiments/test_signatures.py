@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, update
 
+from theodolite.canonical import canonical_json
+from theodolite.experiments.noting import HandedNote
 from theodolite.experiments.signatures import KEY_FILE, Signed, SigningError, check_signatures, signer
 from theodolite.store import Ledger
 from theodolite.store.ops import SIGNATURE_KIND
@@ -125,3 +128,76 @@ def test_a_key_that_others_may_read_signs_nothing(ledger: Ledger, tmp_path: Path
     (tmp_path / KEY_FILE).write_text("nonsense", encoding="ascii")
     with pytest.raises(SigningError, match="holds no key"):
         signer(ledger, "evening")
+
+
+def drop(ledger: Ledger, *numbers: int) -> None:
+    with ledger.write() as connection:
+        connection.execute(delete(ops_inbox).where(ops_inbox.c.number.in_(numbers)))
+
+
+def test_signatures_name_each_other_across_campaigns(ledger: Ledger) -> None:
+    first = put(ledger)
+    ledger.ops.hand_in("small-2", "proposal", "Bob", "{}", sign=signer(ledger, "noon"))
+    ledger.ops.hand_in("small-2", "note", "Eve", "{}")
+    last = put(ledger)
+    found = check_signatures(ledger)
+    assert set(found.stands.values()) == {Signed.HOLDS} and found.gone == found.missing == ()
+    one = check_signatures(ledger, "small-1")
+    assert one.stands == {first: Signed.HOLDS, last: Signed.HOLDS}
+    assert one.gone == one.without_item == ()
+
+
+@pytest.mark.parametrize("kind", ["note", "proposal", "approval"])
+def test_an_item_that_was_changed_and_its_signature_deleted_is_no_unsigned_one(ledger: Ledger, kind: str) -> None:
+    number = ledger.ops.hand_in("small-1", kind, "Ada", "{}", sign=signer(ledger, "morning"))
+    other = put(ledger)
+    change(ledger, number, content='{"text":"another"}')
+    drop(ledger, number + 1)
+    found = check_signatures(ledger)
+    assert (found.of(number), found.of(other)) == (Signed.MISSING, Signed.HOLDS)
+    assert (found.missing, found.gone) == ((number,), (number + 1,))
+    # What took its number is not what was named.
+    with ledger.write() as connection:
+        row = {"campaign": "small-1", "person": "Ada", "content": "{}", "at": "", "taken_at": None}
+        connection.execute(insert(ops_inbox).values(number=number + 1, kind=SIGNATURE_KIND, **row))
+    assert check_signatures(ledger).of(number) is Signed.MISSING
+
+
+def test_an_item_that_was_deleted_with_its_signature_is_told_while_a_later_one_is_there(ledger: Ledger) -> None:
+    first, middle, last = put(ledger), put(ledger), put(ledger)
+    drop(ledger, middle, middle + 1)
+    found = check_signatures(ledger)
+    assert found.gone == (middle + 1,)
+    assert {found.of(first), found.of(last)} == {Signed.HOLDS}
+    drop(ledger, last, last + 1)
+    assert check_signatures(ledger).gone == (), "nothing that is left names it: the module says so"
+
+
+def test_what_a_signature_says_of_the_one_before_is_signed(ledger: Ledger) -> None:
+    first, middle, last = put(ledger), put(ledger), put(ledger)
+    taken = ledger.ops.handed_in(last + 1)
+    assert taken is not None
+    drop(ledger, middle, middle + 1)
+    for content in (
+        taken.content.replace(f'"number":{middle + 1}', f'"number":{first + 1}'),
+        canonical_json({**json.loads(taken.content), "before": None}),
+    ):
+        change(ledger, last + 1, content=content)
+        assert check_signatures(ledger).of(last) is Signed.BROKEN
+
+
+def test_a_note_says_that_it_was_signed(ledger: Ledger) -> None:
+    said = canonical_json(HandedNote(subject="small-1", text="right", signed=True).model_dump(mode="json"))
+    number = put(ledger, said)
+    assert check_signatures(ledger).of(number) is Signed.HOLDS
+    change(ledger, number, content=said.replace("right", "wrong"))
+    drop(ledger, number + 1)
+    assert check_signatures(ledger).of(number) is Signed.MISSING
+
+
+def test_a_signature_from_before_they_named_each_other_holds(ledger: Ledger) -> None:
+    number = put(ledger)
+    row = ledger.ops.handed_in(number + 1)
+    assert row is not None and '"before":null,' in row.content
+    change(ledger, number + 1, content=row.content.replace('"before":null,', ""))
+    assert check_signatures(ledger).of(number) is Signed.HOLDS

@@ -38,6 +38,13 @@ def dashboard(
     https: Annotated[
         bool, typer.Option("--https", help="It is reached by https only (a proxy in front); cookies then say so.")
     ] = False,
+    behind_proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address of a proxy in front; it alone is believed for whom it asks (X-Forwarded-For).",
+        ),
+    ] = None,
 ) -> None:
     """Open the dashboard of a ledger, read-only, on this machine; Ctrl-C ends it.
 
@@ -56,6 +63,7 @@ def dashboard(
             allow_writes=allow_writes,
             names=tuple(name or ()),
             secure=https,
+            behind_proxy=behind_proxy,
         )
     except DashboardError as error:
         raise UserError(str(error)) from error

@@ -1,4 +1,8 @@
-"""Wrong tokens: answered slowly, counted by address, and told to the log without the token."""
+"""Wrong tokens: answered slowly, counted by address, and told to the log without the token.
+
+The right token is never refused: many people may share an address, of a proxy for instance, and none of them can lock
+the others out. So it is the length of the token that guards it against being guessed; the limit keeps the log short.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ __all__ = ["PER_MINUTE", "Attempts"]
 
 _LOG = logging.getLogger("theodolite.dashboard")
 PER_MINUTE = 10
-"""Wrong tokens that an address may give in a minute."""
+"""Wrong tokens of an address that are looked into in a minute."""
 _MINUTE_S = 60.0
 _ADDRESSES = 4_096
 """Addresses remembered; the one that was wrong longest ago is forgotten first."""
@@ -47,21 +51,22 @@ class Attempts:
         Raises
         ------
         Refused
-            With 429 if the address has given too many wrong ones; then the right one is not looked at either.
+            With 429 if it is wrong, and the address has given too many wrong ones.
         """
+        if same_token(given, self._token):
+            return True
         place = _network(address)
         now = self._clock()
         recent = [at for at in self._wrong.get(place, ()) if now - at < _MINUTE_S]
         if len(recent) >= PER_MINUTE:
             wait = _MINUTE_S - (now - recent[0])
+            await asyncio.sleep(self._delay_s)
             raise Refused(
                 429,
                 f"{PER_MINUTE} wrong tokens came from your address within a minute",
                 f"Wait {wait:.0f} seconds, then try again.",
                 {"retry-after": str(int(wait) + 1)},
             )
-        if same_token(given, self._token):
-            return True
         # Counted before the delay: those that are tried at once count each.
         self._wrong[place] = [*recent, now]
         self._wrong.move_to_end(place)

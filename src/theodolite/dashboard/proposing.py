@@ -98,13 +98,15 @@ def check(file: CampaignFile, campaign: str, folder: Path, claimed: Claimed) -> 
     Raises
     ------
     Refused
-        If it is not on the menus, the file is another campaign's by now, or the check does not end.
+        If it is not on the menus, the file is another campaign's by now, another claim is being checked, or the check
+        does not end.
     """
     # No folder that the server was started in may take the program's place.
     words = [sys.executable, "-P", "-m", "theodolite", "propose", str(file.path), *claimed.words, "--check"]
     words += ["--workspace", str(folder), *([] if file.child is None else ["--child", str(file.child)])]
-    if not _ONE.acquire(timeout=_LIMIT_S):
-        raise Refused(503, "Another claim is being checked, and does not end", "Try again in a few minutes.")
+    # Whoever waited here would keep a thread that answers others.
+    if not _ONE.acquire(blocking=False):
+        raise Refused(503, "Somebody else's claim is being checked; try again in a moment", "Then hand it in again.")
     try:
         code, out, err = _run(words)
     finally:

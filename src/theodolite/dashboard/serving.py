@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from theodolite.dashboard.app import create_app
 from theodolite.dashboard.settings import DashboardError, DashboardSettings
 
-__all__ = ["DashboardServer", "serve"]
+__all__ = ["DashboardServer", "configured", "serve"]
 
 _BACKLOG = 256
 
@@ -39,10 +39,21 @@ def serve(settings: DashboardSettings, *, ready: Callable[[str], None]) -> None:
         # An address that a browser can be given; the unspecified one is none.
         host = socket.gethostname()
     ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
-    config = uvicorn.Config(
-        app, log_level="warning", server_header=False, timeout_graceful_shutdown=3, backlog=_BACKLOG, access_log=False
+    DashboardServer(app, configured(app, settings)).run(sockets=[listener])
+
+
+def configured(app: FastAPI, settings: DashboardSettings) -> uvicorn.Config:
+    """Return how an application is served; for whom a request was sent on is believed of a named proxy alone."""
+    return uvicorn.Config(
+        app,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        backlog=_BACKLOG,
+        access_log=False,
+        proxy_headers=settings.behind_proxy is not None,
+        forwarded_allow_ips=settings.behind_proxy,
     )
-    DashboardServer(app, config).run(sockets=[listener])
 
 
 class DashboardServer(uvicorn.Server):

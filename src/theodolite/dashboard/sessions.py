@@ -82,9 +82,12 @@ class Sessions:
         if not hmac.compare_digest(self._mac("session", body).encode(), _bytes(mac)):
             return None
         person, nonce, expires = json.loads(base64.urlsafe_b64decode(body))
-        if expires <= time.time() or nonce in self._ended:
-            return None
-        return self._session(person, nonce, expires)
+        found = self._session(person, nonce, expires)
+        return found if self.seconds_left(found) > 0 else None
+
+    def seconds_left(self, session: Session) -> float:
+        """Return for how long a session still counts; 0 of one that has expired or was logged out."""
+        return 0.0 if session.nonce in self._ended else max(0.0, session.expires - time.time())
 
     def header(self, session: Session | None) -> str:
         """Return the ``Set-Cookie`` of a session; of None the one that deletes it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 __all__ = ["DashboardError", "DashboardSettings", "is_address", "is_loopback"]
@@ -54,6 +54,8 @@ class DashboardSettings:
         Names under which the server is reached beside ``host``, as a browser sends them.
     secure
         Whether it is reached by https only, so that cookies never travel otherwise.
+    behind_proxy
+        Address or network of a proxy in front, which is believed for whom it asks; None where nobody is.
     poll_seconds
         How often the ledger is looked at for what is new.
     secret
@@ -62,7 +64,8 @@ class DashboardSettings:
     Raises
     ------
     DashboardError
-        If a server that others reach has no token, if writes are allowed without one, or if it is short.
+        If a server that others reach has no token, if writes are allowed without one, if it is short, or if the proxy
+        is no address.
     """
 
     ledger: Path
@@ -72,6 +75,7 @@ class DashboardSettings:
     allow_writes: bool = False
     names: tuple[str, ...] = ()
     secure: bool = False
+    behind_proxy: str | None = None
     poll_seconds: float = 1.0
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
@@ -91,6 +95,15 @@ class DashboardSettings:
                 "writes are allowed and there is no token, so that nobody could be told from anybody; give one in "
                 "THEODOLITE_DASHBOARD_TOKEN"
             )
+
+        if self.behind_proxy is not None:
+            try:
+                ip_network(self.behind_proxy)
+            except ValueError as error:
+                raise DashboardError(
+                    f"--behind-proxy is {self.behind_proxy!r}, which is no address; give the one that the proxy asks "
+                    "from, such as 127.0.0.1, or its network, such as 10.0.0.0/8"
+                ) from error
 
     @property
     def read_only(self) -> bool:

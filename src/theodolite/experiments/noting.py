@@ -33,10 +33,13 @@ class HandedNote(Closed):
         The campaign or slot that it is about.
     text
         One line, without characters that steer a terminal or turn the direction of text.
+    signed
+        Whether it was handed in with a signature; then there must be one.
     """
 
     subject: str
     text: str = Field(min_length=1, max_length=LONGEST_NOTE)
+    signed: bool = False
 
 
 def hand_in_note(ledger: Ledger, subject: str, person: str, text: str, *, sign: Sign | None = None) -> int:
@@ -58,7 +61,7 @@ def hand_in_note(ledger: Ledger, subject: str, person: str, text: str, *, sign: 
         raise NoteError("the note is empty; write something")
     if len(kept) > LONGEST_NOTE:
         raise NoteError(f"the note has more than {LONGEST_NOTE:,} characters; shorten it, or write two")
-    content = canonical_json(HandedNote(subject=subject, text=kept).model_dump(mode="json"))
+    content = canonical_json(HandedNote(subject=subject, text=kept, signed=sign is not None).model_dump(mode="json"))
     return ledger.ops.hand_in(campaign, NOTE_KIND, person, content, sign=sign)
 
 

@@ -2,8 +2,14 @@
 
 A signature is an item of the inbox of its own, which names the item that it signs, so that whoever takes that up reads
 it as any other. What the command line hands in has none: whoever can write the file needs no server. A signature shows
-that a row was changed afterwards, or was not written by the server; it does not show that a row and its signature were
-both deleted, and whoever can read the key can sign.
+that a row was changed afterwards, or was not written by the server. Each one covers the number and the hash of the one
+before it, in the whole ledger, so that a signature that was deleted is found, with or without the row that it signed,
+as long as a later one is there; and a note says itself that it was signed.
+
+Not found is that the newest rows were deleted together with their signatures, or all rows with all of them, for
+nothing that is left names them; that the newest claim or approval was changed and its signature deleted, or a note if
+that it was signed was taken out of it, too; and, of signatures made before they named each other, that one was deleted
+with its row. Whoever can read the key can sign.
 """
 
 from __future__ import annotations
@@ -12,7 +18,7 @@ import hmac
 import os
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -21,11 +27,21 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 
 from theodolite.canonical import canonical_json
+from theodolite.experiments.noting import NOTE_KIND, read_note
 from theodolite.records import Closed
 from theodolite.store import InboxItem, Ledger
 from theodolite.store.ops import SIGNATURE_KIND, Sign
 
-__all__ = ["KEY_FILE", "Checked", "HandedSignature", "Signed", "SigningError", "check_signatures", "signer"]
+__all__ = [
+    "KEY_FILE",
+    "Checked",
+    "HandedSignature",
+    "SignatureBefore",
+    "Signed",
+    "SigningError",
+    "check_signatures",
+    "signer",
+]
 
 KEY_FILE = "dashboard.key"
 """Beside the ledger; for its owner's eyes only."""
@@ -44,8 +60,28 @@ class Signed(StrEnum):
     """The item is not what was signed, or another key signed it."""
     NONE = "unsigned"
     """Handed in by the command line, or written into the file by other means."""
+    MISSING = "signature is missing"
+    """It was signed, by its own words or those of a later signature, and its signature is not there."""
     UNKNOWN = "not checked"
     """There is a signature, and the key is not beside the ledger."""
+
+
+class SignatureBefore(Closed):
+    """What a signature says of the one before it.
+
+    Attributes
+    ----------
+    number
+        Its number in the inbox.
+    of
+        Number of the item that it signs; None where it could not be read.
+    sha256
+        Of its content, which holds its HMAC.
+    """
+
+    number: int
+    of: int | None
+    sha256: str = Field(max_length=64)
 
 
 class HandedSignature(Closed):
@@ -61,6 +97,8 @@ class HandedSignature(Closed):
         Which session of the server it came from: a random word that tells nothing else.
     hmac
         HMAC-SHA256 of all of this and of the item's campaign, kind and content, as canonical JSON.
+    before
+        The signature before it; None in the first one of a ledger, and in those made before they named each other.
     """
 
     of: int
@@ -68,6 +106,7 @@ class HandedSignature(Closed):
     at: str
     session: str = Field(max_length=100)
     hmac: str = Field(max_length=64)
+    before: SignatureBefore | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +119,13 @@ class Checked:
         By number of an item, how it stands; what is not listed has no signature.
     without_item
         Numbers of signatures that sign nothing which is there.
+    gone
+        Numbers of signatures that a later one names and that are not there, or not as they were.
     """
 
     stands: dict[int, Signed]
     without_item: tuple[int, ...]
+    gone: tuple[int, ...] = ()
 
     def of(self, number: int) -> Signed:
         """Return how an item stands."""
@@ -93,6 +135,11 @@ class Checked:
     def broken(self) -> tuple[int, ...]:
         """Numbers of the items whose signature does not hold."""
         return tuple(number for number, how in self.stands.items() if how is Signed.BROKEN)
+
+    @property
+    def missing(self) -> tuple[int, ...]:
+        """Numbers of the items whose signature is missing."""
+        return tuple(number for number, how in self.stands.items() if how is Signed.MISSING)
 
 
 def signer(ledger: Ledger, session: str) -> Sign:
@@ -105,9 +152,15 @@ def signer(ledger: Ledger, session: str) -> Sign:
     """
     key = _own_key(ledger)
 
-    def sign(item: InboxItem) -> str:
+    def sign(item: InboxItem, last: InboxItem | None) -> str:
+        before = None if last is None else _named(last)
         content = HandedSignature(
-            of=item.number, person=item.person, at=item.at, session=session, hmac=_hmac(key, item, session)
+            of=item.number,
+            person=item.person,
+            at=item.at,
+            session=session,
+            hmac=_hmac(key, item, session, before),
+            before=before,
         )
         return canonical_json(content.model_dump(mode="json"))
 
@@ -118,34 +171,65 @@ def check_signatures(ledger: Ledger, campaign: str | None = None) -> Checked:
     """Verify every signature in the inbox of a campaign, or of all, with the key beside the ledger."""
     key = _key(_place(ledger))
     items = {item.number: item for item in ledger.ops.inbox(campaign, waiting=False)}
+    # Signatures name each other across campaigns.
+    rows = ledger.ops.inbox(None, SIGNATURE_KIND, waiting=False)
     stands: dict[int, Signed] = {}
     without = []
-    for row, signature in _signatures(items.values()):
+    for row in rows:
+        if row.number not in items:
+            continue
+        signature = _read(row)
         item = None if signature is None else items.get(signature.of)
         if signature is None or item is None:
             without.append(row.number)
             continue
         how = Signed.UNKNOWN if key is None else Signed.BROKEN
         if key is not None and (signature.person, signature.at) == (item.person, item.at):
-            expected = _hmac(key, item, signature.session)
+            expected = _hmac(key, item, signature.session, signature.before)
             # An odd character in what was recorded is no signature, and may not be an error either.
             how = Signed.HOLDS if hmac.compare_digest(expected.encode(), signature.hmac.encode()) else Signed.BROKEN
         if stands.get(item.number) is not Signed.HOLDS:
             stands[item.number] = how
-    return Checked(stands, tuple(without))
+    gone = _gone(rows)
+    said = [item.number for item in items.values() if _says_signed(item)]
+    for number in [*said, *(before.of for before in gone)]:
+        if number in items:
+            stands.setdefault(number, Signed.MISSING)
+    return Checked(stands, tuple(without), tuple(before.number for before in gone))
 
 
-def _signatures(items: Iterable[InboxItem]) -> Iterable[tuple[InboxItem, HandedSignature | None]]:
-    for item in items:
-        if item.kind == SIGNATURE_KIND:
-            try:
-                yield item, HandedSignature.model_validate_json(item.content)
-            except ValidationError:
-                yield item, None
+def _gone(rows: Sequence[InboxItem]) -> list[SignatureBefore]:
+    """Return what signatures say of others that are not there, or not as they were."""
+    there = {row.number: _sha256(row) for row in rows}
+    named = {found.before for row in rows if (found := _read(row)) is not None and found.before is not None}
+    return sorted(
+        (before for before in named if there.get(before.number) != before.sha256), key=lambda before: before.number
+    )
 
 
-def _hmac(key: bytes, item: InboxItem, session: str) -> str:
-    signed = {
+def _says_signed(item: InboxItem) -> bool:
+    note = read_note(item) if item.kind == NOTE_KIND else None
+    return note is not None and note.signed
+
+
+def _read(row: InboxItem) -> HandedSignature | None:
+    try:
+        return HandedSignature.model_validate_json(row.content)
+    except ValidationError:
+        return None
+
+
+def _named(row: InboxItem) -> SignatureBefore:
+    found = _read(row)
+    return SignatureBefore(number=row.number, of=None if found is None else found.of, sha256=_sha256(row))
+
+
+def _sha256(row: InboxItem) -> str:
+    return sha256(row.content.encode("utf-8", errors="surrogatepass")).hexdigest()
+
+
+def _hmac(key: bytes, item: InboxItem, session: str, before: SignatureBefore | None) -> str:
+    signed: dict[str, object] = {
         "number": item.number,
         "campaign": item.campaign,
         "kind": item.kind,
@@ -154,6 +238,8 @@ def _hmac(key: bytes, item: InboxItem, session: str) -> str:
         "at": item.at,
         "session": session,
     }
+    if before is not None:
+        signed["before"] = before.model_dump(mode="json")
     return hmac.new(key, canonical_json(signed).encode(), sha256).hexdigest()
 
 

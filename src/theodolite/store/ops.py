@@ -116,8 +116,8 @@ class InboxItem:
     taken_at: str | None
 
 
-Sign = Callable[[InboxItem], str]
-"""Makes the content of a signature of an item of the inbox."""
+Sign = Callable[[InboxItem, InboxItem | None], str]
+"""Makes the content of a signature of an item of the inbox; is given the signature before it, too, if there is one."""
 
 
 class Ops:
@@ -301,7 +301,10 @@ class Ops:
             made = connection.execute(insert(ops_inbox).values(**row))
             number = int((made.inserted_primary_key or (0,))[0])
             if sign is not None:
-                signature = sign(InboxItem(number, **row, taken_at=None))
+                signatures = select(ops_inbox).where(ops_inbox.c.kind == SIGNATURE_KIND)
+                last = connection.execute(signatures.order_by(ops_inbox.c.number.desc()).limit(1)).mappings().first()
+                before = None if last is None else InboxItem(**last)
+                signature = sign(InboxItem(number, **row, taken_at=None), before)
                 connection.execute(insert(ops_inbox).values({**row, "kind": SIGNATURE_KIND, "content": signature}))
         return number
 

@@ -4,11 +4,15 @@ The id of an event is the number of its row. Whoever comes back says the last it
 where a client cannot, in ``after``; it is sent everything since, once and in order. A page that connects the first time
 names the row that it was made at. Without either a stream begins now. An id that is none, or is beyond the ledger, is
 refused with 400.
+
+A stream ends with the session that it was asked for in: when that expires, and at the next news or heartbeat after it
+was logged out; nothing is sent after that.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -20,6 +24,7 @@ from theodolite.dashboard.event_lines import event_html, is_of
 from theodolite.dashboard.failing import Refused
 from theodolite.dashboard.feed import Feed
 from theodolite.dashboard.live_states import ALL_CAMPAIGNS
+from theodolite.dashboard.sessions import Session, Sessions
 from theodolite.store import Ledger, LedgerError
 from theodolite.store.live import RowLine, campaign_row
 
@@ -52,7 +57,13 @@ def campaign_events(request: Request, campaign: str, after: _After = "") -> Resp
 def _stream(request: Request, topic: str, after: str) -> Response:
     feed: Feed = request.app.state.feed
     seq = _position(request.app.state.ledger, request.headers.get("last-event-id") or after)
-    return EventSourceResponse(_events(feed, topic, seq), headers=_STREAM)
+    sessions: Sessions = request.app.state.sessions
+    session: Session | None = request.state.session
+
+    def seconds_left() -> float:
+        return math.inf if session is None else sessions.seconds_left(session)
+
+    return EventSourceResponse(_events(feed, topic, seq, seconds_left), headers=_STREAM)
 
 
 def _position(ledger: Ledger, given: str) -> int:
@@ -68,14 +79,16 @@ def _position(ledger: Ledger, given: str) -> int:
     return int(given)
 
 
-async def _events(feed: Feed, topic: str, after: int) -> AsyncIterator[bytes]:
+async def _events(feed: Feed, topic: str, after: int, seconds_left: Callable[[], float]) -> AsyncIterator[bytes]:
     with feed.follow(topic, after) as reader:
         yield format_sse_event(comment="what is new of the ledger", retry=_RETRY_MS)
-        while not feed.closed:
+        while not feed.closed and (left := seconds_left()) > 0:
             try:
-                rows, state = await reader.next(HEARTBEAT_SECONDS)
+                rows, state = await reader.next(min(HEARTBEAT_SECONDS, left))
             except LedgerError:
                 # It comes back by the id of the last event once the ledger can be read again.
+                return
+            if not seconds_left():
                 return
             for row in rows:
                 if _told(row, topic):
