@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import zipfile
 from collections.abc import Iterator
@@ -20,6 +22,8 @@ from theodolite.dashboard import app, walking
 from theodolite.dashboard.bundle import Bundled, bundle, zipped
 from theodolite.dashboard.routes import ROUTERS
 from theodolite.dashboard.templating import environment
+from theodolite.reports.leaving import Leaving, parquet_pieces
+from theodolite.reports.table_exports import ExportedTable
 from theodolite.store import Ledger, campaign_rows
 
 _PAGE = """
@@ -44,7 +48,7 @@ _PAGE = """
 {% endblock %}
 """
 _SPEC = {
-    "data": {"values": [{"x": "a", "y": 1}, {"x": "b", "y": 2}]},
+    "data": {"values": [{"x": "/a/b", "y": 1}, {"x": "/static/../../canonical.py", "y": 2}, {"x": "//[", "y": 3}]},
     "mark": "bar",
     "encoding": {"x": {"field": "x", "type": "nominal"}, "y": {"field": "y", "type": "quantitative"}},
 }
@@ -136,6 +140,61 @@ def test_no_file_names_a_folder_of_the_machine(
     for name, body in content(out).items():
         assert not [folder for folder in folders - {"/"} if folder.encode() in body], name
     assert "of …/ledger.sqlite" in (out / "pictured.html").read_text("utf-8")
+
+
+def test_values_of_figures_stay_what_they_are(copied: tuple[Path, Bundled]) -> None:
+    out, _ = copied
+    text = (out / "pictured.html").read_text("utf-8")
+    shown = json.loads(re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text)[0])
+    assert shown == _SPEC
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["/static/../../canonical.py", "/static/nope.js", "/static/", "/static/vendor", "/static/\0", "//[", "/x/[/"],
+)
+def test_what_names_no_file_of_the_package_is_not_carried(
+    finished_ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: str
+) -> None:
+    router = APIRouter()
+
+    @router.get("/hostile")
+    def hostile() -> Response:
+        tags = f'<main><a href="{link}">led</a><p data-next="{link}">next</p><script src="{link}"></script></main>'
+        return Response(tags, media_type="text/html")
+
+    for module in (app, walking):
+        monkeypatch.setattr(module, "ROUTERS", (*ROUTERS, router))
+    monkeypatch.setattr("theodolite.dashboard.bundle._BEGIN", ("/hostile",))
+    out = tmp_path / "at" / "copy"
+    bundle(finished_ledger, campaign_of(finished_ledger), out)
+    assert [path.name for path in tmp_path.rglob("canonical.py")] == [] and not (out / "static" / "nope.js").exists()
+    copied = (out / "hostile.html").read_text("utf-8")
+    assert "<a>led</a><p>next</p></main>" in copied
+
+
+def test_no_column_of_a_parquet_file_names_a_folder_of_the_machine(
+    finished_ledger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder = str(finished_ledger.parent)
+    columns = (Leaving("said", "text"), Leaving("plan", "json"), Leaving("words", "words"), Leaving("n", "whole"))
+    rows = [
+        {"said": f"in {folder}/x.h5ad", "plan": {"path": folder}, "words": [f"{folder}/a", "b"], "n": 1},
+        {"said": None, "plan": None, "words": None, "n": None},
+    ]
+    table = ExportedTable("A table of the test", columns)
+    monkeypatch.setattr("theodolite.dashboard.routes.exports.TABLES", {"gates": table})
+    monkeypatch.setattr("theodolite.dashboard.routes.exports.table_batches", lambda *_: iter([rows, rows[1:]]))
+    monkeypatch.setattr("theodolite.dashboard.bundle._BEGIN", ("/export/gates.parquet",))
+    bundle(finished_ledger, campaign_of(finished_ledger), tmp_path / "copy")
+    (file,) = (tmp_path / "copy").rglob("gates.parquet")
+    read = parquet.ParquetFile(file)
+    none = {"said": None, "plan": None, "words": None, "n": None}
+    first = {"said": "in …/x.h5ad", "plan": '{"path":"…"}', "words": ["…/a", "b"], "n": 1}
+    assert read.read().to_pylist() == [first, none, none] and read.num_row_groups == 2
+    served = b"".join(parquet_pieces(columns, [rows]))
+    assert read.schema_arrow == parquet.ParquetFile(io.BytesIO(served)).schema_arrow
 
 
 def test_the_same_ledger_gives_the_same_bytes(

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from starlette.testclient import TestClient
 
+from theodolite.dashboard.app import WORKERS
 from theodolite.reports.export import COLUMNS
 from theodolite.reports.table_exports import TABLES
 from theodolite.store import Find, find
@@ -117,3 +123,34 @@ def test_the_ledger_links_to_its_files_with_the_filter(client: TestClient) -> No
     for address in ("/export/hypotheses.csv", "/export/hypotheses.parquet", "/api/hypotheses"):
         assert f'href="{address}?outcome=supported"' in page
     assert 'href="/export/gates.parquet"' in page
+
+
+def test_one_piece_of_parquet_is_made_at_a_time_and_whoever_waits_holds_no_thread(
+    served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once, most, made = 0, 0, threading.Event()
+
+    def slow(columns: Any, batches: Any) -> Iterator[bytes]:
+        nonlocal at_once, most
+        for _ in range(2):
+            at_once += 1
+            most = max(most, at_once)
+            made.set()
+            time.sleep(0.05)
+            at_once -= 1
+            yield b"piece"
+
+    monkeypatch.setattr("theodolite.dashboard.routes.exports.parquet_pieces", slow)
+
+    def fetched(address: str) -> bytes:
+        with urlopen(f"{served}{address}", timeout=30) as answer:
+            return bytes(answer.read())
+
+    readers = 2 * WORKERS
+    with ThreadPoolExecutor(readers + 1) as pool:
+        taking = [pool.submit(fetched, "/export/gates.parquet") for _ in range(readers)]
+        assert made.wait(10)
+        pool.submit(fetched, "/glossary").result()
+        assert not all(future.done() for future in taking)
+        assert {future.result() for future in taking} == {b"piecepiece"}
+    assert most == 1

@@ -42,6 +42,8 @@ def _every_list(monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://elsewhere.example/ledger", LIST, None),
         ("//elsewhere.example/ledger", LIST, None),
         ("javascript:alert(1)", LIST, None),
+        ("//[", LIST, None),
+        ("http://[::1", None, None),
         ("/static/theodolite.css", LIST, None),
         ("/login?next=/", LIST, None),
     ],

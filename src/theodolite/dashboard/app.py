@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
@@ -22,7 +23,10 @@ from theodolite.dashboard.settings import DashboardSettings
 from theodolite.dashboard.static_files import STATIC
 from theodolite.store import Ledger
 
-__all__ = ["create_app"]
+__all__ = ["WORKERS", "create_app"]
+
+WORKERS = 12
+"""Requests that are worked on at once; each has a thread, and a thread keeps memory of its own."""
 
 
 def create_app(settings: DashboardSettings) -> FastAPI:
@@ -40,6 +44,7 @@ def create_app(settings: DashboardSettings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = WORKERS
         looking = asyncio.create_task(feed.run())
         yield
         feed.close()
@@ -59,6 +64,7 @@ def create_app(settings: DashboardSettings) -> FastAPI:
     app.state.ledger = ledger
     app.state.states = states
     app.state.feed = feed
+    app.state.parquet = asyncio.Lock()
     app.state.sessions = Sessions(settings)
     app.state.attempts = None if settings.token is None else Attempts(settings.token)
     app.add_middleware(Guard, settings=settings, sessions=app.state.sessions, attempts=app.state.attempts)

@@ -7,6 +7,7 @@ the next copy. The same ledger gives the same bytes.
 from __future__ import annotations
 
 import html
+import json
 import os
 import re
 import tempfile
@@ -26,6 +27,7 @@ from theodolite.dashboard.settings import DashboardSettings
 from theodolite.dashboard.static_files import STATIC
 from theodolite.dashboard.templating import environment, page, slot_address
 from theodolite.dashboard.walking import Pages, opened, route_of
+from theodolite.reports.leaving import parquet_retold
 from theodolite.reports.verdict_table import OUTCOMES
 from theodolite.store import Head, Ledger, campaign_rows
 from theodolite.store.database import connect_sqlite
@@ -192,7 +194,9 @@ def _folders(*places: Path) -> set[str]:
 
 def _without_folders(folders: set[str]) -> Callable[[str], str]:
     """Return a function that leaves names of files and takes out where on this machine they lay."""
-    longest_first = sorted((html.escape(folder) for folder in folders), key=lambda folder: (-len(folder), folder))
+    # As text of a page, as it is, and as text of JSON.
+    forms = {form for folder in folders for form in (html.escape(folder), folder, json.dumps(folder)[1:-1])}
+    longest_first = sorted(forms, key=lambda form: (-len(form), form))
     named = re.compile(rf"(?<![\w./~-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w.-])")
     return lambda text: named.sub("…", text)
 
@@ -221,6 +225,8 @@ class _Writing:
                 body = self._led(body.decode("utf-8"), item.name, item.address).encode("utf-8")
             elif item.name.endswith((".csv", ".json")):
                 body = self._hidden(body.decode("utf-8")).encode("utf-8")
+            elif item.name.endswith(".parquet"):
+                body = parquet_retold(body, self._hidden)
             self._write(item.name, body)
         self._write(_INDEX, self._led(self._index(), _INDEX, None).encode("utf-8"))
         for name in self._static:
@@ -239,24 +245,27 @@ class _Writing:
         def lead(link: str) -> str | None:
             if link.startswith("#"):
                 return link
-            bare, fragment = urldefrag(link)
+            try:
+                bare, fragment = urldefrag(link)
+            except ValueError:  # no address at all
+                return None
             after = f"#{fragment}" if fragment else ""
             if bare == "/":
                 return f"{up}{_INDEX}{after}"
             if bare.startswith("/static/"):
-                return f"{up}{self._carried(bare)}"
+                name = _static_name(bare)
+                return None if name is None else f"{up}{self._carried(name)}"
             found = bare if bare in self._kept else self._scope.address(bare, address)
             item = None if found is None else self._kept.get(found)
             return None if item is None else f"{up}{quote(item.name)}{after}"
 
         def script(link: str) -> str | None:
-            name = urlsplit(link).path.removeprefix("/static/")
-            return f"{up}{self._carried(link)}" if link.startswith("/static/") and _stays(name) else None
+            name = _static_name(link)
+            return None if name is None or not _stays(name) else f"{up}{self._carried(name)}"
 
         return self._hidden(rewritten(text, lead, script, self._notice))
 
-    def _carried(self, link: str) -> str:
-        name = urlsplit(link).path.removeprefix("/static/")
+    def _carried(self, name: str) -> str:
         self._static[name] = None
         return f"static/{quote(name)}"
 
@@ -282,6 +291,20 @@ class _Writing:
             },
         )
         return bytes(shown.body).decode("utf-8")
+
+
+def _static_name(link: str) -> str | None:
+    """Return the name of a file of the package that a link leads to, None where it leads to none, or out of there."""
+    try:
+        path = urlsplit(link).path
+        found = (STATIC / path.removeprefix("/static/")).resolve()
+        there = found.is_file()
+    except (ValueError, OSError):  # no address at all, or no name that a file could have
+        return None
+    base = STATIC.resolve()
+    if not path.startswith("/static/") or not found.is_relative_to(base) or not there:
+        return None
+    return found.relative_to(base).as_posix()
 
 
 def _stays(name: str) -> bool:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from html import escape
 from html.parser import HTMLParser
-from typing import Any
-
-from theodolite.dashboard.templating import json_data
 
 __all__ = ["addresses", "rewritten"]
 
@@ -30,7 +26,7 @@ POLICY = (
 
 
 def addresses(html: str) -> list[str]:
-    """Return the addresses that a page names, those in the data of its figures included, in order, once each."""
+    """Return the addresses that a page names, in order, once each. Data of figures name none."""
     found: dict[str, None] = {}
 
     def seen(address: str) -> None:
@@ -44,6 +40,7 @@ def rewritten(html: str, lead: Lead, script: Lead, notice: str) -> str:
     """Return a page for a copy.
 
     Forms, frames, and whatever only works with a server (marked ``data-served``, or a control of htmx) are left out.
+    Data of figures stay as they are: what begins with a slash there is a value of somebody's, and no link.
 
     Parameters
     ----------
@@ -68,7 +65,7 @@ class _Rewriter(HTMLParser):
         self._dropped = _DROPPED - ({"form"} if keeps_forms else set())
         self._out: list[str] = []
         self._leaving: list[str] = []
-        self._data = self._closed = False
+        self._closed = False
 
     def run(self, html: str) -> str:
         self.feed(html)
@@ -109,7 +106,6 @@ class _Rewriter(HTMLParser):
             self._leaving.pop()
 
     def handle_endtag(self, tag: str) -> None:
-        self._data = False
         if not self._leaving:
             self._out.append(f"</{tag}>")
         elif tag in self._leaving:
@@ -117,8 +113,7 @@ class _Rewriter(HTMLParser):
                 pass
 
     def handle_data(self, data: str) -> None:
-        if not self._leaving:
-            self._out.append(self._led_data(data) if self._data else data)
+        self._text(data)
 
     def handle_entityref(self, name: str) -> None:
         self._text(f"&{name};")
@@ -145,30 +140,13 @@ class _Rewriter(HTMLParser):
         source = given.get("src")
         if source is not None:
             return self._script(source) is not None
-        self._data = given.get("type") == "application/json"
-        return self._data
+        return given.get("type") == "application/json"
 
     @staticmethod
     def _is_address(tag: str, name: str, value: str | None) -> bool:
         if value is None:
             return False
         return name in _FOLLOWED or (name.startswith("data-") and value.startswith("/"))
-
-    def _led_data(self, text: str) -> str:
-        try:
-            value = json.loads(text)
-        except ValueError:
-            return text
-        return str(json_data(self._led(value)))
-
-    def _led(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: self._led(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._led(item) for item in value]
-        if isinstance(value, str) and value.startswith("/"):
-            return self._lead(value) or ""
-        return value
 
 
 def _tag(tag: str, attributes: dict[str, str | None], closed: bool) -> str:

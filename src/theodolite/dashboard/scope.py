@@ -59,8 +59,11 @@ class Scope:
         source
             Address of that page within the copy; None for one to begin at.
         """
-        link = urljoin(source or "/", link)
-        parts = urlsplit(link)
+        try:
+            link = urljoin(source or "/", link)
+            parts = urlsplit(link)
+        except ValueError:  # no address at all, such as "//["
+            return None
         if parts.scheme or parts.netloc or not parts.path.startswith("/") or parts.path.startswith(_UNCOPIED):
             return None
         route = route_of(link)

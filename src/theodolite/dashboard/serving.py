@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import os
 import socket
 from collections.abc import Callable
 
@@ -12,9 +14,11 @@ from fastapi import FastAPI
 from theodolite.dashboard.app import create_app
 from theodolite.dashboard.settings import DashboardError, DashboardSettings
 
-__all__ = ["DashboardServer", "configured", "serve"]
+__all__ = ["DashboardServer", "configured", "serve", "spare_memory"]
 
 _BACKLOG = 256
+_M_ARENA_MAX, _ARENAS = -8, 2
+"""A number of glibc's ``malloc.h``, and how many heaps all threads share."""
 
 
 def serve(settings: DashboardSettings, *, ready: Callable[[str], None]) -> None:
@@ -32,6 +36,7 @@ def serve(settings: DashboardSettings, *, ready: Callable[[str], None]) -> None:
     DashboardError
         If the port is taken or the address is not this machine's.
     """
+    spare_memory()
     app = create_app(settings)
     listener = _listen(settings)
     host, port = listener.getsockname()[:2]
@@ -75,6 +80,20 @@ class DashboardServer(uvicorn.Server):
         """Stop."""
         self._app.state.feed.close()
         await super().shutdown(sockets)
+
+
+def spare_memory() -> None:
+    """Let what readers' threads gave back be used by others; to be called before there are any.
+
+    glibc keeps freed memory by thread, and so does the pool that pyarrow takes by default: many readers at once would
+    leave several times what each needs.
+    """
+    try:
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
+    except (OSError, AttributeError, TypeError):
+        pass  # another C library, which has no arenas
+    # pyarrow reads it when it is loaded, which is at the first Parquet file.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 
 def _listen(settings: DashboardSettings) -> socket.socket:

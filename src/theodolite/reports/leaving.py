@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import indent
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from sqlalchemy import Boolean, Float, Integer, Table
 
 from theodolite.store.column_types import CanonicalJson, WholeNumber, Words
 
-__all__ = ["Batch", "Kind", "Leaving", "columns_of", "csv_pieces", "json_pieces", "parquet_pieces"]
+__all__ = ["Batch", "Kind", "Leaving", "columns_of", "csv_pieces", "json_pieces", "parquet_pieces", "parquet_retold"]
 
 Kind = Literal["text", "number", "whole", "yes", "words", "json"]
 Batch = Sequence[Mapping[str, Any]]
@@ -127,6 +127,43 @@ def parquet_pieces(columns: Sequence[Leaving], batches: Iterable[Batch]) -> Iter
             writer.write_batch(pa.RecordBatch.from_arrays(values, schema=schema))
             yield sink.taken()
     yield sink.taken()
+
+
+def parquet_retold(file: bytes, told: Callable[[str], str]) -> bytes:
+    """Return a Parquet file of :func:`parquet_pieces` with every text in it told otherwise, row group by row group.
+
+    Parameters
+    ----------
+    file
+        The whole file.
+    told
+        What a text becomes; of a list of words, each.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    from theodolite.reports.arrow_columns import arrow_column
+
+    read = parquet.ParquetFile(pa.BufferReader(file))
+    schema = read.schema_arrow
+    sink = _Sink()
+    with parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for number in range(read.num_row_groups):
+            group = read.read_row_group(number).combine_chunks()
+            columns = []
+            for field, column in zip(schema, group.columns, strict=True):
+                if pa.types.is_string(field.type):
+                    column = arrow_column([_told(value, told) for value in column.to_pylist()], "text")
+                elif pa.types.is_list(field.type):
+                    words = [None if value is None else [told(word) for word in value] for value in column.to_pylist()]
+                    column = arrow_column(words, "words")
+                columns.append(column)
+            writer.write_table(pa.table(columns, schema=schema))
+    return sink.taken()
+
+
+def _told(value: str | None, told: Callable[[str], str]) -> str | None:
+    return None if value is None else told(value)
 
 
 def _stored(value: Any, kind: Kind) -> Any:

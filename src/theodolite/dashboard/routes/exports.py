@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -84,7 +85,7 @@ def hypotheses(
 
 
 @router.get("/export/{file}", include_in_schema=False)
-def export(request: Request, file: str, asked: _Asked) -> Response:
+async def export(request: Request, file: str, asked: _Asked) -> Response:
     """Send a table as a file while it is read; of hypotheses, those that a filter leaves, in its order."""
     ledger: Ledger = request.app.state.ledger
     name, _, format = file.rpartition(".")
@@ -101,9 +102,15 @@ def export(request: Request, file: str, asked: _Asked) -> Response:
         batches = hypothesis_batches(ledger, asked.find, sort=asked.sort, descending=asked.descending)
     else:
         columns, batches = TABLES[name].columns, table_batches(ledger, name)
+    pieces: AsyncIterator[bytes]
+    if format == "csv":
+        pieces = iterate_in_threadpool(_csv(columns, batches))
+    else:
+        pieces = _one_at_a_time(parquet_pieces(columns, batches), request.app.state.parquet)
     # What cannot be asked is refused before the first byte.
+    first = await anext(pieces)
     return StreamingResponse(
-        _begun(_csv(columns, batches) if format == "csv" else parquet_pieces(columns, batches)),
+        _begun(first, pieces),
         media_type=_FORMATS[format],
         headers={"content-disposition": f'attachment; filename="{name}.{format}"'},
     )
@@ -113,5 +120,20 @@ def _csv(columns: Sequence[Leaving], batches: Iterable[Batch]) -> Iterator[bytes
     return (piece.encode("utf-8", errors="replace") for piece in csv_pieces(columns, batches))
 
 
-def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    return chain([next(pieces)], pieces)
+async def _one_at_a_time(pieces: Iterator[bytes], turn: asyncio.Lock) -> AsyncIterator[bytes]:
+    """Yield the pieces of a file, each made while no piece of another one is; whoever waits holds no thread.
+
+    A turn ends with its piece, before that is sent: a reader who takes it slowly keeps nobody waiting.
+    """
+    while True:
+        async with turn:
+            piece = await run_in_threadpool(next, pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
+async def _begun(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in pieces:
+        yield piece
