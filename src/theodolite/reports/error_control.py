@@ -9,6 +9,7 @@ from typing import get_args
 
 from theodolite.gates.stream import LARGEST_N_MAX, RuleName, level_at
 from theodolite.reports.tiers import TierLine, audit
+from theodolite.reports.verdict_table import p_level
 from theodolite.store import BlockRow, Ledger, StreamRow, block_rows, stream_rows
 from theodolite.store.stream_queries import ControlRow, CourseRow, control_rows, course, unmet_number
 
@@ -75,9 +76,9 @@ class CoursePoint:
     subject, t, outcome
         Which, its index, and how it ended.
     asked
-        The level that it faced, divided by what economy mode multiplies.
+        What the level that it faced asks of its evidence, divided by what economy mode multiplies.
     evidence
-        What was held against the level: ``1 / e`` where an e-value was, else p; at most 1, which is no evidence.
+        ``1 / e`` where the tool gave e-values, else p; at most 1, which is no evidence.
     """
 
     subject: str
@@ -191,7 +192,7 @@ def stream_lines(ledger: Ledger) -> list[StreamLine]:
 def stream_course(ledger: Ledger, stream: StreamLine, most: int = POINTS) -> StreamCourse:
     """Return the tests of a stream in the order of their levels, ``most`` at most; see ``StreamCourse.thinned``."""
     found = course(ledger, stream.stream, most)
-    return StreamCourse(stream, tuple(_point(row, stream.rule) for row in found.rows), found.tests, found.supports)
+    return StreamCourse(stream, tuple(map(_point, found.rows)), found.tests, found.supports)
 
 
 def planted_controls(ledger: Ledger, stream: str, newest: int = CONTROLS) -> ControlsOfStream:
@@ -259,17 +260,19 @@ def _next_level(row: StreamRow) -> float | None:
         return None
 
 
-def _point(row: CourseRow, rule: str | None) -> CoursePoint:
+def _point(row: CourseRow) -> CoursePoint:
+    """Return a test with what its own tool gave: the e-value of a p is nothing below the level, however small the p."""
     evidence: float | None
-    if row.e is not None and rule != "r-lond":
-        evidence = 1.0 if row.e <= 1.0 else 1.0 / row.e
+    if row.evidence == "e":
+        evidence = None if row.e is None else 1.0 if row.e <= 1.0 else 1.0 / row.e
+        asked = None if row.alpha is None else row.alpha / (row.multiplier or 1.0)
     else:
-        evidence = None if row.p is None else min(row.p, 1.0)
+        evidence, asked = None if row.p is None else min(row.p, 1.0), p_level(row)
     return CoursePoint(
         subject=row.subject,
         t=row.t,
         outcome=row.outcome,
-        asked=None if row.alpha is None else row.alpha / (row.multiplier or 1.0),
+        asked=asked,
         evidence=evidence,
     )
 

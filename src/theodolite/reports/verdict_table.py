@@ -9,8 +9,18 @@ from dataclasses import dataclass
 from theodolite.claims import Relation, Tag, Verdict
 from theodolite.gates.stream import harmonic
 from theodolite.store import GateRow, HypothesisRow, Ledger, SlotStatus, gate_rows, hypothesis_rows, refusal_rows
+from theodolite.store.stream_queries import CourseRow
 
-__all__ = ["OUTCOMES", "SCALES", "VerdictLine", "as_line", "count_outcomes", "reused_supports", "verdict_lines"]
+__all__ = [
+    "OUTCOMES",
+    "SCALES",
+    "VerdictLine",
+    "as_line",
+    "count_outcomes",
+    "p_level",
+    "reused_supports",
+    "verdict_lines",
+]
 
 SCALES = {"AUROC - 0.5": ("AUROC", 0.5), "Spearman's rho": ("rho", 0.0)}
 """By the unit of an effect what it is called in tables, and what stands there for none."""
@@ -147,7 +157,7 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
         low=_shifted(row.low, chance) if measured else None,
         high=_shifted(row.high, chance) if measured else None,
         p=row.p if measured and not betting else None,
-        level=None if betting else _p_level(row),
+        level=None if betting else p_level(row),
         e=row.e if measured and betting else None,
         required=(row.multiplier or 1.0) / row.alpha if betting and row.alpha is not None else None,
         first_unmet=unmet,
@@ -158,7 +168,7 @@ def as_line(row: HypothesisRow, gates: Sequence[GateRow], refusal: str | None) -
     )
 
 
-def _p_level(row: HypothesisRow) -> float | None:
+def p_level(row: HypothesisRow | CourseRow) -> float | None:
     """Return the p that the row's level asks for: from catalogue 2 on the level is one of e-values."""
     if row.alpha is None or row.t is None or row.evidence is None:
         return row.alpha
