@@ -52,6 +52,7 @@ def campaign_page(request: Request, campaign: str) -> Response:
     now, row = _now(request, campaign), campaign_row(ledger, campaign)
     assert row is not None
     said = asked(row)
+    supported = find(ledger, Find(campaign=campaign, outcome="supported"), limit=_FOUND)
     return page(
         request,
         "campaign.html",
@@ -61,7 +62,8 @@ def campaign_page(request: Request, campaign: str) -> Response:
         references=reference_rows(ledger, campaign),
         descriptions=_descriptions(ledger, campaign, said),
         candidates=_candidates(ledger, campaign, said),
-        found=listed(ledger, find(ledger, Find(campaign=campaign, outcome="supported"), limit=_FOUND).rows),
+        found=listed(ledger, supported.rows),
+        more_found=supported.next is not None,
         events=[event_line(item) for item in rows_of_campaign(ledger, campaign, min(now.line.last, head), _EVENTS)],
         live_after=head,
         most=_SHOWN,
