@@ -266,8 +266,8 @@ def _planted(life: SlotLife, name: str) -> Figure | None:
     if name == "G7+":
         what, limit, most = "planted ones that were found", "asked for", 30.0
         caption = (
-            "How often the same test finds what was planted for it to find; no more are planted once enough were found, so "
-            "that a bar at the line is not barely enough"
+            "How often the same test finds what was planted for it to find; no more are planted once enough were "
+            "found, so that a bar at the line is not barely enough"
         )
     elif of_anchors:
         what, limit, most = "correlation where stages changed places", "too much", 1.0
