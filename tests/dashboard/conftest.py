@@ -140,12 +140,6 @@ class Served:
         self._thread.join(timeout=10)
 
 
-@pytest.fixture
-def served_at() -> type[Served]:
-    """Return what serves a dashboard with settings of a test's own, in a ``with`` block."""
-    return Served
-
-
 @pytest.fixture(scope="session")
 def served(finished_ledger: Path) -> Iterator[str]:
     """Return the address of a real server of the finished campaign."""

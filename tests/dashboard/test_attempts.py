@@ -90,9 +90,9 @@ def test_odd_tokens_are_wrong_and_no_error(odd: str) -> None:
     ("behind", "limited"), [(None, True), ("192.0.2.7", True), ("127.0.0.1", False), ("127.0.0.0/8", False)]
 )
 def test_only_a_named_proxy_is_believed_for_whom_it_asks(
-    finished_ledger: Path, served_at: Callable[..., Any], behind: str | None, limited: bool
+    finished_ledger: Path, serve: Callable[..., Any], behind: str | None, limited: bool
 ) -> None:
-    server = served_at(DashboardSettings(finished_ledger, token=TOKEN, behind_proxy=behind))
+    server = serve(DashboardSettings(finished_ledger, token=TOKEN, behind_proxy=behind))
     with server as address:
         server.app.state.attempts._delay_s = 0
 

@@ -354,11 +354,11 @@ def test_checking_a_claim_by_the_command_writes_nothing(asking: Callable[..., Pa
 
 
 def test_by_keyboard_one_logs_in_approves_and_logs_out(
-    asking: Callable[..., Path], browser: Any, served_at: Callable[..., Any]
+    asking: Callable[..., Path], browser: Any, serve: Callable[..., Any]
 ) -> None:
     folder = asking("verdicts")
     settings = DashboardSettings(folder / "ledger.sqlite", token=TOKEN, allow_writes=True)
-    with served_at(settings) as address:
+    with serve(settings) as address:
         page = browser.new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text))

@@ -9,7 +9,7 @@ from theodolite.lazy import lazy_names
 if TYPE_CHECKING:
     from theodolite.reports.described import DescriptionLine, as_description, description_lines
     from theodolite.reports.exchanges import Exchange, exchange
-    from theodolite.reports.export import COLUMNS, export_rows, to_csv, to_json
+    from theodolite.reports.export import COLUMNS
     from theodolite.reports.searched import CandidateLine, candidate_lines
     from theodolite.reports.slot_lives import SlotLife, SlotStep, find_subject, slot_life
     from theodolite.reports.standings import AgentsStanding, CampaignStanding, LastEntry, Mark, Standing, standing
@@ -37,13 +37,10 @@ __all__ = [
     "candidate_lines",
     "description_lines",
     "exchange",
-    "export_rows",
     "find_subject",
     "reused_supports",
     "slot_life",
     "standing",
-    "to_csv",
-    "to_json",
     "verdict_lines",
 ]
 
@@ -61,7 +58,6 @@ __getattr__ = lazy_names(
         ),
         "export": (
             "COLUMNS",
-            "export_rows",
             "to_csv",
             "to_json",
         ),

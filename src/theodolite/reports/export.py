@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from theodolite.reports.leaving import Leaving, columns_of, csv_pieces, json_pieces
+from theodolite.reports.leaving import Leaving, columns_of
 from theodolite.store import Find, HypothesisRow, Ledger, find, refusal_rows
 from theodolite.store.tables import hypothesis
 
@@ -14,11 +14,8 @@ __all__ = [
     "COLUMNS",
     "ExportedHypothesis",
     "as_exported",
-    "export_rows",
     "hypothesis_batches",
     "hypothesis_columns",
-    "to_csv",
-    "to_json",
 ]
 
 _BATCH = 2_000
@@ -70,19 +67,3 @@ def as_exported(ledger: Ledger, rows: tuple[HypothesisRow, ...]) -> list[dict[st
     refused = [row.subject for row in rows if row.outcome == "refused"]
     codes = {row.subject: row.code for row in refusal_rows(ledger, subjects=refused)} if refused else {}
     return [{**{name: getattr(row, name) for name in _OWN}, "refusal_code": codes.get(row.subject)} for row in rows]
-
-
-def export_rows(ledger: Ledger, campaign: str | None = None) -> list[dict[str, Any]]:
-    """Return every slot, of one campaign or of all, as proposed, as plain data under :data:`COLUMNS`."""
-    batches = hypothesis_batches(ledger, Find(campaign=campaign), descending=False)
-    return [row for batch in batches for row in batch]
-
-
-def to_csv(rows: list[dict[str, Any]]) -> str:
-    """Return rows as CSV with a header, as :func:`theodolite.reports.leaving.csv_pieces` writes them."""
-    return "".join(csv_pieces(hypothesis_columns(), [rows]))
-
-
-def to_json(rows: list[dict[str, Any]]) -> str:
-    """Return rows as a JSON list of objects."""
-    return "".join(json_pieces([rows]))
