@@ -83,7 +83,12 @@ def test_the_demo_continues_what_is_in_its_folder(cli, finished_file, finished):
     assert found.exit_code == 0, found.stderr
     assert (finished / "demo.yaml").read_text() == text
     assert "nothing was run again" in found.stderr
-    for line in ("Try next:", f"theodolite ledger verify --deep -w {finished}", "planted-model: 2 layers of 2 heads"):
+    for line in (
+        "Try next:",
+        f"theodolite dashboard {finished}",
+        f"theodolite ledger verify --deep -w {finished}",
+        "planted-model: 2 layers of 2 heads",
+    ):
         assert line in found.stdout
 
 

@@ -59,6 +59,7 @@ def demo(
     console.print("\nTry next:", style="bold")
     called = program()
     for command, why in (
+        (f"{called} dashboard {directory}", "all of it as pages, in a browser"),
         (f"{called} ledger show {best} -w {directory}", "every gate of one claim, with a sentence for each"),
         (f"{called} ledger verify --deep -w {directory}", "check the chain and recompute every verdict"),
         (f"{called} init my-campaign.yaml", "write a campaign for your own cells"),
