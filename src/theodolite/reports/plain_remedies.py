@@ -18,6 +18,7 @@ from theodolite.judgements import Effect
 from theodolite.plans import Plan
 from theodolite.reports.plain_terms import (
     covariates_said,
+    donors,
     factor_said,
     listed,
     lowered,
@@ -35,9 +36,8 @@ _NOUNS: Final = {
     "GeneScores": ("member gene", "member genes"),
     "PairScores": ("reference pair", "reference pairs"),
     "BipartiteScores": ("regulator-target edge", "regulator-target edges"),
-    "AnchorLatents": ("donor", "donors"),
 }
-"""What an interval narrows with: of anchors it is one over donors."""
+"""What an interval narrows with; of anchors it is one over what their cells are divided by."""
 _BEST: Final = re.compile(r"The best of \d+ baselines, (?P<name>.+?), gives (?P<value>-?\d+) %")
 _UNBEATEN: Final = re.compile(r"not clear of (?P<names>[^;]+);")
 _POWER: Final = re.compile(
@@ -200,11 +200,11 @@ class _Remedy:
         )
 
     def _nouns(self) -> tuple[str, str]:
-        if self.plan is not None:
-            return _NOUNS[self.plan.shape]
         relation = Relation(self.row.relation)
         if relation.of_cells:
-            return _NOUNS["AnchorLatents"]
+            return donors(None if self.plan is None else self.plan.unit)
+        if self.plan is not None:
+            return _NOUNS[self.plan.shape]
         return _NOUNS["GeneScores"] if relation is Relation.SEPARATES else ("pair", "pairs")
 
     # --- the first gate that was not met

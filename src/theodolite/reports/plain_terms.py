@@ -18,6 +18,7 @@ __all__ = [
     "OF_ANCHORS",
     "baselines_said",
     "covariates_said",
+    "donors",
     "factor_said",
     "listed",
     "lowered",
@@ -143,11 +144,13 @@ def things(plan: Plan, count: int) -> str:
 
 def units(plan: Plan, count: int) -> str:
     """Return so many of the units that the nulls move and the interval resamples."""
-    if plan.shape == "AnchorLatents":
-        one, several = ("cell unit", "cell units") if plan.unit == "cells" else ("donor", "donors")
-    else:
-        one, several = "homology family", "homology families"
+    one, several = donors(plan.unit) if plan.shape == "AnchorLatents" else ("homology family", "homology families")
     return f"{count:,} {one if count == 1 else several}"
+
+
+def donors(unit: str | None) -> tuple[str, str]:
+    """Return what cells are divided by, one and several: people or animals, or groups that cells were dealt into."""
+    return ("group of cells", "groups of cells") if unit == "cells" else ("donor", "donors")
 
 
 def more_needed(have: int, factor: float, one: str, several: str) -> str:

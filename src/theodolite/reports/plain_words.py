@@ -17,6 +17,7 @@ from theodolite.reports.plain_remedies import remedy
 from theodolite.reports.plain_terms import (
     baselines_said,
     covariates_said,
+    donors,
     listed,
     null_said,
     number_said,
@@ -185,7 +186,8 @@ class _Told:
         sesoi = None if self.plan is None else self.plan.sesoi
         if line.scale == "rho":
             counts = "" if sesoi is None else f" and {sesoi:.2f} the least that counts"
-            over = interval.replace("interval", "interval over donors")
+            several = donors(None if self.plan is None else self.plan.unit)[1]
+            over = interval.replace("interval", f"interval over {several}")
             return f"Distances are in the ruler's order (rank correlation {line.effect:.2f}{over}; 0 is none{counts})"
         share = f"{100 * line.effect:.0f} %"
         pairs = Relation(row.relation) is not Relation.SEPARATES

@@ -265,10 +265,9 @@ def _planted(life: SlotLife, name: str) -> Figure | None:
     of_anchors = (life.plan or {}).get("catalogue") == OF_ANCHORS
     if name == "G7+":
         what, limit, most = "planted ones that were found", "asked for", 30.0
-        caption = (
-            "How often the same test finds what was planted for it to find; no more are planted once enough were "
-            "found, so that a bar at the line is not barely enough"
-        )
+        caption = "How often the same test finds what was planted for it to find"
+        if not of_anchors:
+            caption += "; no more are planted once enough were found, so that a bar at the line is not barely enough"
     elif of_anchors:
         what, limit, most = "correlation where stages changed places", "too much", 1.0
         caption = "What the same test finds where stages changed places within branches"
