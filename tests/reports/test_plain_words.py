@@ -113,6 +113,13 @@ def test_support_is_told_with_its_gloss_and_scale(lives):
     assert GLOSS in of_anchors.found and "rank correlation" in of_anchors.found and "donors" in of_anchors.tested
 
 
+def test_groups_that_cells_were_dealt_into_are_not_called_donors(lives):
+    life = outcome_of(lives, Verdict.SUPPORTED, "manifold-1")
+    dealt = told(replace(life, plan={**life.plan, "unit": "cells"}))
+    assert "groups of cells" in dealt.tested and "interval over groups of cells" in dealt.found
+    assert "donor" not in dealt.found
+
+
 def test_every_tag_of_a_support_says_what_would_take_it_away(lives):
     life = outcome_of(lives, Verdict.SUPPORTED)
     tagged = replace(life, hypothesis=replace(life.hypothesis, tags=tuple(Tag)))

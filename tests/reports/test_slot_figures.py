@@ -45,6 +45,13 @@ def test_the_effect_is_shown_on_the_scale_of_its_claim(lives):
         assert ("least effect that counts", f"{life.locked.sesoi + chance:.3f}", "", "") in figure.rows
 
 
+def test_counting_is_said_to_end_early_only_where_it_does(lives):
+    """A support about anchors is held to all thirty worlds, one about genes to as many as it takes."""
+    for life in lives:
+        caption = next(figure.caption for figure in drawn(life) if figure.name == "planted")
+        assert ("once enough were found" in caption) == (life.locked.shape != "AnchorLatents")
+
+
 def test_each_null_has_its_exceedances(lives):
     life = lives[0]
     figure = next(figure for figure in drawn(life) if figure.name == "nulls")
