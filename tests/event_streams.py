@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from theodolite.store import EntryKind, Ledger, entry_id
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)

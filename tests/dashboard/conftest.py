@@ -41,6 +41,7 @@ def client(finished_ledger: Path) -> Iterator[TestClient]:
         yield client
 
 
+PATIENCE_MS = 60_000
 TOKEN = "a token of more than sixteen characters"
 
 
@@ -128,7 +129,7 @@ class Served:
 
     def __enter__(self) -> str:
         self._thread.start()
-        for _ in range(500):
+        for _ in range(3_000):
             if self._server.started:
                 break
             time.sleep(0.02)
@@ -137,7 +138,8 @@ class Served:
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=60)
+        assert not self._thread.is_alive(), "it does not stop"
 
 
 @pytest.fixture(scope="session")
@@ -171,12 +173,28 @@ def browser() -> Iterator[Any]:
     """
     if CHROMIUM is None:
         pytest.skip("needs Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # A page that a click or a script leads to is asked until it says so: a busy machine may take its time.
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def settled() -> Callable[[Any], None]:
+    """Return what waits until every figure of a page is drawn, or says that it could not be."""
+
+    def wait(page: Any) -> None:
+        page.wait_for_function(
+            """[...document.querySelectorAll("[data-figure]")].every(
+              (at) => at.querySelector("svg[aria-hidden]") || at.textContent.includes("could not be drawn"))""",
+            timeout=PATIENCE_MS,
+        )
+
+    return wait
 
 
 @pytest.fixture(scope="session")

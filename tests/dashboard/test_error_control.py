@@ -120,15 +120,13 @@ def test_a_long_stream_is_thinned_and_other_rules_are_left_to_the_command_line(
     assert len(specs(page)["stream"]["data"]["values"]) <= 1002
 
 
-def test_figures_draw_without_an_error_of_the_policy(browser: Any, served: str) -> None:
+def test_figures_draw_without_an_error_of_the_policy(browser: Any, served: str, settled: Any) -> None:
     page = browser.new_page(viewport={"width": 1000, "height": 900})
     errors: list[str] = []
     page.on("console", lambda message: errors.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{served}/error-control")
-    page.wait_for_function(
-        "document.querySelectorAll('.drawing svg').length === document.querySelectorAll('.drawing').length"
-    )
+    settled(page)
     assert page.locator(".drawing svg").count() >= 5
     drawn = json.loads(page.locator("#stream-spec").text_content())["data"]["values"]
     marks = page.locator("#stream .drawing svg .mark-symbol.role-mark path").count()

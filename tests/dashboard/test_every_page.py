@@ -51,7 +51,7 @@ def test_axe_is_what_its_makers_published() -> None:
 
 
 @pytest.fixture(scope="module")
-def tested_pages(browser: Any) -> Any:
+def tested_pages(browser: Any, settled: Any) -> Any:
     """Return a function that opens an address in a view and says what axe and the console have against it."""
     axe = (VENDORED / "axe.min.js").read_text("utf-8")
     contexts = {
@@ -67,7 +67,7 @@ def tested_pages(browser: Any) -> Any:
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.goto(url)
-        page.wait_for_timeout(150)
+        settled(page)
         page.evaluate(axe)
         found = page.evaluate(
             """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.map(

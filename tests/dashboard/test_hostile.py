@@ -80,7 +80,7 @@ def test_names_of_campaigns_come_back_in_addresses(answers: dict[str, Answer]) -
 
 
 def test_in_a_browser_nothing_runs_and_nothing_is_wider_than_the_window(
-    answers: dict[str, Answer], served_hostile: str, browser: Any
+    answers: dict[str, Answer], served_hostile: str, browser: Any, settled: Any
 ) -> None:
     context = browser.new_context(viewport={"width": 400, "height": 800})
     page = context.new_page()
@@ -96,7 +96,7 @@ def test_in_a_browser_nothing_runs_and_nothing_is_wider_than_the_window(
         if not answer.is_page:
             continue
         page.goto(served_hostile + address)
-        page.wait_for_timeout(60)
+        settled(page)
         assert page.evaluate("window.canary") is None, address
         assert page.evaluate("document.documentElement.scrollWidth") <= 400, address
         assert page.locator("main img, main svg[onload]").count() == 0, address

@@ -10,6 +10,7 @@ from typing import Any
 
 import altair
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
@@ -144,13 +145,13 @@ def test_a_page_reads_no_table_of_hypotheses_or_entries_through(client, rows):
                 )
 
 
-def test_figures_are_drawn_and_terms_are_explained_on_focus(served, browser, rows):
+def test_figures_are_drawn_and_terms_are_explained_on_focus(served, browser, rows, settled):
     page = browser.new_page(viewport={"width": 400, "height": 900})
     troubles: list[str] = []
     page.on("console", lambda message: troubles.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.goto(f"{served}{slot_address(rows[0].subject)}")
-    page.wait_for_selector("#figure-nothing .drawing svg")
+    settled(page)
     drawings = page.locator("figure .drawing")
     assert drawings.count() >= 4
     assert all(drawings.nth(index).locator("svg").count() == 1 for index in range(drawings.count()))
@@ -174,5 +175,6 @@ def test_everything_is_there_without_javascript(served, browser, rows):
     page.locator("#figure-nulls details summary").click()
     assert "draws that did as well" in page.locator("#figure-nulls table").inner_text()
     page.locator("[data-next], [data-previous]").first.click()
-    assert page.locator("h1").count() == 1
+    expect(page).not_to_have_url(f"{served}{slot_address(rows[0].subject)}")
+    expect(page.locator("h1")).to_have_count(1)
     context.close()

@@ -79,7 +79,7 @@ def served_by_wheel(installed: Path, finished_ledger: Path, tmp_path_factory: py
 
 
 def test_it_serves_every_page_and_no_page_asks_another_host(
-    served_by_wheel: str, addresses: dict[str, str], browser: Any
+    served_by_wheel: str, addresses: dict[str, str], browser: Any, settled: Any
 ) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -101,7 +101,7 @@ def test_it_serves_every_page_and_no_page_asks_another_host(
         kind = context.request.get(served_by_wheel + address).headers["content-type"]
         if kind.startswith("text/html"):
             page.goto(served_by_wheel + address)
-            page.wait_for_timeout(300)
+            settled(page)
             assert page.locator("h1").count() == 1, address
             walked += 1
     assert walked >= 3
