@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 from starlette.testclient import TestClient
 
 from theodolite.dashboard import DashboardSettings, create_app
@@ -41,7 +42,6 @@ def client(finished_ledger: Path) -> Iterator[TestClient]:
         yield client
 
 
-PATIENCE_MS = 60_000
 TOKEN = "a token of more than sixteen characters"
 
 
@@ -173,10 +173,8 @@ def browser() -> Iterator[Any]:
     """
     if CHROMIUM is None:
         pytest.skip("needs Chromium: apt-get install chromium")
-    from playwright.sync_api import expect, sync_playwright
-
-    # A page that a click or a script leads to is asked until it says so: a busy machine may take its time.
-    expect.set_options(timeout=PATIENCE_MS)
+    # As patient as playwright is with all else: a busy machine may take its time.
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
@@ -185,14 +183,19 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def settled() -> Callable[[Any], None]:
-    """Return what waits until every figure of a page is drawn, or says that it could not be."""
+    """Return what waits until a page's figures are drawn and what comes after it by itself had time to come.
+
+    A figure that could not be drawn fails the test.
+    """
 
     def wait(page: Any) -> None:
         page.wait_for_function(
             """[...document.querySelectorAll("[data-figure]")].every(
-              (at) => at.querySelector("svg[aria-hidden]") || at.textContent.includes("could not be drawn"))""",
-            timeout=PATIENCE_MS,
+              (at) => at.querySelector("svg[aria-hidden]") || at.textContent.includes("could not be drawn"))"""
         )
+        expect(page.locator("[data-figure]").filter(has_text="could not be drawn")).to_have_count(0)
+        # Tests assert what must not come, such as errors of live events: this wait lets it come.
+        page.wait_for_timeout(200)
 
     return wait
 

@@ -17,8 +17,6 @@ from theodolite.dashboard.sessions import Session, Sessions
 from theodolite.store import JobState, Ledger, campaign_rows
 from theodolite.store.live import rows_after
 
-PATIENCE_MS = 60_000
-
 
 @pytest.fixture
 def ledger(live_ledger: Path) -> Iterator[Ledger]:
@@ -261,15 +259,15 @@ def test_the_page_of_a_running_campaign_follows_by_itself(ledger, campaign, sett
     ):
         ledger.ops.start_session(campaign)
         page.goto(f"{address}/campaigns/{campaign}")
-        page.wait_for_selector("[data-live='on']", state="attached", timeout=PATIENCE_MS)
+        page.wait_for_selector("[data-live='on']", state="attached")
         assert page.locator("text=alive").count() == 1
         ledger.ops.start_job("a", campaign=campaign, what="attention of layer 2")
-        page.wait_for_selector("text=attention of layer 2", timeout=PATIENCE_MS)
+        page.wait_for_selector("text=attention of layer 2")
         ledger.ops.finish_job("a", JobState.DONE)
-        page.wait_for_selector("text=attention of layer 2", state="detached", timeout=PATIENCE_MS)
+        page.wait_for_selector("text=attention of layer 2", state="detached")
         last = append(ledger, campaign, 3)
-        page.wait_for_selector(f".events li:first-child[data-seq='{last}']", timeout=PATIENCE_MS)
-        page.wait_for_selector("[data-live-said]:has-text('new events')", state="attached", timeout=PATIENCE_MS)
+        page.wait_for_selector(f".events li:first-child[data-seq='{last}']")
+        page.wait_for_selector("[data-live-said]:has-text('new events')", state="attached")
 
 
 @pytest.mark.parametrize("late", ["htmx.min.js", "hx-sse.min.js", "live.js"])
@@ -285,7 +283,7 @@ def test_a_page_connects_once_whichever_of_its_scripts_comes_last(campaign, sett
     page.route("**/*.js*", delay)
     with serve(settings) as address:
         page.goto(f"{address}/campaigns/{campaign}")
-        page.wait_for_selector("[data-live='on']", state="attached", timeout=PATIENCE_MS)
+        page.wait_for_selector("[data-live='on']", state="attached")
         page.wait_for_timeout(300)
     assert len(streams) == 1
 
@@ -294,14 +292,14 @@ def test_a_page_reconnects_and_shows_what_it_missed(ledger, campaign, settings, 
     with serve(settings) as address:
         port = int(address.rpartition(":")[2])
         page.goto(f"{address}/campaigns/{campaign}")
-        page.wait_for_selector("[data-live='on']", state="attached", timeout=PATIENCE_MS)
+        page.wait_for_selector("[data-live='on']", state="attached")
         shown = append(ledger, campaign, 1)
-        page.wait_for_selector(f".events li[data-seq='{shown}']", timeout=PATIENCE_MS)
-    page.wait_for_selector("text=Connection lost, trying again", timeout=PATIENCE_MS)
+        page.wait_for_selector(f".events li[data-seq='{shown}']")
+    page.wait_for_selector("text=Connection lost, trying again")
     last = append(ledger, campaign, 4, start=1)
     with serve(settings, port=port):
-        page.wait_for_selector(f".events li:first-child[data-seq='{last}']", timeout=PATIENCE_MS)
-        page.wait_for_selector("[data-live-lost]", state="hidden", timeout=PATIENCE_MS)
+        page.wait_for_selector(f".events li:first-child[data-seq='{last}']")
+        page.wait_for_selector("[data-live-lost]", state="hidden")
         seqs = page.eval_on_selector_all(
             ".events li", "items => items.slice(0, 6).map((item) => Number(item.dataset.seq))"
         )
